@@ -131,9 +131,11 @@ def in_template(source: str, where: str) -> Iterator[tuple[int, str | None, str,
         return
     # templatize keeps the template's indentation, which Python's tokenizer would refuse
     python = "\n".join(line.lstrip() for line in templatize(source, where).split("\n"))
-    for line, name, said, _comments in extract_python(io.BytesIO(python.encode()), list(SIGNATURES), [], {}):
-        parts = list(said) if isinstance(said, tuple | list) else [said]
-        at = SIGNATURES[name]
+    for line, name, said, _comments in extract_python(
+        io.BytesIO(python.encode()), dict.fromkeys(SIGNATURES), [], {}
+    ):
+        parts = [said] if isinstance(said, str) else list(said)
+        at = SIGNATURES[str(name)]
         context, msgid, plural = (parts[i] if i is not None and i < len(parts) else None for i in at)
         if msgid:
             yield line, context, msgid, plural
@@ -175,7 +177,7 @@ def _entries(messages: Iterable[Message]) -> dict[Key, Message]:
 def _strings(message: Message | None) -> list[str]:
     if message is None:
         return []
-    said = message.string
+    said = message.string or ""
     return [said] if isinstance(said, str) else list(said)
 
 
