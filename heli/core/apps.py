@@ -1,0 +1,13 @@
+from django.apps import AppConfig
+from django.db.models.signals import post_migrate
+
+
+class CoreConfig(AppConfig):
+    name = "heli.core"
+
+    def ready(self) -> None:
+        from heli.core import checks as checks  # noqa: PLC0415  (registers the system checks)
+        from heli.core import dbroles  # noqa: PLC0415
+
+        # Not a business flow: after each migration the owner grants the application's role what it may do.
+        post_migrate.connect(dbroles.grant_to_app, dispatch_uid="heli.core.dbroles")

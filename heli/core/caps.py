@@ -1,0 +1,39 @@
+"""What a person may do (Cap) and where that holds (Scope). Roles are named sets of capabilities, kept as data in orgs."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Cap(StrEnum):
+    """One thing a person may be allowed to do. Code asks for capabilities, never for roles."""
+
+    HEAR = "hear"  # take a request at the counter or on the phone, for a resident
+    DISPATCH = "dispatch"  # the dispatch desk of an area
+    APPOINT_LEAD = "appoint_lead"  # name a lead unit by force (兜底)
+    HANDLE_REQUESTS = "handle_requests"  # an officer of a unit: accept, contact, reply, ask to return
+    APPROVE_REPLY = "approve_reply"  # the lead of a unit
+    SUPERVISE = "supervise"  # board, urging, supervision, decisions on extensions and appeals
+    REVISIT = "revisit"  # revisit calls
+    VIEW_REQUESTS = "view_requests"  # read the requests of an area
+    VIEW_PERSONAL = "view_personal"  # read personal data for a stated purpose
+    EXPORT = "export"
+    EXCLUDE = "exclude"  # propose or confirm an exclusion from the rates
+    MANAGE_AREAS = "manage_areas"
+    MANAGE_DUTY = "manage_duty"  # categories and the duty list
+    MANAGE_RULES = "manage_rules"
+    MANAGE_ORGS = "manage_orgs"
+    MANAGE_GRANTS = "manage_grants"
+    IMPORT_REQUESTS = "import_requests"
+
+
+class Scope(StrEnum):
+    """Where a route or an arrow looks for the capability."""
+
+    PUBLIC = "public"  # anybody
+    SELF = "self"  # the person's own account
+    LINK = "link"  # the holder of a secret link
+    AREA = "area"  # the area of the thing lies in the grant's areas
+    OWN_UNIT = "own_unit"  # the thing is with the grant's organisation
+    SYSTEM = "system"  # periodic jobs
+    DEMO = "demo"  # demo mode only

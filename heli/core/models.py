@@ -1,0 +1,116 @@
+"""Tables every room stands on: events, the personal data vault, who read it, files."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any, ClassVar
+
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.utils import timezone
+
+from heli.core.scope import PathField
+
+
+class Event(models.Model):
+    """One row per step, never changed: who, for whom, what, on what, where, by which rules, when.
+
+    Plain ids instead of foreign keys: an event outlives what it speaks of, and its insert checks nothing.
+    """
+
+    append_only: ClassVar[bool] = True
+
+    at = models.DateTimeField()  # when it happened, as the step was told
+    recorded_at = models.DateTimeField(default=timezone.now)  # when it was written
+    step = models.CharField(max_length=60)
+    user_id = models.BigIntegerField(null=True)
+    org_id = models.BigIntegerField(null=True)
+    acting_for_id = models.BigIntegerField(null=True)
+    subject_type = models.CharField(max_length=40)
+    subject_id = models.BigIntegerField()
+    object_type = models.CharField(max_length=40, default="")
+    object_id = models.BigIntegerField(null=True)
+    area_path = PathField(default="")
+    before = models.CharField(max_length=30, default="")
+    after = models.CharField(max_length=30, default="")
+    rules = models.JSONField(default=list)  # [[key, version, row id], …]
+    data = models.JSONField(default=dict)
+    public = models.BooleanField(default=False)
+
+    class Meta:
+        indexes: ClassVar[list[Any]] = [
+            models.Index("subject_type", "subject_id", "id", name="event_subject"),
+            models.Index("user_id", "id", name="event_user", condition=models.Q(user_id__isnull=False)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.step} {self.subject_type}:{self.subject_id}"
+
+
+class VaultRecord(models.Model):
+    """Personal data of one person as told on one occasion. Fields are AES-256-GCM; look-ups use the blind index."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    key_id = models.CharField(max_length=20)
+    name = models.BinaryField(null=True)
+    phone = models.BinaryField(null=True)
+    id_number = models.BinaryField(null=True)
+    address = models.BinaryField(null=True)
+    note = models.BinaryField(null=True)
+    phone_index = models.BinaryField(null=True, max_length=32)
+    id_index = models.BinaryField(null=True, max_length=32)
+    name_mask = models.CharField(max_length=40, default="")
+    phone_mask = models.CharField(max_length=30, default="")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        indexes: ClassVar[list[Any]] = [
+            models.Index("phone_index", name="vault_phone", condition=models.Q(phone_index__isnull=False)),
+            models.Index("id_index", name="vault_id", condition=models.Q(id_index__isnull=False)),
+            models.Index("user", "id", name="vault_user", condition=models.Q(user__isnull=False)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name_mask} {self.phone_mask}"
+
+
+class Access(models.Model):
+    """One reading of personal data: by whom, for which organisation, what for. Its owner can see it."""
+
+    append_only: ClassVar[bool] = True
+
+    record = models.ForeignKey(VaultRecord, on_delete=models.PROTECT, related_name="readings")
+    at = models.DateTimeField()
+    user_id = models.BigIntegerField(null=True)
+    org_id = models.BigIntegerField(null=True)
+    fields = ArrayField(models.CharField(max_length=20))
+    purpose = models.CharField(max_length=200)
+    subject_type = models.CharField(max_length=40, default="")
+    subject_id = models.BigIntegerField(null=True)
+
+    class Meta:
+        indexes: ClassVar[list[Any]] = [models.Index("record", "-at", name="access_record")]
+
+    def __str__(self) -> str:
+        return f"{self.record_id}: {self.purpose}"
+
+
+class StoredFile(models.Model):
+    """A file outside the web root. What it belongs to decides who may open it."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    sha256 = models.CharField(max_length=64)
+    kind = models.CharField(max_length=20)  # image/jpeg, application/pdf
+    size = models.PositiveIntegerField()
+    width = models.PositiveIntegerField(null=True)
+    height = models.PositiveIntegerField(null=True)
+    subject_type = models.CharField(max_length=40)
+    subject_id = models.BigIntegerField()
+    stored_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        indexes: ClassVar[list[Any]] = [models.Index("subject_type", "subject_id", name="file_subject")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.id}"

@@ -1,0 +1,160 @@
+"""The personal data vault: AES-256-GCM fields with key id and rotation, an HMAC blind index for exact look-up,
+and a reading that always leaves its trace.
+
+A sealed field is `nonce(12) || ciphertext+tag`; the associated data binds it to its field name, so that a cipher text
+moved to another column does not open. Source: NIST SP 800-38D; Personal Information Protection Law art. 6, 51.
+"""
+
+from __future__ import annotations
+
+import base64
+import datetime as dt
+import hashlib
+import hmac
+import os
+from collections.abc import Iterable
+from functools import lru_cache
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from django.conf import settings
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils.translation import gettext_lazy as _
+
+from heli.core.actor import Actor
+from heli.core.caps import Cap
+from heli.core.errors import HeliError, PaperMissing
+from heli.core.models import Access, VaultRecord
+from heli.engines.identifiers import mask_name, mask_phone
+
+FIELDS = ("name", "phone", "id_number", "address", "note")
+
+
+class CannotOpen(HeliError):
+    code = "L-501"
+    status = 500
+    sentence = _("This record cannot be opened with the keys of this machine. Tell your administrator: L-501.")
+
+
+@lru_cache(maxsize=4)
+def _keys(text: str) -> dict[str, bytes]:
+    keys = {k: base64.b64decode(v) for k, v in (part.split(":", 1) for part in text.split(","))}
+    if not keys or any(len(v) != 32 for v in keys.values()):
+        raise ValueError("HELI_VAULT_KEYS holds 'id:base64 of 32 bytes', comma separated")
+    return keys
+
+
+def keys() -> dict[str, bytes]:
+    """{key id: 32 bytes}; the first one seals, all of them open."""
+    return _keys(settings.HELI_VAULT_KEYS)
+
+
+def blind(kind: str, value: str) -> bytes:
+    """Blind index of a value: keyed, so that a table of all phone numbers cannot be turned back without the key."""
+    key = base64.b64decode(settings.HELI_VAULT_INDEX_KEY)
+    return hmac.new(key, f"{kind}:{value}".encode(), hashlib.sha256).digest()
+
+
+def _seal(key: bytes, field: str, value: str) -> bytes:
+    nonce = os.urandom(12)
+    return nonce + AESGCM(key).encrypt(nonce, value.encode(), field.encode())
+
+
+def _open(record: VaultRecord, field: str) -> str:
+    sealed = getattr(record, field)
+    if sealed is None:
+        return ""
+    key = keys().get(record.key_id)
+    if key is None:
+        raise CannotOpen
+    raw = bytes(sealed)
+    try:
+        return AESGCM(key).decrypt(raw[:12], raw[12:], field.encode()).decode()
+    except InvalidTag as error:
+        raise CannotOpen from error
+
+
+def seal(
+    *, name: str = "", phone: str = "", id_number: str = "", address: str = "", note: str = "", user_id: int | None = None
+) -> VaultRecord:
+    """Store personal data; one INSERT. Only masks and blind indexes can be read without `reveal`."""
+    record = VaultRecord(user_id=user_id)
+    fill(record, name=name, phone=phone, id_number=id_number, address=address, note=note)
+    record.save(force_insert=True)
+    return record
+
+
+def fill(record: VaultRecord, **values: str) -> None:
+    """Set the given fields of an unsaved or locked record under the present key; the caller saves."""
+    key_id, key = next(iter(keys().items()))
+    if record.key_id and record.key_id != key_id:
+        values = {f: _open(record, f) for f in FIELDS} | values
+    record.key_id = key_id
+    for field, value in values.items():
+        setattr(record, field, _seal(key, field, value) if value else None)
+    if "phone" in values:
+        record.phone_index = blind("phone", values["phone"]) if values["phone"] else None
+        record.phone_mask = mask_phone(values["phone"]) if values["phone"] else ""
+    if "id_number" in values:
+        record.id_index = blind("id", values["id_number"]) if values["id_number"] else None
+    if "name" in values:
+        record.name_mask = mask_name(values["name"]) if values["name"] else ""
+
+
+def find_by_phone(phone: str) -> QuerySet[VaultRecord]:
+    """Records with exactly this number."""
+    return VaultRecord.objects.filter(phone_index=blind("phone", phone))
+
+
+def reveal(
+    record_id: int,
+    *,
+    fields: Iterable[str],
+    by: Actor,
+    purpose: str,
+    at: dt.datetime,
+    about: tuple[str, int] | None = None,
+    org_id: int | None = None,
+) -> dict[str, str]:
+    """Open fields of a record for a stated purpose; writes the Access row first. Call inside a transaction,
+    after the caller's query has shown that the actor may see what the record belongs to.
+
+    Returns {field: text}. Raises PaperMissing (L-103) without a purpose, CannotOpen (L-501) without the key.
+    """
+    if not purpose.strip():
+        raise PaperMissing(field="purpose", paper=_("what you need it for"))
+    chosen = [f for f in FIELDS if f in set(fields)]
+    record = VaultRecord.objects.get(pk=record_id)
+    Access.objects.create(
+        record=record,
+        at=at,
+        user_id=by.user_id,
+        org_id=org_id or next(iter(by.org_ids(Cap.VIEW_PERSONAL)), None),
+        fields=chosen,
+        purpose=purpose.strip()[:200],
+        subject_type=about[0] if about else "",
+        subject_id=about[1] if about else None,
+    )
+    return {f: _open(record, f) for f in chosen}
+
+
+def open_own(record: VaultRecord) -> dict[str, str]:
+    """A person's own data for their own page, or for sending them a message; leaves no Access row."""
+    return {f: _open(record, f) for f in FIELDS}
+
+
+def who_read(record_ids: Iterable[int]) -> QuerySet[Access]:
+    """Readings of these records, newest first."""
+    return Access.objects.filter(record_id__in=list(record_ids)).order_by("-at", "-id")
+
+
+def rotate(*, batch: int = 500) -> int:
+    """Re-seal up to `batch` records that are under an older key; returns how many. Call until it returns 0."""
+    current = next(iter(keys()))
+    with transaction.atomic():
+        old = list(VaultRecord.objects.select_for_update(skip_locked=True).exclude(key_id=current)[:batch])
+        for record in old:
+            fill(record, **{f: _open(record, f) for f in FIELDS})
+            record.save()
+    return len(old)

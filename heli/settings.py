@@ -1,0 +1,250 @@
+"""Settings, all by environment, safe when nothing is set.
+
+Without DATABASE_URL the embedded PostgreSQL under HELI_VAR is used. Secrets come from the environment; in
+development they are made once and kept in HELI_VAR/secrets.json (mode 0600). Production (HELI_DEBUG off) refuses
+to start without its own.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import secrets
+from pathlib import Path
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.translation import gettext_lazy as _
+from psycopg.conninfo import conninfo_to_dict
+
+from heli import localpg
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def flag(name: str, default: bool = False) -> bool:
+    return os.environ.get(name, "1" if default else "0").lower() in {"1", "true", "yes", "on"}
+
+
+VAR = Path(os.environ.get("HELI_VAR", ROOT / "var")).resolve()
+DEBUG = flag("HELI_DEBUG")
+DEMO = flag("HELI_DEMO")
+if DEMO and not DEBUG:
+    raise ImproperlyConfigured("HELI_DEMO opens one-click logins, so it is refused while HELI_DEBUG is off.")
+
+
+# Secrets -------------------------------------------------------------------------------------------------------------
+def development_secrets() -> dict[str, str]:
+    """Secrets of this machine's development copy, made once: {name: text}."""
+    path = VAR / "secrets.json"
+    try:
+        return dict(json.loads(path.read_text()))
+    except FileNotFoundError:
+        made = {
+            "HELI_SECRET_KEY": "dev-" + secrets.token_urlsafe(48),
+            "HELI_VAULT_KEYS": "dev1:" + base64.b64encode(secrets.token_bytes(32)).decode(),
+            "HELI_VAULT_INDEX_KEY": base64.b64encode(secrets.token_bytes(32)).decode(),
+        }
+        VAR.mkdir(parents=True, exist_ok=True)
+        draft = path.with_suffix(f".{os.getpid()}.tmp")
+        draft.touch(mode=0o600)
+        draft.write_text(json.dumps(made))
+        try:
+            os.link(draft, path)  # the first of two processes wins; both then read the same file
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+        return dict(json.loads(path.read_text()))
+
+
+def secret(name: str) -> str:
+    value = os.environ.get(name, "")
+    if DEBUG:
+        return value or development_secrets()[name]
+    if not value or "dev" in value[:4]:
+        raise ImproperlyConfigured(f"{name} must be set, and must not be a development secret, when HELI_DEBUG is off.")
+    return value
+
+
+SECRET_KEY = secret("HELI_SECRET_KEY")
+HELI_VAULT_KEYS = secret("HELI_VAULT_KEYS")  # "id:base64 of 32 bytes", comma separated; the first one seals, all open
+HELI_VAULT_INDEX_KEY = secret("HELI_VAULT_INDEX_KEY")
+
+# Database ------------------------------------------------------------------------------------------------------------
+# Two logins: the application's (heli_app: cannot change events) and the owner's (migrations, imports of areas).
+_embedded = localpg.urls(VAR)
+APP_URL = os.environ.get("DATABASE_URL") or _embedded.app_url
+OWNER_URL = os.environ.get("HELI_OWNER_DATABASE_URL") or os.environ.get("DATABASE_URL") or _embedded.owner_url
+
+
+def database(url: str) -> dict[str, Any]:
+    parts = conninfo_to_dict(url)
+    extra = {k: v for k, v in parts.items() if k not in {"dbname", "user", "password", "host", "port"}}
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": parts.get("dbname", "heli"),
+        "USER": parts.get("user", ""),
+        "PASSWORD": parts.get("password", ""),
+        "HOST": parts.get("host", ""),
+        "PORT": parts.get("port", ""),
+        "CONN_MAX_AGE": 600,
+        "CONN_HEALTH_CHECKS": False,
+        "OPTIONS": extra,
+    }
+
+
+DATABASES = {"default": database(OWNER_URL if flag("HELI_DB_AS_OWNER") else APP_URL)}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# Rooms ---------------------------------------------------------------------------------------------------------------
+INSTALLED_APPS = [
+    "heli.web",
+    "heli.demo",
+    "heli.insight",
+    "heli.loop",
+    "heli.orgs",
+    "heli.people",
+    "heli.rulebook",
+    "heli.places",
+    "heli.core",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "axes",
+    "csp",
+    "django_htmx",
+    "pgtrigger",
+    "pghistory",
+    "procrastinate.contrib.django",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "heli.orgs.middleware.ActorMiddleware",
+    "axes.middleware.AxesMiddleware",
+]
+ROOT_URLCONF = "heli.urls"
+WSGI_APPLICATION = "heli.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.messages.context_processors.messages",
+                "heli.web.context.page",
+            ]
+        },
+    }
+]
+FORM_RENDERER = "django.forms.renderers.DjangoTemplates"
+
+# People --------------------------------------------------------------------------------------------------------------
+AUTH_USER_MODEL = "people.User"
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "allauth.account.auth_backends.AuthenticationBackend",
+]
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_REDIRECT_URL = "/"
+LOGIN_URL = "account_login"
+ACCOUNT_ADAPTER = "heli.people.accounts.AccountAdapter"
+ACCOUNT_LOGIN_METHODS = {"username", "phone"}
+ACCOUNT_SIGNUP_FIELDS = ["phone*", "username*", "password1*"]
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_LOGOUT_ON_GET = False
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+MFA_TOTP_ISSUER = "Heli"
+HELI_STAFF_MFA = flag("HELI_STAFF_MFA", default=not DEMO)  # people with a grant need a second factor
+AXES_FAILURE_LIMIT = 8
+AXES_COOLOFF_TIME = 0.25  # hours: a stranger cannot lock anybody out for longer than 15 minutes
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_RESET_ON_SUCCESS = True
+AXES_ENABLE_ADMIN = False
+SILENCED_SYSTEM_CHECKS = ["axes.W003"]
+
+# Web -----------------------------------------------------------------------------------------------------------------
+ALLOWED_HOSTS = [h for h in os.environ.get("HELI_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]").split(",") if h]
+CSRF_TRUSTED_ORIGINS = [o for o in os.environ.get("HELI_TRUSTED_ORIGINS", "").split(",") if o]
+HELI_PUBLIC_URL = os.environ.get("HELI_PUBLIC_URL", "http://127.0.0.1:8000").rstrip("/")
+HELI_HOME_AREA = os.environ.get("HELI_HOME_AREA", "370602")  # the area whose public home this site is
+HELI_SHAPES = flag("HELI_SHAPES", default=True)  # shipped boundary shapes; public display needs review, so it can be off
+if not DEBUG:
+    SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if flag("HELI_BEHIND_PROXY") else None
+    SECURE_HSTS_SECONDS = 31536000
+SESSION_COOKIE_AGE = 12 * 3600
+SESSION_ENGINE = "django.contrib.sessions.backends.db"
+SECURE_REFERRER_POLICY = "same-origin"  # a secret link in the address never leaves as a referrer
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'self'"],
+        "img-src": ["'self'", "data:", "blob:"],
+        "style-src": ["'self'"],
+        "style-src-attr": ["'unsafe-inline'"],  # bars carry their length as a style attribute
+        "object-src": ["'none'"],
+        "base-uri": ["'self'"],
+        "form-action": ["'self'"],
+        "frame-ancestors": ["'none'"],
+    }
+}
+STATIC_URL = "/static/"
+STATIC_ROOT = VAR / "static"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if DEBUG
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
+}
+WHITENOISE_USE_FINDERS = DEBUG
+HELI_FILES = VAR / "files"  # outside the web root; access is checked at every download
+DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 2**20
+FILE_UPLOAD_MAX_MEMORY_SIZE = 4 * 2**20
+DATA_UPLOAD_MAX_NUMBER_FILES = 8
+
+# Words and time ------------------------------------------------------------------------------------------------------
+LANGUAGE_CODE = "zh-hans"
+LANGUAGES = [("zh-hans", _("Chinese")), ("en", _("English"))]
+USE_I18N = True
+USE_TZ = True
+TIME_ZONE = "Asia/Shanghai"
+
+# Logs: structured, one JSON object a line outside development, nothing personal ---------------------------------------
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"heli": {"()": "heli.core.logs.formatter", "as_json": not DEBUG}},
+    "handlers": {"out": {"class": "logging.StreamHandler", "formatter": "heli"}},
+    "root": {"handlers": ["out"], "level": os.environ.get("HELI_LOG_LEVEL", "INFO")},
+    "loggers": {
+        "procrastinate": {"level": "WARNING"},
+        "axes": {"level": "WARNING"},
+        "django.request": {"level": "ERROR"},
+    },
+}

@@ -1,0 +1,15 @@
+"""Every route: each room's own, and the libraries' account pages."""
+
+from django.urls import include, path
+
+urlpatterns = [
+    path("", include("heli.web.urls")),
+    path("areas/", include("heli.places.urls")),
+    path("rules/", include("heli.rulebook.urls")),
+    path("me/", include("heli.people.urls")),
+    path("orgs/", include("heli.orgs.urls")),
+    path("", include("heli.loop.urls")),
+    path("board/", include("heli.insight.urls")),
+    path("demo/", include("heli.demo.urls")),
+    path("account/", include("allauth.urls")),
+]

@@ -1,0 +1,12 @@
+"""WSGI entry point; refuses to start with an undeclared route."""
+
+import os
+
+from django.core.wsgi import get_wsgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "heli.settings")
+application = get_wsgi_application()
+
+from heli.core.checks import refuse_undeclared  # noqa: E402  (needs the application)
+
+refuse_undeclared()
