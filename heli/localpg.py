@@ -299,11 +299,14 @@ def _init(home: Path, *, fsync: bool) -> None:
         shutil.rmtree(draft)  # somebody was interrupted
     draft.mkdir(mode=0o700)
     os.chown(draft, uid, gid)
-    settings = ["--encoding=UTF8", "--locale=C", "--auth-local=trust", "--auth-host=reject", "--data-checksums"]
+    settings = ("--encoding=UTF8", "--locale=C", "--auth-local=trust", "--auth-host=reject", "--data-checksums")
     # Written once at the end of the work, not after each step of it.
     _run([bin_dir / "initdb", "-D", draft, "-U", OWNER, *settings, "--no-sync"], prefix=prefix)
-    single = [bin_dir / "postgres", "--single", "-D", draft, *([] if fsync else ["-F"]), "postgres"]
-    _run(single, prefix=prefix, stdin=f"CREATE ROLE {APP} LOGIN;\nCREATE DATABASE {DATABASE} OWNER {OWNER};\n")
+    _run(
+        [bin_dir / "postgres", "--single", "-F", "-D", draft, "postgres"],
+        prefix=prefix,
+        stdin=f"CREATE ROLE {APP} LOGIN;\nCREATE DATABASE {DATABASE} OWNER {OWNER};\n",
+    )
     with (draft / "postgresql.conf").open("a") as conf:
         conf.write("\ninclude_if_exists = 'heli.conf'\n")
     if fsync:
@@ -330,7 +333,8 @@ def _start(home: Path, sockets: Path, *, fsync: bool) -> Path:
         log.replace(home / "log.1")
     log.touch(mode=0o600)
     os.chown(log, uid, gid)
-    command = [bin_dir / "pg_ctl", "start", "-D", data, "-w", "-s", "-t", str(START_SECONDS), "-l", log]
+    command: list[str | Path] = [bin_dir / "pg_ctl", "start", "-D", data, "-w", "-s"]
+    command += ["-t", str(START_SECONDS), "-l", log]
     for wait in (0.3, 1.0, 3.0, None):
         try:
             _run(command, prefix=prefix, log=log)
@@ -406,7 +410,9 @@ def dump(url: str, file: Path, bin_dir: Path) -> None:
 
 
 def _is_empty(url: str, bin_dir: Path) -> bool:
-    count = "SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p')"
+    count = (
+        "SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p')"
+    )
     return _psql(bin_dir, url, count + " AND n.nspname !~ '^(pg_|information_schema$)'") == "0"
 
 
@@ -455,7 +461,7 @@ def _print_status(var: Path) -> int:
     return 0 if now.running else 3
 
 
-def _command(args: argparse.Namespace, var: Path) -> int:
+def _command(args: argparse.Namespace, rest: list[str], var: Path) -> int:
     outside = os.environ.get("HELI_OWNER_DATABASE_URL") or os.environ.get("DATABASE_URL")
     if outside and args.verb in {"up", "down", "status"}:
         print("DATABASE_URL is set: the server there is used, the embedded one is left alone.")
@@ -471,7 +477,7 @@ def _command(args: argparse.Namespace, var: Path) -> int:
             print(outside or (urls(var).owner_url if args.owner else urls(var).app_url))
         case "psql":
             bin_dir = find_bin() if outside else ensure(var).bin
-            os.execv(bin_dir / "psql", ["psql", "-d", outside or urls(var).owner_url, *args.rest])
+            os.execv(bin_dir / "psql", ["psql", "-d", outside or urls(var).owner_url, *rest])
         case "dump":
             bin_dir = find_bin() if outside else ensure(var).bin
             dump(outside or urls(var).owner_url, args.file, bin_dir)
@@ -498,11 +504,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     back = verbs.add_parser("restore", help="fill an empty database from FILE")
     back.add_argument("file", type=Path)
     back.add_argument("--force", action="store_true", help="replace what is there")
-    args, args.rest = parser.parse_known_args(argv)
-    if args.rest and args.verb != "psql":
-        parser.error(f"unknown: {' '.join(args.rest)}")
+    args, rest = parser.parse_known_args(argv)
+    if rest and args.verb != "psql":
+        parser.error(f"unknown: {' '.join(rest)}")
     try:
-        return _command(args, Path(os.environ.get("HELI_VAR") or "var"))
+        return _command(args, rest, Path(os.environ.get("HELI_VAR") or "var"))
     except (LocalPgError, FileNotFoundError) as error:
         print(error, file=sys.stderr)
         return 1
