@@ -1,0 +1,127 @@
+"""What every test stands on.
+
+An ordinary test asks for `db` (or has `pytest.mark.django_db`): it runs in a transaction that is rolled back, as the
+application's role heli_app, on a copy of the template database (tests/database.py) in which the world already is.
+
+A test that commits, races or serves pages asks for `fire_db` instead: a database of its own, dropped afterwards.
+`site` is a running server on it. pytest-django's `transactional_db` and `live_server` truncate tables, which the
+application's role may not do, so they are refused.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests import database
+
+database.settle()
+
+
+@pytest.fixture(scope="session")
+def template_database() -> str:
+    """Name of the template: every table, and the world."""
+    return database.template()
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(template_database: str, django_db_blocker: Any) -> Iterator[None]:
+    """pytest-django's hook: this process's own copy of the template, used as heli_app."""
+    from django.db import connections
+
+    name = database.clone(template_database)
+    with django_db_blocker.unblock():
+        connections["default"].close()
+        connections["default"].settings_dict["NAME"] = name  # the threads' connections share this dictionary
+    yield
+    with django_db_blocker.unblock():
+        connections.close_all()
+    database.drop(name)
+
+
+@pytest.fixture
+def transactional_db() -> None:
+    """Refused: it ends by truncating tables."""
+    pytest.fail("use fire_db: a database of the test's own, instead of transactional_db")
+
+
+@pytest.fixture
+def fire_db(
+    request: pytest.FixtureRequest, django_db_setup: None, template_database: str, django_db_blocker: Any
+) -> Iterator[str]:
+    """A fresh database for one test that commits, races, or serves pages; returns its name."""
+    from django.db import connections
+
+    if "db" in request.fixturenames or request.node.get_closest_marker("django_db"):
+        pytest.fail("a test has either db or fire_db")
+    name = database.clone(template_database)
+    settings = connections["default"].settings_dict
+    shared = settings["NAME"]
+    with django_db_blocker.unblock():
+        connections["default"].close()
+        settings["NAME"] = name
+        try:
+            yield name
+        finally:
+            connections.close_all()
+            settings["NAME"] = shared
+            database.drop(name)
+
+
+@pytest.fixture
+def site(fire_db: str) -> Iterator[str]:
+    """A running server on `fire_db`; returns its address, like http://localhost:40001."""
+    from django.conf import settings
+    from django.contrib.staticfiles.handlers import StaticFilesHandler
+    from django.test.testcases import LiveServerThread
+    from django.test.utils import modify_settings
+
+    with modify_settings(ALLOWED_HOSTS={"append": "localhost"}):
+        thread = LiveServerThread("localhost", StaticFilesHandler)
+        thread.daemon = True
+        thread.start()
+        thread.is_ready.wait()
+        if thread.error:
+            raise thread.error
+        address, kept = f"http://localhost:{thread.port}", settings.HELI_PUBLIC_URL
+        settings.HELI_PUBLIC_URL = address
+        yield address
+        settings.HELI_PUBLIC_URL = kept
+        thread.terminate()
+
+
+@pytest.fixture(autouse=True)
+def _fresh_cache() -> None:
+    """No test inherits another's rate limits."""
+    from django.core.cache import cache
+
+    cache.clear()
+
+
+# Browser tests --------------------------------------------------------------------------------------------------------
+def chromium() -> str | None:
+    """Path of Chromium (HELI_CHROMIUM, or on the PATH), None where it is absent."""
+    names = (os.environ.get("HELI_CHROMIUM", ""), "chromium", "chromium-browser", "google-chrome")
+    return next((path for name in names if name and (path := shutil.which(name))), None)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "browser" in item.path.relative_to(database.ROOT).parts:
+            item.add_marker("browser")
+        if item.get_closest_marker("browser"):
+            item.fixturenames.insert(0, "chromium_path")  # type: ignore[attr-defined]
+
+
+@pytest.fixture(scope="session")
+def chromium_path() -> str:
+    """Path of Chromium. Without it browser tests are skipped, but in CI they fail."""
+    if path := chromium():
+        return path
+    if os.environ.get("CI"):
+        pytest.fail("Chromium is not installed, and CI runs the browser tests")
+    pytest.skip("Chromium is not installed (Debian: apt-get install chromium)")
