@@ -1,0 +1,89 @@
+"""What the application's database role may do, and that the tests run as that role."""
+
+from __future__ import annotations
+
+import psycopg
+import pytest
+from django.apps import apps
+from django.core.management import call_command
+from django.db import DatabaseError, connection, transaction
+from django.db.migrations.loader import MigrationLoader
+
+from heli.core.dbroles import append_only_tables
+from tests import database
+
+
+@pytest.fixture
+def as_app(db: None) -> str:
+    with connection.cursor() as cur:
+        cur.execute("SELECT current_user")
+        return str(cur.fetchone()[0])
+
+
+def test_tests_run_as_the_application(as_app: str) -> None:
+    assert as_app == "heli_app"
+
+
+def test_each_room_has_one_head_and_no_model_without_its_migration(db: None) -> None:
+    assert MigrationLoader(connection).detect_conflicts() == {}
+    call_command("makemigrations", check=True, dry_run=True, verbosity=0)
+
+
+def test_events_and_readings_are_append_only() -> None:
+    assert {"core_event", "core_access"} <= set(append_only_tables())
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("statement", ["UPDATE {} SET id = id", "DELETE FROM {}", "TRUNCATE {}"])
+def test_the_application_cannot_rewrite_history(statement: str) -> None:
+    for table in append_only_tables():
+        column = "pgh_id" if table.endswith("event") and table != "core_event" else "id"
+        with pytest.raises(DatabaseError, match="permission denied"), transaction.atomic(), connection.cursor() as cur:
+            cur.execute(statement.format(f'"{table}"').replace("id = id", f"{column} = {column}"))
+
+
+@pytest.mark.django_db
+def test_the_application_makes_and_drops_no_table() -> None:
+    some = apps.get_model("people", "User")._meta.db_table
+    for statement in ("CREATE TABLE mine ()", f'DROP TABLE "{some}"', f'ALTER TABLE "{some}" DISABLE TRIGGER ALL'):
+        with pytest.raises(DatabaseError), transaction.atomic(), connection.cursor() as cur:
+            cur.execute(statement)
+
+
+def test_fire_db_commits_for_others_to_see(fire_db: str) -> None:
+    from django.contrib.sessions.models import Session
+    from django.utils import timezone
+
+    Session.objects.create(session_key="seen", session_data="", expire_date=timezone.now())
+    with database.second_connection() as other:
+        assert other.execute("SELECT session_key FROM django_session").fetchall() == [("seen",)]
+        assert other.info.dbname == fire_db
+
+
+def test_each_fire_db_is_fresh(fire_db: str) -> None:
+    from django.contrib.sessions.models import Session
+
+    assert not Session.objects.exists()
+
+
+def test_race_runs_each_call_on_its_own_connection(fire_db: str) -> None:
+    def backend() -> int:
+        with connection.cursor() as cur:
+            cur.execute("SELECT pg_backend_pid()")
+            return int(cur.fetchone()[0])
+
+    def fails() -> None:
+        raise ValueError("told")
+
+    one, two, error = database.race(backend, backend, fails)
+    assert len({one, two, backend()}) == 3
+    assert isinstance(error, ValueError)
+
+
+def test_a_lock_held_elsewhere_is_felt(fire_db: str) -> None:
+    with database.second_connection() as other, connection.cursor() as cur:
+        other.execute("SELECT pg_advisory_xact_lock(7)")
+        cur.execute("SELECT pg_try_advisory_lock(7)")
+        assert cur.fetchone() == (False,)
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            other.execute("CREATE TABLE mine ()")
