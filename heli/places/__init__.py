@@ -1,0 +1,1 @@
+"""Areas in five levels, and what stands in them."""
