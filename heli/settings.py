@@ -173,18 +173,50 @@ LOGIN_REDIRECT_URL = "/"
 LOGIN_URL = "account_login"
 ACCOUNT_ADAPTER = "heli.people.accounts.AccountAdapter"
 ACCOUNT_LOGIN_METHODS = {"username", "phone"}
-ACCOUNT_SIGNUP_FIELDS = ["phone*", "username*", "password1*"]
+ACCOUNT_USER_MODEL_EMAIL_FIELD = None
 ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_SIGNUP_FIELDS = ["phone", "password1*"]  # our form makes the phone required; accounts made by staff have none
+ACCOUNT_USERNAME_MIN_LENGTH = 2
+ACCOUNT_LOGIN_BY_CODE_ENABLED = True  # also the way back for a forgotten password
+ACCOUNT_LOGIN_BY_CODE_SUPPORTS_RESEND = True
+ACCOUNT_PHONE_VERIFICATION_SUPPORTS_RESEND = True
+ACCOUNT_PHONE_VERIFICATION_SUPPORTS_CHANGE = True
+ACCOUNT_PHONE_VERIFICATION_CODE_FORMAT = {"numeric": True, "length": 6, "dashed": False}
+ACCOUNT_REAUTHENTICATION_REQUIRED = True  # a new number asks for the password once more
+ACCOUNT_SESSION_REMEMBER = True  # as long as SESSION_COOKIE_AGE
 ACCOUNT_LOGOUT_ON_GET = False
+ACCOUNT_RATE_LIMITS = {"verify_phone": "1/60s/key,10/d/key,20/m/ip", "request_login_code": "20/m/ip,3/10m/key"}
+ACCOUNT_FORMS = {
+    "login": "heli.people.forms.LoginForm",
+    "signup": "heli.people.forms.SignupForm",
+    "request_login_code": "heli.people.forms.RequestLoginCodeForm",
+    "confirm_login_code": "heli.people.forms.ConfirmLoginCodeForm",
+    "verify_phone": "heli.people.forms.VerifyPhoneForm",
+    "change_phone": "heli.people.forms.ChangePhoneForm",
+    "change_password": "heli.people.forms.ChangePasswordForm",
+    "reauthenticate": "heli.people.forms.ReauthenticateForm",
+}
+MFA_ADAPTER = "heli.orgs.secondfactor.StaffMFAAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = "Heli"
+MFA_TOTP_TOLERANCE = 1  # clocks of phones differ by up to half a minute
+MFA_FORMS = {
+    "authenticate": "heli.people.forms.AuthenticateForm",
+    "reauthenticate": "heli.people.forms.MFAReauthenticateForm",
+    "activate_totp": "heli.people.forms.ActivateTOTPForm",
+}
 HELI_STAFF_MFA = flag("HELI_STAFF_MFA", default=not DEMO)  # people with a grant need a second factor
+HELI_SMS_SENDER = os.environ.get("HELI_SMS_SENDER", "")  # "module:Class"; needed when HELI_DEBUG is off
 AXES_FAILURE_LIMIT = 8
 AXES_COOLOFF_TIME = 0.25  # hours: a stranger cannot lock anybody out for longer than 15 minutes
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
 AXES_ENABLE_ADMIN = False
-SILENCED_SYSTEM_CHECKS = ["axes.W003"]
+AXES_USERNAME_CALLABLE = "heli.people.accounts.guessed_account"  # never a phone number in that table
+AXES_LOCKOUT_CALLABLE = "heli.people.accounts.locked_out"
+AXES_SENSITIVE_PARAMETERS = ["username", "login", "phone", "code", "ip_address"]
+AXES_VERBOSE = False
+SILENCED_SYSTEM_CHECKS = ["axes.W003", "account.W001"]  # W001: see ACCOUNT_SIGNUP_FIELDS
 
 # Web -----------------------------------------------------------------------------------------------------------------
 ALLOWED_HOSTS = [h for h in os.environ.get("HELI_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]").split(",") if h]
@@ -198,6 +230,7 @@ if not DEBUG:
     SECURE_HSTS_SECONDS = 31536000
 SESSION_COOKIE_AGE = 12 * 3600
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
+SESSION_SERIALIZER = "heli.core.sessions.SealedSerializer"  # a sign-up under way holds a phone number
 SECURE_REFERRER_POLICY = "same-origin"  # a secret link in the address never leaves as a referrer
 X_FRAME_OPTIONS = "DENY"
 CONTENT_SECURITY_POLICY = {

@@ -5,7 +5,6 @@ from __future__ import annotations
 import uuid
 from typing import Any, ClassVar
 
-from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils import timezone
@@ -40,8 +39,8 @@ class Event(models.Model):
 
     class Meta:
         indexes: ClassVar[list[Any]] = [
-            models.Index("subject_type", "subject_id", "id", name="event_subject"),
-            models.Index("user_id", "id", name="event_user", condition=models.Q(user_id__isnull=False)),
+            models.Index(fields=["subject_type", "subject_id", "id"], name="event_subject"),
+            models.Index(fields=["user_id", "id"], name="event_user", condition=models.Q(user_id__isnull=False)),
         ]
 
     def __str__(self) -> str:
@@ -49,9 +48,13 @@ class Event(models.Model):
 
 
 class VaultRecord(models.Model):
-    """Personal data of one person as told on one occasion. Fields are AES-256-GCM; look-ups use the blind index."""
+    """Personal data of one person as told on one occasion. Fields are AES-256-GCM; look-ups use the blind index.
 
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    `uid` is part of what each cipher text is bound to, so that one copied into another row does not open.
+    """
+
+    uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    user_id = models.BigIntegerField(null=True)  # the account it belongs to; accounts are closed, never deleted
     key_id = models.CharField(max_length=20)
     name = models.BinaryField(null=True)
     phone = models.BinaryField(null=True)
@@ -63,12 +66,13 @@ class VaultRecord(models.Model):
     name_mask = models.CharField(max_length=40, default="")
     phone_mask = models.CharField(max_length=30, default="")
     created_at = models.DateTimeField(default=timezone.now)
+    erased_at = models.DateTimeField(null=True)
 
     class Meta:
         indexes: ClassVar[list[Any]] = [
-            models.Index("phone_index", name="vault_phone", condition=models.Q(phone_index__isnull=False)),
-            models.Index("id_index", name="vault_id", condition=models.Q(id_index__isnull=False)),
-            models.Index("user", "id", name="vault_user", condition=models.Q(user__isnull=False)),
+            models.Index(fields=["phone_index"], name="vault_phone", condition=models.Q(phone_index__isnull=False)),
+            models.Index(fields=["id_index"], name="vault_id", condition=models.Q(id_index__isnull=False)),
+            models.Index(fields=["user_id", "id"], name="vault_user", condition=models.Q(user_id__isnull=False)),
         ]
 
     def __str__(self) -> str:
@@ -84,13 +88,14 @@ class Access(models.Model):
     at = models.DateTimeField()
     user_id = models.BigIntegerField(null=True)
     org_id = models.BigIntegerField(null=True)
+    org_name = models.CharField(max_length=30, default="")  # as it was called then
     fields = ArrayField(models.CharField(max_length=20))
     purpose = models.CharField(max_length=200)
     subject_type = models.CharField(max_length=40, default="")
     subject_id = models.BigIntegerField(null=True)
 
     class Meta:
-        indexes: ClassVar[list[Any]] = [models.Index("record", "-at", name="access_record")]
+        indexes: ClassVar[list[Any]] = [models.Index(fields=["record", "-at"], name="access_record")]
 
     def __str__(self) -> str:
         return f"{self.record_id}: {self.purpose}"
@@ -110,7 +115,7 @@ class StoredFile(models.Model):
     stored_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
-        indexes: ClassVar[list[Any]] = [models.Index("subject_type", "subject_id", name="file_subject")]
+        indexes: ClassVar[list[Any]] = [models.Index(fields=["subject_type", "subject_id"], name="file_subject")]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.id}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import reduce
 from operator import or_
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.db import models
 from django.db.models import Q
@@ -16,7 +16,13 @@ from django.db.models import Q
 LENGTHS = (2, 4, 6, 9, 12)  # province, city, county, township, village
 
 
-class PathField(models.CharField[str, str]):
+if TYPE_CHECKING:
+    _Text = models.CharField[str, str]
+else:  # Django's fields take no type parameters when they run
+    _Text = models.CharField
+
+
+class PathField(_Text):
     """The unpadded code path of an area (37 › 3706 › 370602 › 370602003 › 370602003006), C collation."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

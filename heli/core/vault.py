@@ -1,8 +1,8 @@
 """The personal data vault: AES-256-GCM fields with key id and rotation, an HMAC blind index for exact look-up,
 and a reading that always leaves its trace.
 
-A sealed field is `nonce(12) || ciphertext+tag`; the associated data binds it to its field name, so that a cipher text
-moved to another column does not open. Source: NIST SP 800-38D; Personal Information Protection Law art. 6, 51.
+A sealed field is `nonce(12) || ciphertext+tag`; the associated data binds it to its row and its field name, so that a
+cipher text moved to another row or column does not open. Source: NIST SP 800-38D; Personal Information Protection Law art. 6, 51.
 """
 
 from __future__ import annotations
@@ -56,23 +56,44 @@ def blind(kind: str, value: str) -> bytes:
     return hmac.new(key, f"{kind}:{value}".encode(), hashlib.sha256).digest()
 
 
-def _seal(key: bytes, field: str, value: str) -> bytes:
+def _seal(key: bytes, bound_to: str, value: bytes) -> bytes:
     nonce = os.urandom(12)
-    return nonce + AESGCM(key).encrypt(nonce, value.encode(), field.encode())
+    return nonce + AESGCM(key).encrypt(nonce, value, bound_to.encode())
+
+
+def _unseal(key_id: str, bound_to: str, raw: bytes) -> bytes:
+    key = keys().get(key_id)
+    if key is None:
+        raise CannotOpen
+    try:
+        return AESGCM(key).decrypt(raw[:12], raw[12:], bound_to.encode())
+    except (InvalidTag, ValueError) as error:
+        raise CannotOpen from error
+
+
+def _bond(record: VaultRecord, field: str) -> str:
+    return f"{record.uid.hex}:{field}"
 
 
 def _open(record: VaultRecord, field: str) -> str:
     sealed = getattr(record, field)
-    if sealed is None:
-        return ""
-    key = keys().get(record.key_id)
-    if key is None:
-        raise CannotOpen
-    raw = bytes(sealed)
+    return _unseal(record.key_id, _bond(record, field), bytes(sealed)).decode() if sealed is not None else ""
+
+
+def seal_bytes(kind: str, value: bytes) -> str:
+    """A small secret kept outside the vault's table (a session, the key of a second factor): 'key id:base64'."""
+    key_id, key = next(iter(keys().items()))
+    return f"{key_id}:{base64.b64encode(_seal(key, kind, value)).decode()}"
+
+
+def open_bytes(kind: str, sealed: str) -> bytes:
+    """What `seal_bytes` was given. Raises CannotOpen (L-501): no such key, another kind, or a changed text."""
+    key_id, _colon, text = sealed.partition(":")
     try:
-        return AESGCM(key).decrypt(raw[:12], raw[12:], field.encode()).decode()
-    except InvalidTag as error:
+        raw = base64.b64decode(text, validate=True)
+    except ValueError as error:
         raise CannotOpen from error
+    return _unseal(key_id, kind, raw)
 
 
 def seal(
@@ -92,7 +113,7 @@ def fill(record: VaultRecord, **values: str) -> None:
         values = {f: _open(record, f) for f in FIELDS} | values
     record.key_id = key_id
     for field, value in values.items():
-        setattr(record, field, _seal(key, field, value) if value else None)
+        setattr(record, field, _seal(key, _bond(record, field), value.encode()) if value else None)
     if "phone" in values:
         record.phone_index = blind("phone", values["phone"]) if values["phone"] else None
         record.phone_mask = mask_phone(values["phone"]) if values["phone"] else ""
@@ -100,6 +121,12 @@ def fill(record: VaultRecord, **values: str) -> None:
         record.id_index = blind("id", values["id_number"]) if values["id_number"] else None
     if "name" in values:
         record.name_mask = mask_name(values["name"]) if values["name"] else ""
+
+
+def erase(records: QuerySet[VaultRecord], at: dt.datetime) -> int:
+    """Forget the content for good; the rows stay, so that their readings can still be shown. Returns how many."""
+    empty = dict.fromkeys((*FIELDS, "phone_index", "id_index"))
+    return records.filter(erased_at=None).update(**empty, name_mask="", phone_mask="", erased_at=at)
 
 
 def find_by_phone(phone: str) -> QuerySet[VaultRecord]:
@@ -126,11 +153,13 @@ def reveal(
         raise PaperMissing(field="purpose", paper=_("what you need it for"))
     chosen = [f for f in FIELDS if f in set(fields)]
     record = VaultRecord.objects.get(pk=record_id)
+    grant = next((g for g in by.grants if g.org_id == org_id), None) if org_id else by.grant_for(Cap.VIEW_PERSONAL)
     Access.objects.create(
         record=record,
         at=at,
         user_id=by.user_id,
-        org_id=org_id or next(iter(by.org_ids(Cap.VIEW_PERSONAL)), None),
+        org_id=org_id or (grant.org_id if grant else None),
+        org_name=grant.org_name if grant else "",
         fields=chosen,
         purpose=purpose.strip()[:200],
         subject_type=about[0] if about else "",

@@ -3,3 +3,8 @@ from django.apps import AppConfig
 
 class PeopleConfig(AppConfig):
     name = "heli.people"
+
+    def ready(self) -> None:
+        from heli.adapters import sms  # noqa: PLC0415
+
+        sms.sender()  # refuses to start in production without a sender

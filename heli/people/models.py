@@ -2,30 +2,52 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import pghistory
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.core.validators import RegexValidator
 from django.db import models
+from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from heli.core.actor import Actor
 from heli.core.models import VaultRecord
 
+# Letters of any script, so that a person may sign up by name; never a phone number, which the same field also takes.
+USERNAME = RegexValidator(
+    r"^(?!\+?\d{6,}$)[\w.-]{2,60}\Z",
+    _("2 to 60 letters, digits, dots, dashes or underscores; not a phone number."),
+)
 
-class UserManager(BaseUserManager["User"]):
+
+class UserQuerySet(models.QuerySet["User"]):
+    def visible_to(self, actor: Actor) -> Self:
+        """One's own account; who else has which account is asked by steps that name it."""
+        if actor.system:
+            return self
+        return self.filter(pk=actor.user_id) if actor.user_id is not None else self.none()
+
+
+class UserManager(BaseUserManager["User"].from_queryset(UserQuerySet)):  # type: ignore[misc]
     def get_by_natural_key(self, username: str | None) -> User:
-        return self.get(username=username)
+        return self.get(username__iexact=username)
 
 
-@pghistory.track(exclude=["password", "last_login"])
+@pghistory.track(exclude=["password", "last_login", "call_name", "verified_phone", "look", "language"])
 class User(AbstractBaseUser):
-    """An account. No is_staff, no superuser: what someone may do comes from grants alone (orgs)."""
+    """An account. No is_staff, no superuser: what someone may do comes from grants alone (orgs).
 
-    username = models.CharField(_("User name"), max_length=60, unique=True)
-    call_name = models.CharField(_("What others call you"), max_length=40, default="")
-    record = models.OneToOneField(VaultRecord, null=True, on_delete=models.SET_NULL, related_name="account")
-    phone_verified = models.BooleanField(default=False)
+    A closed account keeps its row (events and grants point at it) and loses all that is personal.
+    """
+
+    username = models.CharField(_("User name"), max_length=60, unique=True, validators=[USERNAME])
+    call_name = models.CharField(_("What others call you"), max_length=40, default="", blank=True)
+    record = models.OneToOneField(VaultRecord, null=True, on_delete=models.PROTECT, related_name="account")
+    # Blind index of the number this person has proved to hold; a number belongs to one account at a time.
+    verified_phone = models.BinaryField(null=True, unique=True, max_length=32)
+    password_due = models.BooleanField(default=False)  # somebody else chose the password
     is_active = models.BooleanField(default=True)
     date_joined = models.DateTimeField(default=timezone.now)
     look = models.CharField(max_length=60, default="", blank=True)  # reading modes, kept per person
@@ -37,7 +59,8 @@ class User(AbstractBaseUser):
 
     class Meta:
         constraints: ClassVar[list[Any]] = [
-            models.CheckConstraint(condition=~models.Q(username__regex=r"^\s*$"), name="user_has_name")
+            models.UniqueConstraint(Lower("username"), name="user_name_once"),
+            models.CheckConstraint(condition=~models.Q(username__regex=r"^\s*$"), name="user_has_name"),
         ]
 
     def __str__(self) -> str:
@@ -45,3 +68,7 @@ class User(AbstractBaseUser):
 
     def get_full_name(self) -> str:
         return str(self)
+
+    @property
+    def phone_verified(self) -> bool:
+        return self.verified_phone is not None

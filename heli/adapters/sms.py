@@ -1,0 +1,80 @@
+"""Text messages: verification codes and news of a request.
+
+A real sender is a class named in HELI_SMS_SENDER as "module:Class", made once without arguments; it reads its own
+account from the environment. Without one, development keeps the last messages in memory for a DEBUG-only page, and
+production does not start: a person could neither sign up nor get back into an account.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from importlib import import_module
+from typing import Literal, Protocol
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from heli.core.errors import HeliError
+
+Template = Literal["code", "has_account", "news"]
+
+
+class NotSent(HeliError):
+    """The carrier did not take the message; nothing was sent."""
+
+    code = "L-531"
+    status = 503
+    sentence = _("The text message was not sent: the carrier did not take it. Try again in a minute.")
+
+
+class Sender(Protocol):
+    """Sends one text message by a template that the carrier has approved (free text is not allowed in China)."""
+
+    def send(self, phone: str, template: Template, values: Mapping[str, str]) -> None:
+        """`phone`: 11 digits; `values`: what the template's slots hold. Raises NotSent (L-531)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message that would have been sent."""
+
+    at: dt.datetime
+    phone: str
+    template: Template
+    values: Mapping[str, str]
+
+
+@dataclass(slots=True)
+class Local:
+    """Keeps the last messages of this process in memory, newest first; nothing is written to a log or a disk."""
+
+    box: deque[Message] = field(default_factory=lambda: deque(maxlen=50))
+
+    def send(self, phone: str, template: Template, values: Mapping[str, str]) -> None:
+        self.box.appendleft(Message(timezone.now(), phone, template, dict(values)))
+
+
+@lru_cache(maxsize=2)
+def _make(name: str, debug: bool) -> Sender:
+    if not name:
+        if not debug:
+            raise ImproperlyConfigured("HELI_SMS_SENDER must name a sender ('module:Class') when HELI_DEBUG is off.")
+        return Local()
+    module, _colon, attribute = name.partition(":")
+    try:
+        made: Sender = getattr(import_module(module), attribute)()
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ImproperlyConfigured(f"HELI_SMS_SENDER={name}: {error}") from error
+    return made
+
+
+def sender() -> Sender:
+    """The sender of this installation. Raises ImproperlyConfigured when there is none and HELI_DEBUG is off."""
+    return _make(settings.HELI_SMS_SENDER, settings.DEBUG)

@@ -1,0 +1,150 @@
+"""Forms of accounts, in plain words: the library's own (named in ACCOUNT_FORMS and MFA_FORMS) with our fields, and ours."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from allauth.account import forms as account
+from allauth.core import context
+from allauth.mfa.base import forms as mfa
+from allauth.mfa.totp import forms as totp
+from django import forms
+from django.conf import settings
+from django.utils.translation import gettext_lazy as _
+
+from heli.core.fields import MobileField
+from heli.people.accounts import logged_in_by_code
+from heli.people.steps import CALL_NAME_LIMIT
+
+CODE_TRUSTED_SECONDS = 600  # so long after a log-in by text message a new password needs no old one
+LOOKS = {
+    "large": _("Large print"),
+    "dark": _("Dark"),
+    "contrast": _("High contrast"),
+}
+
+
+def _password(label: Any, autocomplete: str, help_text: Any = "") -> forms.CharField:
+    widget = forms.PasswordInput(attrs={"autocomplete": autocomplete})
+    return forms.CharField(label=label, widget=widget, strip=False, max_length=200, help_text=help_text)
+
+
+def _code(label: Any) -> forms.CharField:
+    widget = forms.TextInput(attrs={"autocomplete": "one-time-code", "inputmode": "numeric", "class": "h-digits"})
+    return forms.CharField(label=label, widget=widget, max_length=20)
+
+
+def _new_password(label: Any) -> forms.CharField:
+    return _password(label, "new-password", _("At least 10 characters. A short sentence is easy to remember."))
+
+
+class LoginForm(account.LoginForm):
+    """One field takes a mobile number or a user name."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        widget = forms.TextInput(attrs={"autocomplete": "username", "autocapitalize": "none", "spellcheck": "false"})
+        self.fields["login"] = forms.CharField(label=_("Mobile number or user name"), widget=widget, max_length=60)
+        self.fields["password"] = _password(_("Password"), "current-password")
+        self.order_fields(["login", "password"])
+
+
+class SignupForm(account.SignupForm):
+    """A resident signs up by mobile number; nothing else is asked but how to call them."""
+
+    call_name = forms.CharField(
+        label=_("What shall we call you"),
+        max_length=CALL_NAME_LIMIT,
+        required=False,
+        help_text=_("For example “Ms Wang”. Shown to you and to those you deal with."),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["phone"] = MobileField(label=_("Mobile number"))
+        self.fields["password1"] = _new_password(_("Choose a password"))
+        self.order_fields(["phone", "password1", "call_name"])
+
+
+class RequestLoginCodeForm(account.RequestLoginCodeForm):
+    """Ask for a code by text message."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["phone"] = MobileField(label=_("Mobile number"))
+
+
+class ConfirmLoginCodeForm(account.ConfirmLoginCodeForm):
+    code = _code(_("The 6 digits in the text message"))
+
+
+class VerifyPhoneForm(account.VerifyPhoneForm):
+    code = _code(_("The 6 digits in the text message"))
+
+
+class ChangePhoneForm(account.ChangePhoneForm):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["phone"] = MobileField(label=_("New mobile number"))
+
+
+class ReauthenticateForm(account.ReauthenticateForm):
+    password = _password(_("Your password"), "current-password")
+
+
+class ChangePasswordForm(account.ChangePasswordForm):
+    """Who has just come in by a code to their own number may have forgotten the old password: it is not asked."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["oldpassword"] = _password(_("Present password"), "current-password")
+        new = account.SetPasswordField(label=_("New password"))
+        new.user = self.user
+        new.help_text = _("At least 10 characters. A short sentence is easy to remember.")
+        new.widget.attrs = {"autocomplete": "new-password"}
+        self.fields["password1"] = new
+        del self.fields["password2"]  # asked once: the field can show what was typed
+        if logged_in_by_code(context.request, within=CODE_TRUSTED_SECONDS, now=time.time()):
+            del self.fields["oldpassword"]
+        self.order_fields(["oldpassword", "password1"])
+
+
+class AuthenticateForm(mfa.AuthenticateForm):
+    code = _code(_("The 6 digits your authenticator shows now, or a spare code"))
+
+
+class MFAReauthenticateForm(mfa.ReauthenticateForm):
+    code = _code(_("The 6 digits your authenticator shows now, or a spare code"))
+
+
+class ActivateTOTPForm(totp.ActivateTOTPForm):
+    code = _code(_("The 6 digits your authenticator shows now"))
+
+
+# 我的信息 --------------------------------------------------------------------------------------------------------------
+class ProfileForm(forms.Form):
+    """How the product speaks to the person and how it looks."""
+
+    call_name = forms.CharField(label=_("What shall we call you"), max_length=CALL_NAME_LIMIT, required=False)
+    language = forms.ChoiceField(label=_("Language"), choices=(), widget=forms.RadioSelect, required=False)
+    look = forms.MultipleChoiceField(
+        label=_("Reading modes"), choices=tuple(LOOKS.items()), widget=forms.CheckboxSelectMultiple, required=False
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        language = self.fields["language"]
+        assert isinstance(language, forms.ChoiceField)
+        language.choices = [("", _("As the browser asks")), *settings.LANGUAGES]
+
+
+class NameForm(forms.Form):
+    name = forms.CharField(label=_("Your name"), max_length=40, required=False)
+
+
+class CloseForm(forms.Form):
+    """Closing an account asks for the password once more, and for a tick that says what is lost."""
+
+    understood = forms.BooleanField(label=_("I know that this cannot be undone"))
+    password = _password(_("Your password"), "current-password")
