@@ -24,6 +24,7 @@ import os
 import pwd
 import re
 import shutil
+import signal
 import stat
 import subprocess
 import sys
@@ -268,6 +269,17 @@ def _alive(data: Path) -> tuple[int, bool]:
     return (pid, lines[-1].strip() == "ready") if ours else (0, False)
 
 
+def _end_orphans(data: Path) -> None:
+    """End servers whose data folder was deleted under them: on leaving they would remove the next server's socket.
+
+    Linux only, where such a process says so; elsewhere it notices by itself within a minute.
+    """
+    for cwd in Path("/proc").glob("[0-9]*/cwd"):
+        with contextlib.suppress(OSError):
+            if os.readlink(cwd) == f"{data} (deleted)":
+                os.kill(int(cwd.parent.name), signal.SIGKILL)
+
+
 def _server_bin(data: Path) -> Path:
     """Folder of the programs that the running server was started from."""
     return Path((data / "postmaster.opts").read_text().split(' "', 1)[0].strip()).parent
@@ -325,6 +337,7 @@ def _start(home: Path, sockets: Path, *, fsync: bool) -> Path:
         # Left by kill -9 or a power cut. The server would clear it itself, unless its number was given to another
         # process of ours since.
         pid_file.unlink()
+    _end_orphans(data)
     for left in (sockets / SOCKET_NAME, sockets / f"{SOCKET_NAME}.lock"):
         left.unlink(missing_ok=True)
     conf = CONF.format(socket_dir=sockets, shared_buffers="256MB" if fsync else "128MB")

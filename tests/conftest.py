@@ -15,11 +15,19 @@ import shutil
 from collections.abc import Iterator
 from typing import Any
 
+import django
 import pytest
+from django.conf import settings
+from django.contrib.staticfiles.handlers import StaticFilesHandler
+from django.core.cache import cache
+from django.db import connections
+from django.test.testcases import LiveServerThread
+from django.test.utils import modify_settings
 
 from tests import database
 
-database.settle()
+database.settle()  # before anything reads the settings; importing Django above does not
+django.setup()
 
 
 @pytest.fixture(scope="session")
@@ -31,8 +39,6 @@ def template_database() -> str:
 @pytest.fixture(scope="session")
 def django_db_setup(template_database: str, django_db_blocker: Any) -> Iterator[None]:
     """pytest-django's hook: this process's own copy of the template, used as heli_app."""
-    from django.db import connections
-
     name = database.clone(template_database)
     with django_db_blocker.unblock():
         connections["default"].close()
@@ -54,32 +60,25 @@ def fire_db(
     request: pytest.FixtureRequest, django_db_setup: None, template_database: str, django_db_blocker: Any
 ) -> Iterator[str]:
     """A fresh database for one test that commits, races, or serves pages; returns its name."""
-    from django.db import connections
-
     if "db" in request.fixturenames or request.node.get_closest_marker("django_db"):
         pytest.fail("a test has either db or fire_db")
     name = database.clone(template_database)
-    settings = connections["default"].settings_dict
-    shared = settings["NAME"]
+    where = connections["default"].settings_dict
+    shared = where["NAME"]
     with django_db_blocker.unblock():
         connections["default"].close()
-        settings["NAME"] = name
+        where["NAME"] = name
         try:
             yield name
         finally:
             connections.close_all()
-            settings["NAME"] = shared
+            where["NAME"] = shared
             database.drop(name)
 
 
 @pytest.fixture
 def site(fire_db: str) -> Iterator[str]:
     """A running server on `fire_db`; returns its address, like http://localhost:40001."""
-    from django.conf import settings
-    from django.contrib.staticfiles.handlers import StaticFilesHandler
-    from django.test.testcases import LiveServerThread
-    from django.test.utils import modify_settings
-
     with modify_settings(ALLOWED_HOSTS={"append": "localhost"}):
         thread = LiveServerThread("localhost", StaticFilesHandler)
         thread.daemon = True
@@ -97,8 +96,6 @@ def site(fire_db: str) -> Iterator[str]:
 @pytest.fixture(autouse=True)
 def _fresh_cache() -> None:
     """No test inherits another's rate limits."""
-    from django.core.cache import cache
-
     cache.clear()
 
 

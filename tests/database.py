@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+from django.db import connections
 
 from heli import localpg
 
@@ -123,7 +124,12 @@ def template() -> str:
     localpg.ensure(var(), fsync=False)
     with (var() / "template.lock").open("a") as lock, _admin() as db:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        _make(db, tables, "template0", lambda name: _django(name, "-m", "django", "migrate", "-v0", owner=True))
+        _make(
+            db,
+            tables,
+            "template0",
+            lambda name: _django(name, "-m", "django", "migrate", "-v0", "--skip-checks", owner=True),
+        )
         if not WORLD.exists():
             _sweep(db, {tables})
             return tables
@@ -154,8 +160,6 @@ def drop(name: str) -> None:
 
 def current() -> str:
     """Name of the database that Django's default connection uses now."""
-    from django.db import connections
-
     return str(connections["default"].settings_dict["NAME"])
 
 
@@ -178,8 +182,6 @@ def race(*calls: Callable[[], Any]) -> list[Any]:
         done = race(lambda: accept(dispatch_id=1, by=a, at=now), lambda: accept(dispatch_id=1, by=b, at=now))
         assert sorted(type(d).__name__ for d in done) == ["Dispatch", "TakenAlready"]
     """
-    from django.db import connections
-
     results: list[Any] = [None] * len(calls)
     together = threading.Barrier(len(calls))
 

@@ -110,6 +110,17 @@ def test_an_interrupted_start_is_made_anew(var: Path) -> None:
     assert not (var / "pg" / "data.new").exists()
 
 
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="only Linux shows the folder a process stands in")
+def test_a_server_whose_folder_was_deleted_is_ended(var: Path) -> None:
+    localpg.ensure(var, fsync=False)
+    first = localpg.status(var).pid
+    shutil.rmtree(var / "pg")
+    localpg.ensure(var, fsync=False)
+    wait_gone(first)
+    assert not Path(f"/proc/{first}").exists()
+    assert localpg.status(var).running
+
+
 def test_two_processes_at_once_get_one_cluster(var: Path) -> None:
     code = f"from pathlib import Path; from heli import localpg; localpg.ensure(Path({str(var)!r}), fsync=False)"
     both = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(2)]
