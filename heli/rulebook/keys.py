@@ -1,0 +1,262 @@
+"""Which rules exist: each key's name, the shape of its value, and what its rows may tell apart.
+
+A key that is not listed here cannot be stored, so a typing error in a file or a form never becomes a rule nobody reads.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _now
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext, pgettext_lazy
+
+from heli.core import words
+from heli.engines.workdays import UNITS, Calendar, Interval
+
+Words = str | Promise
+Value = Any  # what jsonb holds
+
+
+class BadValue(ValueError):
+    """The value does not have the shape of its key; the message says what it should be."""
+
+
+# Shapes -----------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How a value looks: `check` raises BadValue, `say` puts it in words, `hint` shows how to write it (JSON)."""
+
+    name: str
+    check: Callable[[Value], None]
+    say: Callable[[Value], str]
+    hint: Words
+
+
+def _whole(value: Value, low: int = 0, high: int = 10**9) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
+
+
+def _check_period(value: Value) -> None:
+    if not (isinstance(value, dict) and value.keys() == {"amount", "unit"} and _whole(value["amount"], 1, 100_000)):
+        raise BadValue(_now("a period needs an amount of at least 1 and a unit"))
+    if value["unit"] not in UNITS:
+        raise BadValue(_now("the unit is one of %(units)s") % {"units": ", ".join(UNITS)})
+
+
+def say_period(value: Value) -> str:
+    """{"amount": 5, "unit": "working_day"} → "5 个工作日"."""
+    amount, unit = value["amount"], value["unit"]
+    return words.limit(amount * 60, "working_minute") if unit == "working_hour" else words.limit(amount, unit)
+
+
+def _count(low: int, high: int) -> Callable[[Value], None]:
+    def check(value: Value) -> None:
+        if not _whole(value, low, high):
+            raise BadValue(_now("a whole number from %(low)s to %(high)s") % {"low": low, "high": high})
+
+    return check
+
+
+def _check_flag(value: Value) -> None:
+    if not isinstance(value, bool):
+        raise BadValue(_now("true or false"))
+
+
+def _check_hours(value: Value) -> None:
+    try:
+        Calendar(hours=hours(value))
+    except (ValueError, TypeError, KeyError) as error:
+        raise BadValue(_now("opening and closing times in order, such as 08:30 and 12:00")) from error
+
+
+def hours(value: Value) -> tuple[Interval, ...]:
+    """{"periods": [["08:30", "12:00"], …]} as times of day."""
+    return tuple((dt.time.fromisoformat(a), dt.time.fromisoformat(b)) for a, b in value["periods"])
+
+
+def _numbers(*names: str) -> Callable[[Value], None]:
+    def check(value: Value) -> None:
+        if not (isinstance(value, dict) and value.keys() == set(names) and all(_whole(v, 1) for v in value.values())):
+            raise BadValue(_now("whole numbers named %(names)s") % {"names": ", ".join(names)})
+
+    return check
+
+
+# What a rate may count: rooms above compute these sets, the rule row says which is divided by which.
+SETS: Final[Mapping[str, Words]] = {
+    "judged": _("judged by the resident"),
+    "answered_contacted": _("resident said whether they were contacted"),
+    "contacted": _("resident was contacted"),
+    "answered_solved": _("resident said whether it is solved"),
+    "solved": _("resident said it is solved"),
+    "answered_satisfied": _("resident said how satisfied they are"),
+    "satisfied": _("satisfied or very satisfied"),
+    "replied_on_time": _("replied on time"),
+    "replied_or_overdue": _("replied, or open and past the deadline"),
+}
+
+
+def _check_formula(value: Value) -> None:
+    if not (isinstance(value, dict) and value.keys() == {"count", "of"} and set(value.values()) <= SETS.keys()):
+        raise BadValue(_now("what is counted and out of what: %(sets)s") % {"sets": ", ".join(SETS)})
+
+
+PERIOD = Shape("period", _check_period, say_period, '{"amount": 5, "unit": "working_day"}')
+TIMES = Shape("count", _count(0, 1000), lambda v: pgettext("how often", "%(n)s times") % {"n": v}, "2")
+DAYS = Shape("days", _count(1, 3660), lambda v: words.limit(v, "day"), "180")
+ROWS = Shape("rows", _count(1, 100_000), lambda v: _now("%(n)s rows") % {"n": words.count(v)}, "5000")
+PERCENT = Shape("percent", _count(0, 100), lambda v: f"{v}%", "75")
+FLAG = Shape("flag", _check_flag, lambda v: str(_("yes") if v else _("no")), "true / false")
+HOURS = Shape(
+    "hours",
+    _check_hours,
+    lambda v: pgettext("list", ", ").join("–".join(pair) for pair in v["periods"]),
+    '{"periods": [["08:30", "12:00"], ["13:30", "17:30"]]}',
+)
+UPLOAD = Shape(
+    "upload",
+    _numbers("files", "megabytes", "megapixels"),
+    lambda v: _now("%(files)s files, %(megabytes)s MB and %(megapixels)s megapixels each") % v,
+    '{"files": 6, "megabytes": 20, "megapixels": 60}',
+)
+NEARBY = Shape(
+    "nearby",
+    _numbers("metres", "days"),
+    lambda v: _now("within %(metres)s metres and %(days)s days") % v,
+    '{"metres": 50, "days": 84}',
+)
+FORMULA = Shape(
+    "formula",
+    _check_formula,
+    lambda v: _now("%(count)s ÷ %(of)s") % {"count": SETS[v["count"]], "of": SETS[v["of"]]},
+    '{"count": "solved", "of": "answered_solved"}',
+)
+
+# What rows may tell apart ---------------------------------------------------------------------------------------------------
+
+FACTS: Final[Mapping[str, Mapping[str, Words]]] = {
+    "urgency": {
+        "normal": pgettext_lazy("urgency", "normal"),
+        "urgent": pgettext_lazy("urgency", "urgent"),
+        "emergency": pgettext_lazy("urgency", "emergency"),
+    },
+    "kind": {
+        "help": pgettext_lazy("kind", "asks for help"),
+        "complaint": pgettext_lazy("kind", "complaints"),
+        "question": pgettext_lazy("kind", "questions"),
+        "suggestion": pgettext_lazy("kind", "suggestions"),
+        "tip": pgettext_lazy("kind", "tips"),
+        "wish": pgettext_lazy("kind", "wishes"),
+        "snap": pgettext_lazy("kind", "snaps"),
+    },
+    "category": {},  # a code of the category tree; a row for "02" also holds for "0201" and "020101"
+}
+FACT_NAMES: Final[Mapping[str, Words]] = {"urgency": _("urgency"), "kind": _("kind"), "category": _("category")}
+_CATEGORY: Final = re.compile(r"(?:\d\d){1,6}")
+REQUEST: Final = ("urgency", "kind", "category")
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One rule: what it is called, the shape of its value, which facts its rows may name."""
+
+    key: str
+    title: Words
+    shape: Shape
+    facts: tuple[str, ...] = ()
+    public: bool = False  # told on the public page of deadlines
+
+
+_ALL = (
+    Key("clock.dispatch", _("Time to dispatch"), PERIOD, REQUEST, public=True),
+    Key("clock.accept", _("Time for the unit to accept"), PERIOD, REQUEST, public=True),
+    Key("clock.contact", _("Time for the first contact"), PERIOD, REQUEST, public=True),
+    Key("clock.reply", _("Time to reply"), PERIOD, REQUEST, public=True),
+    Key("clock.redo", _("Time to redo"), PERIOD, REQUEST, public=True),
+    Key("clock.revisit", _("Time for the revisit call"), PERIOD, REQUEST, public=True),
+    Key("clock.review", _("Time for the resident to judge"), PERIOD, REQUEST, public=True),
+    Key("extension.max", _("Longest extension"), PERIOD, REQUEST, public=True),
+    Key("extension.ask_before", _("An extension is asked this long before the deadline"), PERIOD, REQUEST),
+    Key("contact.tries", _("Tries after which nobody can be reached"), TIMES, REQUEST),
+    Key("return.window", _("Time to ask for a return"), PERIOD, REQUEST),
+    Key("return.limit", _("Returns before a lead is appointed"), TIMES, REQUEST, public=True),
+    Key("redo.limit", _("How often a resident may send it back"), TIMES, REQUEST, public=True),
+    Key("track.link_days", _("How long the link to follow a request works"), DAYS),
+    Key("ladder.remind_before", _("Share of the time used when the unit is reminded"), PERCENT, REQUEST),
+    Key("ladder.urge_after", _("Urging this long after the deadline"), PERIOD, REQUEST),
+    Key("ladder.supervise_after", _("Supervision this long after urging"), PERIOD, REQUEST),
+    Key("reply.needs_review", _("The unit's lead approves the reply"), FLAG, REQUEST),
+    Key("revisit.sample", _("Share of closed requests that get a revisit call"), PERCENT, REQUEST),
+    Key("merge.window", _("Requests near enough to be the same matter"), NEARBY, ("category",)),
+    Key("duty.push_down", _("A department's matter may be sent down to a community"), FLAG, ("category",)),
+    Key("rates.formula.response", _("Response rate"), FORMULA),
+    Key("rates.formula.resolution", _("Resolution rate"), FORMULA),
+    Key("rates.formula.satisfaction", _("Satisfaction rate"), FORMULA),
+    Key("rates.formula.on_time", _("On-time rate"), FORMULA),
+    Key("upload.limits", _("What may be uploaded"), UPLOAD),
+    Key("export.row_cap", _("Most rows in one export"), ROWS),
+    Key("work.hours", _("Office hours"), HOURS),
+)
+KEYS: Final[Mapping[str, Key]] = {k.key: k for k in _ALL}
+
+
+def title(key: str) -> str:
+    """The rule's name in the reader's language; the key itself when it is not known any more."""
+    return str(KEYS[key].title) if key in KEYS else key
+
+
+def say(key: str, value: Value) -> str:
+    """A rule's value in the reader's language."""
+    return KEYS[key].shape.say(value) if key in KEYS else str(value)
+
+
+def say_facts(applies_to: Mapping[str, str]) -> str:
+    """Which cases a row is for: "紧急、投诉"; "所有事项" when it names none."""
+    if not applies_to:
+        return _now("everything")
+    said = [
+        str(FACTS[name].get(value) or f"{FACT_NAMES[name]} {value}") if name in FACTS else f"{name} {value}"
+        for name, value in sorted(applies_to.items())
+    ]
+    return pgettext("list", ", ").join(said)
+
+
+def check(key: str, applies_to: Mapping[str, Any], value: Value) -> None:
+    """BadValue unless the key exists, its rows may tell these facts apart, and the value has its shape."""
+    if key not in KEYS:
+        raise BadValue(_now("there is no rule called “%(key)s”") % {"key": key})
+    for fact, said in applies_to.items():
+        if fact not in KEYS[key].facts:
+            raise BadValue(_now("rows of this rule cannot depend on “%(fact)s”") % {"fact": fact})
+        known = _CATEGORY.fullmatch(said) if fact == "category" and isinstance(said, str) else said in FACTS[fact]
+        if not known:
+            raise BadValue(_now("“%(value)s” is not a known %(fact)s") % {"value": said, "fact": FACT_NAMES[fact]})
+    KEYS[key].shape.check(value)
+
+
+def matches(applies_to: Mapping[str, str], facts: Mapping[str, str]) -> bool:
+    """Whether a row is for a case: every fact it names is the case's; a category also holds for those below it."""
+    return all(
+        facts.get(name, "").startswith(value) if name == "category" else facts.get(name) == value
+        for name, value in applies_to.items()
+    )
+
+
+def weight(applies_to: Mapping[str, str]) -> tuple[int, int]:
+    """How specific a row is: the number of facts it names, then the depth of its category."""
+    return len(applies_to), len(applies_to.get("category", ""))
+
+
+def tie(a: Mapping[str, str], b: Mapping[str, str]) -> bool:
+    """Whether two different rows could be equally specific for one and the same case."""
+    if a == b or weight(a) != weight(b):
+        return False
+    return all(a[name] == b[name] for name in a.keys() & b.keys())
