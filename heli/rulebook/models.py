@@ -21,7 +21,10 @@ from heli.core.scope import PathField
 # One number per (key, area, applies to), so that an exclusion constraint needs no contrib extension for "equal".
 # Collisions of two different rules would only refuse a row that could have been taken; at 63 bits nobody will see one.
 SLOT = Func(
-    Concat(F("key"), Value("\n"), F("area_path"), Value("\n"), Cast("applies_to", models.TextField())),
+    Concat(
+        *(F("key"), Value("\n"), F("area_path"), Value("\n"), Cast("applies_to", models.TextField())),
+        output_field=models.TextField(),
+    ),
     Value(0),
     function="hashtextextended",
     output_field=models.BigIntegerField(),

@@ -85,7 +85,7 @@ class Migration(migrations.Migration):
                 ('valid_to', models.DateField(blank=True, null=True)),
                 ('reason', models.CharField(blank=True, default='', max_length=300)),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('slot', models.GeneratedField(db_persist=True, expression=models.Func(django.db.models.functions.text.Concat(models.F('key'), models.Value('\n'), models.F('area_path'), models.Value('\n'), django.db.models.functions.comparison.Cast('applies_to', models.TextField())), models.Value(0), function='hashtextextended', output_field=models.BigIntegerField()), output_field=models.BigIntegerField())),
+                ('slot', models.GeneratedField(db_persist=True, expression=models.Func(django.db.models.functions.text.Concat(models.F('key'), models.Value('\n'), models.F('area_path'), models.Value('\n'), django.db.models.functions.comparison.Cast('applies_to', models.TextField()), output_field=models.TextField()), models.Value(0), function='hashtextextended', output_field=models.BigIntegerField()), output_field=models.BigIntegerField())),
             ],
         ),
         migrations.CreateModel(
