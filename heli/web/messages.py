@@ -108,13 +108,18 @@ def in_python(source: str, where: str) -> Iterator[tuple[int, str | None, str, s
     """
     if "gettext" not in source:
         return
-    for node in ast.walk(ast.parse(source)):
+    nodes = list(ast.walk(ast.parse(source)))
+    signatures = dict(SIGNATURES)
+    for node in nodes:  # "from django.utils.translation import gettext as now"
+        if isinstance(node, ast.ImportFrom):
+            signatures |= {a.asname: SIGNATURES[a.name] for a in node.names if a.asname and a.name in SIGNATURES}
+    for node in nodes:
         if not isinstance(node, ast.Call):
             continue
         name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
-        if name not in SIGNATURES:
+        if name not in signatures:
             continue
-        places = SIGNATURES[name]
+        places = signatures[name]
         picked = [None if i is None or i >= len(node.args) else node.args[i] for i in places]
         msgid = _text(picked[1])
         if msgid is None:
@@ -131,9 +136,7 @@ def in_template(source: str, where: str) -> Iterator[tuple[int, str | None, str,
         return
     # templatize keeps the template's indentation, which Python's tokenizer would refuse
     python = "\n".join(line.lstrip() for line in templatize(source, where).split("\n"))
-    for line, name, said, _comments in extract_python(
-        io.BytesIO(python.encode()), dict.fromkeys(SIGNATURES), [], {}
-    ):
+    for line, name, said, _comments in extract_python(io.BytesIO(python.encode()), dict.fromkeys(SIGNATURES), [], {}):
         parts = [said] if isinstance(said, str) else list(said)
         at = SIGNATURES[str(name)]
         context, msgid, plural = (parts[i] if i is not None and i < len(parts) else None for i in at)

@@ -1,0 +1,100 @@
+"""What every page needs: modes, the person, the top bar's links. Computed once a page, without a statement."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
+from django.utils.functional import SimpleLazyObject
+from django.utils.translation import gettext_lazy as _
+
+from heli.core.actor import PUBLIC, Actor
+from heli.core.caps import Cap
+from heli.web.middleware import LOOK_COOKIE
+from heli.web.parts import Look, Words
+
+Link = tuple[str, Words, frozenset[Cap]]
+
+# route, words, and the capabilities of which one is enough; a room that is not there yet has no link
+NAV: tuple[Link, ...] = (
+    ("web:home", _("To do"), frozenset(Cap)),
+    ("loop:desk", _("Dispatch"), frozenset({Cap.DISPATCH, Cap.APPOINT_LEAD})),
+    ("loop:returns", _("Returned"), frozenset({Cap.DISPATCH})),
+    ("loop:inbox", _("With us"), frozenset({Cap.HANDLE_REQUESTS, Cap.APPROVE_REPLY})),
+    ("loop:revisits", _("Revisit calls"), frozenset({Cap.REVISIT})),
+    ("loop:requests", _("All requests"), frozenset({Cap.VIEW_REQUESTS, Cap.DISPATCH, Cap.SUPERVISE})),
+    ("insight:board", _("Board"), frozenset({Cap.SUPERVISE, Cap.VIEW_REQUESTS})),
+)
+# the menu under the person's name
+MENU: tuple[tuple[str, str, Words, frozenset[Cap]], ...] = (
+    ("loop:duty", "book", _("Duty list"), frozenset({Cap.MANAGE_DUTY, Cap.DISPATCH})),
+    ("loop:categories", "list", _("Categories"), frozenset({Cap.MANAGE_DUTY})),
+    ("rulebook:rules", "clock", _("Rules and limits"), frozenset(Cap)),
+    ("places:areas", "map", _("Areas"), frozenset({Cap.MANAGE_AREAS})),
+    ("orgs:organisations", "building", _("Organisations"), frozenset({Cap.MANAGE_ORGS})),
+    ("orgs:grants", "key", _("Grants"), frozenset({Cap.MANAGE_GRANTS})),
+    ("loop:import", "upload", _("Import requests"), frozenset({Cap.IMPORT_REQUESTS})),
+    ("people:me", "user", _("My information"), frozenset()),
+    ("people:access", "eye", _("Who read my information"), frozenset()),
+    ("mfa_index", "shield", _("Second factor"), frozenset()),
+    ("account_change_password", "lock", _("Change password"), frozenset()),
+    ("web:accessibility", "contrast", _("How pages look"), frozenset()),
+)
+
+
+def url(name: str, **kwargs: Any) -> str:
+    """The address of a route, or "" while no room has it."""
+    try:
+        return reverse(name, kwargs=kwargs or None)
+    except NoReverseMatch:
+        return ""
+
+
+def first_url(names: Iterable[str]) -> str:
+    """The first of these routes that is there."""
+    return next((found for name in names if (found := url(name))), "")
+
+
+def _nav(request: HttpRequest, actor: Actor) -> Iterator[dict[str, Any]]:
+    for name, said, caps in NAV:
+        where = url(name) if actor.caps & caps else ""
+        if where:
+            current = request.path == where if where == "/" else request.path.startswith(where)
+            yield {"name": name, "url": where, "words": said, "current": current}
+
+
+def _menu(actor: Actor) -> Iterator[dict[str, Any]]:
+    for name, icon, said, caps in MENU:
+        where = url(name) if not caps or actor.caps & caps else ""
+        if where:
+            yield {"url": where, "words": said, "icon": icon}
+
+
+def page_base(request: HttpRequest) -> str:
+    """The base template that fits the reader: a bare one for HTMX, the staff's, or the public's."""
+    if getattr(request, "htmx", None):
+        return "web/bare.html"
+    return "web/base.html" if getattr(request, "actor", PUBLIC).is_staff else "web/public.html"
+
+
+def page(request: HttpRequest) -> dict[str, Any]:
+    """Context processor of all templates."""
+    actor: Actor = getattr(request, "actor", PUBLIC)
+
+    def lazily(make: Callable[[], Iterable[Any]]) -> Any:
+        return SimpleLazyObject(lambda: list(make()))
+
+    return {
+        "look": Look.read(request.COOKIES.get(LOOK_COOKIE, "")),
+        "here": request.get_full_path() if request.method == "GET" else request.path,
+        "page_base": page_base(request),
+        "actor": actor,
+        "person": actor.name if actor.user_id is not None else "",
+        "unit_name": next((g.org_name for g in actor.grants if g.org_name), ""),
+        "nav": lazily(lambda: _nav(request, actor)),
+        "menu": lazily(lambda: _menu(actor)),
+        "search_url": url("loop:requests") if actor.is_staff else "",
+        "hear_url": url("loop:hear") if Cap.HEAR in actor.caps else "",
+    }

@@ -1,0 +1,96 @@
+"""What the first page shows: for staff what to do next, for everybody else what they can do here."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from heli.core.actor import Actor
+from heli.people import queries as people
+from heli.people.steps import change_profile
+from heli.places.models import Area
+from heli.rulebook import queries as rulebook
+from heli.rulebook.errors import RuleMissing
+from heli.web.context import url
+from heli.web.parts import Station, Words
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """Something else a person can do here, with a page behind it."""
+
+    icon: str
+    title: Words
+    words: Words
+    url: str
+
+
+def remember(by: Actor, *, language: str | None = None, look: str | None = None) -> None:
+    """Keep a choice of language or look with the account, if there is one."""
+    if by.user_id is None:
+        return
+    user = people.own_account(by)
+    language = user.language if language is None else language
+    look = user.look if look is None else look
+    if (user.language, user.look) != (language, look):
+        change_profile(
+            user_id=user.pk, call_name=user.call_name, language=language, look=look, by=by, at=timezone.now()
+        )
+
+
+def staff(actor: Actor, now: dt.datetime) -> dict[str, Any]:
+    """The acts waiting for this person; the most urgent one first and by itself."""
+    return {"now": now, "first": None, "acts": []}
+
+
+def _stations(now: dt.datetime) -> tuple[list[Station], bool]:
+    """The four stations with the limits in force for an ordinary request here; whether the limits are known."""
+    wanted = ("clock.dispatch", "clock.reply")
+    try:
+        found = rulebook.in_force(
+            wanted,
+            path=settings.HELI_HOME_AREA,
+            on=timezone.localtime(now).date(),
+            facts={"urgency": "normal", "kind": "help"},
+        )
+    except RuleMissing:
+        found = {}
+    within = {key: _("within %(limit)s") % {"limit": row.words} for key, row in found.items()}
+    return [
+        Station(_("You say it"), "plan", _("no account needed")),
+        Station(_("It is sent on"), "plan", within.get("clock.dispatch", "")),
+        Station(_("Someone handles it"), "plan", within.get("clock.reply", "")),
+        Station(_("You judge it"), "plan", _("not solved: once more")),
+    ], bool(found)
+
+
+def _ways() -> list[Way]:
+    ways = (
+        Way("clock", _("See the limits"), _("how long each step may take, and by which rule"), url("rulebook:rules")),
+        Way(
+            "eye", _("See how it goes here"), _("figures of this area, with what they leave out"), url("insight:public")
+        ),
+    )
+    return [w for w in ways if w.url]
+
+
+def public(now: dt.datetime) -> dict[str, Any]:
+    """The public's first page: say it, look it up, how it goes round, what else is here."""
+    how, known = _stations(now)
+    area = Area.objects.filter(path=settings.HELI_HOME_AREA).first()
+    return {
+        "place_name": area.name if area else "",
+        "submit_url": url("loop:submit"),
+        "find_url": url("loop:find"),
+        "rules_url": url("rulebook:rules"),
+        "how": how,
+        "how_note": _("closed only when you say it is solved"),
+        "limits_known": known,
+        "ways": _ways(),
+        "figures": None,
+    }
