@@ -103,7 +103,7 @@ def end_rule(*, rule_id: int, valid_to: dt.date, reason: str, by: Actor, at: dt.
     return row
 
 
-def write(new: NewRule, *, by: Actor, at: dt.datetime, after_version: int | None) -> Rule:
+def write(new: NewRule, *, by: Actor, at: dt.datetime, after_version: int | None = None) -> Rule:
     """Insert the version and end its predecessor. Call inside a step; the rows of the same case are locked here."""
     applies_to = dict(new.applies_to)
     _check(new, applies_to)
