@@ -1,0 +1,145 @@
+"""The duty list (派单目录): who is responsible for what, at which level, on which day. Reads and writes."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+from django.db.models import Case, IntegerField, Q, Value, When
+from django.utils.translation import gettext_lazy as _
+
+from heli.core.actor import Actor
+from heli.core.caps import Cap
+from heli.core.errors import Invalid, NotFound
+from heli.core.scope import ancestors
+from heli.core.steps import step
+from heli.loop.models import Category, DutyRow, Request
+from heli.orgs.models import GRASSROOTS, Organisation
+from heli.places.models import Area
+
+
+@dataclass(frozen=True, slots=True)
+class Responsible:
+    """A row of the duty list with the units it comes down to for one place."""
+
+    row: DutyRow
+    unit: Organisation | None
+    assists: tuple[Organisation, ...]
+
+
+def category_line(code: str) -> list[str]:
+    """'010302' → ['010302', '0103', '01']: the row for the nearest level counts."""
+    return [code[:n] for n in (6, 4, 2) if n <= len(code)]
+
+
+def rows_for(category: Category | None, area_path: str, on: dt.date) -> list[DutyRow]:
+    """Rows that speak of this category here, nearest category first, county before street before community. One statement."""
+    if category is None:
+        return []
+    line = category_line(category.code)
+    return list(
+        DutyRow.objects.filter(area_path__in=ancestors(area_path), category__code__in=line, valid_from__lte=on)
+        .filter(Q(valid_to=None) | Q(valid_to__gt=on))
+        .annotate(near=Case(*(When(category__code=c, then=Value(n)) for n, c in enumerate(line)), output_field=IntegerField()))
+        .select_related("unit", "category")
+        .order_by("near", "level", "-area_path")
+    )
+
+
+def responsible(request: Request, on: dt.date, *, level: int = 3) -> list[Responsible]:
+    """What the duty list says of this request to a desk of that level, best first. Two statements."""
+    rows = [r for r in rows_for(request.category, request.area_path, on) if r.level == level]
+    if not rows:
+        return []
+    wanted = {pk for r in rows for pk in r.assists}
+    orgs = list(
+        Organisation.objects.filter(
+            Q(pk__in=wanted) | Q(kind__in=GRASSROOTS, area_path__in=ancestors(request.area_path)[3:]), closed_at=None
+        )
+    )
+    by_id = {o.pk: o for o in orgs}
+    here = {o.kind: o for o in orgs if o.kind in GRASSROOTS and request.area_path.startswith(o.area_path)}
+    found = []
+    for r in rows:
+        unit = r.unit if r.unit_id else here.get(r.local)
+        assists = [by_id[a] for a in r.assists if a in by_id] + [here[k] for k in r.assist_local if k in here]
+        found.append(Responsible(r, unit, tuple(a for a in assists if a != unit)))
+    return found
+
+
+def guards(request: Request, unit: Organisation, on: dt.date) -> DutyRow | None:
+    """The row that keeps this request from being given to a street or village, if there is one. At most one statement."""
+    if unit.kind not in GRASSROOTS:
+        return None
+    rows = rows_for(request.category, request.area_path, on)
+    nearest = [r for r in rows if r.category_id == rows[0].category_id]
+    if any(r.local == unit.kind or r.unit_id == unit.pk for r in nearest):
+        return None
+    return next((r for r in nearest if r.functional), None)
+
+
+def put_row(
+    *,
+    by: Actor,
+    at: dt.datetime,
+    area: Area,
+    category_id: int,
+    level: int,
+    number: str,
+    unit_id: int | None,
+    citation: str,
+    local: str = "",
+    functional: bool = False,
+    assist_local: tuple[str, ...] = (),
+    assists: tuple[int, ...] = (),
+    note: str = "",
+    valid_from: dt.date | None = None,
+) -> DutyRow:
+    """A new row from `valid_from` (today) on; the row it replaces ends that day. Its history is kept by triggers."""
+    start = valid_from or at.date()
+    if not citation.strip():
+        raise Invalid(_("Name the document this row rests on."), field="citation")
+    if (unit_id is None) == (local == ""):
+        raise Invalid(_("A row names one unit, or the street or community of the place."), field="unit")
+    with step("duty.put", by=by, at=at) as s:
+        s.require(Cap.MANAGE_DUTY, path=area.path)
+        same = DutyRow.objects.select_for_update().filter(area=area, category_id=category_id, level=level, valid_to=None)
+        for old in same:
+            if old.valid_from >= start:
+                raise Invalid(_("A row for this already starts on %(day)s. End that one first.") % {"day": old.valid_from}, field="valid_from")
+            old.valid_to = start
+            old.save(update_fields=["valid_to"])
+        row = DutyRow.objects.create(
+            number=number.strip(),
+            area=area,
+            area_path=area.path,
+            category_id=category_id,
+            level=level,
+            unit_id=unit_id,
+            local=local,
+            assist_local=list(assist_local),
+            assists=list(assists),
+            functional=functional,
+            citation=citation.strip(),
+            note=note.strip(),
+            valid_from=start,
+        )
+        s.about("loop.dutyrow", row.pk, area.path)
+        s.record(row, number=number, category=category_id, unit=unit_id)
+    return row
+
+
+def end_row(*, row_id: int, by: Actor, at: dt.datetime, reason: str) -> DutyRow:
+    """The row no longer holds from today on (or never held, if it starts today)."""
+    if not reason.strip():
+        raise Invalid(_("Say why this row ends."), field="reason")
+    with step("duty.end", by=by, at=at) as s:
+        row = s.lock(DutyRow, row_id)
+        s.require(Cap.MANAGE_DUTY, path=row.area_path)
+        if row.valid_to is not None:
+            raise NotFound
+        row.valid_to = max(at.date(), row.valid_from + dt.timedelta(days=1))
+        row.save(update_fields=["valid_to"])
+        s.about("loop.dutyrow", row.pk, row.area_path)
+        s.record(row, reason=reason.strip()[:200])
+    return row

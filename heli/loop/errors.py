@@ -1,0 +1,94 @@
+"""Errors of the loop (L-110 … L-139)."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext_lazy as _
+
+from heli.core.errors import HeliError
+
+
+class NotToGrassroots(HeliError):
+    code = "L-110"
+    status = 400
+    sentence = _(
+        "The duty list (row %(row)s) gives this to %(unit)s. A department's matter goes down to a street or village "
+        "only when you name the rule that allows it."
+    )
+
+
+class NoSuchCategory(HeliError):
+    code = "L-111"
+    status = 400
+    sentence = _("This kind of matter is no longer in the list. Choose another one.")
+
+
+class UnknownPlace(HeliError):
+    code = "L-112"
+    status = 400
+    sentence = _("We could not tell where this is. Choose the street and community.")
+
+
+class LinkEnded(HeliError):
+    code = "L-113"
+    status = 410
+    sentence = _("This link has ended or was cut short. Look your request up by its code and your phone number instead.")
+
+
+class ReturnLimit(HeliError):
+    code = "L-114"
+    status = 409
+    sentence = _("It has already come back %(bounces)s times; the limit is %(limit)s. A lead must now be named for it.")
+
+
+class HandlerCannotJudge(HeliError):
+    code = "L-115"
+    status = 403
+    sentence = _("Whoever handled a request cannot record what the resident thinks of it. A colleague from another unit can.")
+
+
+class NeedsSecondPerson(HeliError):
+    code = "L-116"
+    status = 403
+    sentence = _("Whoever asked for this cannot also decide it. A second person must.")
+
+
+class JudgedAlready(HeliError):
+    code = "L-117"
+    status = 409
+    sentence = _("This round has already been judged. If it is not over for you, add a word and we will look again.")
+
+
+class TooLong(HeliError):
+    code = "L-118"
+    status = 400
+    sentence = _("These are %(length)s characters; at most %(limit)s fit. Keep what matters most and add the rest later.")
+
+
+class AskedTooLate(HeliError):
+    code = "L-119"
+    status = 409
+    sentence = _("More time must be asked for at least %(before)s before it is due. It was due at %(due)s.")
+
+
+class TooMuchTime(HeliError):
+    code = "L-120"
+    status = 400
+    sentence = _("At most %(limit)s can be added under the rule in force.")
+
+
+class CannotMerge(HeliError):
+    code = "L-121"
+    status = 409
+    sentence = _("These two cannot be joined: one is already joined, finished, or lies in another county.")
+
+
+class NotSplit(HeliError):
+    code = "L-122"
+    status = 400
+    sentence = _("To split a request, write at least two parts.")
+
+
+class ClosedToWords(HeliError):
+    code = "L-123"
+    status = 409
+    sentence = _("This request is over, so nothing can be added to it. Tell us anew; you can name the old code.")

@@ -1,0 +1,65 @@
+"""What runs later: telling residents, the ladder, closing what nobody judged. Each may run twice without harm."""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+
+from django.conf import settings
+from django.db.models import Q
+from django.utils import timezone
+from procrastinate.contrib.django import app
+
+from heli.loop.models import Clock, ClockKind, Voice
+
+log = logging.getLogger("heli.loop")
+
+
+@app.task(name="loop.tell", queue="tell", retry=5)
+def tell(request_id: int, news: str) -> int:
+    """Send news of a request to every voice that left a number. Returns how many were told."""
+    from heli.adapters import sms  # noqa: PLC0415  (adapters load their settings on import)
+    from heli.loop import links  # noqa: PLC0415
+
+    voices = Voice.objects.select_related("record", "request").filter(Q(request=request_id) | Q(request__merged_into=request_id))
+    told = 0
+    for voice in voices.exclude(record=None).exclude(record__phone=None):
+        assert voice.record is not None
+        link = f"{settings.HELI_PUBLIC_URL}/t/{links.token_of(voice)}"
+        sms.send(voice.record, f"loop.{news}", code=voice.request.code, link=link)
+        told += 1
+    return told
+
+
+@app.periodic(cron="*/5 * * * *")
+@app.task(name="loop.ladder", queue="clocks", queueing_lock="loop.ladder")
+def ladder(timestamp: int) -> dict[str, int]:
+    """Every five minutes: remind before due, urge after, call the supervisor above."""
+    from heli.loop.steps import climb  # noqa: PLC0415
+
+    return climb(at=timezone.now())
+
+
+@app.periodic(cron="17 * * * *")
+@app.task(name="loop.lapse", queue="clocks", queueing_lock="loop.lapse")
+def close_unjudged(timestamp: int) -> int:
+    """Every hour: the time to judge is over."""
+    return lapse_due(timezone.now())
+
+
+def lapse_due(at: dt.datetime, limit: int = 1000) -> int:
+    """Close (or leave unrated) what was answered and whose time to judge is over. Returns how many."""
+    from heli.core.errors import WrongState  # noqa: PLC0415
+    from heli.loop.steps import lapse  # noqa: PLC0415
+
+    over = Clock.objects.filter(kind=ClockKind.REVIEW, outcome="running", due_at__lte=at).order_by("due_at", "id")
+    done = 0
+    for request_id in list(over.values_list("request_id", flat=True)[:limit]):
+        try:
+            lapse(request_id=request_id, at=at)
+            done += 1
+        except WrongState:  # judged in the meantime
+            continue
+    return done
+
+

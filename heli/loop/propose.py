@@ -1,0 +1,193 @@
+"""What the machine proposes: category, place, unit, twins. Each proposal says why; people decide."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from django.db.models import Count, F, Q
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+
+from heli.core.actor import Actor
+from heli.loop import duty
+from heli.loop.clocks import local_day
+from heli.loop.models import Category, Dispatch, DutyRow, Request
+from heli.loop.states import OPEN
+from heli.orgs.models import GRASSROOTS, Organisation
+
+Words = str | Promise
+HISTORY = dt.timedelta(days=90)
+TWIN_DAYS = dt.timedelta(days=14)
+TWIN_LIKENESS = 0.28  # share of common two-character pieces from which two texts are shown as perhaps the same
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """For {% why %}: see heli/web/parts.py."""
+
+    words: Words
+    weight: str = "+"
+    source_words: Words = ""
+    source_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ProposedCategory:
+    """A leaf of the category tree with the words of the text that speak for it."""
+
+    category: Category
+    found: tuple[str, ...]
+
+    @property
+    def sure(self) -> bool:
+        return len(self.found) >= 2
+
+
+@dataclass(slots=True)
+class ProposedUnit:
+    """A unit a request might go to, with the reasons for and against."""
+
+    unit: Organisation
+    reasons: list[Reason] = field(default_factory=list)
+    assists: tuple[Organisation, ...] = ()
+    row: DutyRow | None = None
+    needs_rule: DutyRow | None = None  # the duty list does not let it go there without naming a rule
+
+
+@dataclass(frozen=True, slots=True)
+class Twin:
+    """Another open request that may be the same matter."""
+
+    request: Request
+    likeness: float
+    reasons: tuple[str, ...]
+
+
+@lru_cache(maxsize=1)
+def _leaves(version: int) -> tuple[tuple[int, tuple[str, ...]], ...]:
+    rows = Category.objects.filter(level=3, closed_on=None).values_list("pk", "words").order_by("code")
+    return tuple((pk, tuple(words)) for pk, words in rows)
+
+
+def categories_of(text: str, *, limit: int = 3) -> list[ProposedCategory]:
+    """Leaves whose words occur in the text, most and longest words first; none when nothing is found.
+
+    One statement, a second one while the word list is cold. O(words of the tree × text).
+    """
+    version = Category.objects.filter(level=3, closed_on=None).count()
+    scored = []
+    for pk, words in _leaves(version):
+        found = tuple(w for w in words if w in text)
+        if found:
+            scored.append((sum(len(w) for w in found) + len(found), pk, found))
+    best = sorted(scored, key=lambda s: (-s[0], s[1]))[:limit]
+    by_id = Category.objects.select_related("parent__parent").in_bulk([pk for _score, pk, _found in best]) if best else {}
+    return [ProposedCategory(by_id[pk], found) for _score, pk, found in best]
+
+
+def units_for(request: Request, now: dt.datetime) -> list[ProposedUnit]:
+    """Units a request might go to, the duty list's first, each with its reasons. Five statements.
+
+    Reasons: the row of the duty list; how this unit did with the same category in the last 90 days; what it has in hand.
+    """
+    rows = duty.responsible(request, local_day(now))
+    found: dict[int, ProposedUnit] = {}
+    for r in rows:
+        if r.unit is None:
+            continue
+        p = found.setdefault(r.unit.pk, ProposedUnit(r.unit, assists=r.assists, row=r.row))
+        words = _("The duty list gives “%(category)s” to it") % {"category": r.row.category}
+        p.reasons.append(Reason(words, "+", _("row %(n)s") % {"n": r.row.number}, f"/loop/duty/?q={r.row.number}"))
+        if r.row.note:
+            p.reasons.append(Reason(r.row.note, "?"))
+    past = did_before(request, now)
+    for unit_id, (unit, dealt, returned) in past.items():
+        p = found.setdefault(unit_id, ProposedUnit(unit))
+        slots = {"n": dealt, "back": returned}
+        url = f"/loop/requests/?unit={unit_id}&category={request.category.code if request.category else ''}"
+        said = _("Of %(n)s like it in 90 days it gave none back") % slots if not returned else _("It gave back %(back)s of %(n)s like it in 90 days") % slots
+        p.reasons.append(Reason(said, "+" if returned * 5 < dealt else "-", _("see %(n)s") % {"n": dealt}, url))
+    for street in local_units(request):
+        found.setdefault(street.pk, ProposedUnit(street))
+    shown = sorted(found.values(), key=lambda p: (p.row is None, -len(p.reasons)))[:4]
+    load = in_hand([p.unit.pk for p in shown], now)
+    guard = rows[0].row if rows and rows[0].row.functional else None
+    for p in shown:
+        total, soon = load.get(p.unit.pk, (0, 0))
+        if total:
+            said = _("It has %(n)s in hand, %(soon)s due within two days") % {"n": total, "soon": soon}
+            p.reasons.append(Reason(said, "-" if soon > 5 else "?", _("see %(n)s") % {"n": total}, f"/loop/requests/?unit={p.unit.pk}&state=open"))
+        if guard is not None and p.row is None and p.unit.kind in GRASSROOTS:
+            p.needs_rule = guard
+            p.reasons.insert(0, Reason(_("A department's matter: name the rule that lets it go down"), "-", _("row %(n)s") % {"n": guard.number}))
+    return shown
+
+
+def did_before(request: Request, now: dt.datetime) -> dict[int, tuple[Organisation, int, int]]:
+    """{unit id: (unit, dealt with, given back)} for the same category in the county, 90 days. Two statements."""
+    if request.category_id is None:
+        return {}
+    county = request.area_path[:6]
+    rows = (
+        Dispatch.objects.filter(role="lead", offered_at__gte=now - HISTORY, request__category=request.category_id)
+        .filter(request__area_path__gte=county, request__area_path__lt=county + "~")
+        .values("unit")
+        .annotate(n=Count("id"), back=Count("id", filter=Q(state="returned")))
+        .order_by("-n")[:3]
+    )
+    counts = {r["unit"]: (r["n"], r["back"]) for r in rows}
+    units = Organisation.objects.filter(closed_at=None).in_bulk(list(counts))
+    return {pk: (units[pk], *counts[pk]) for pk in counts if pk in units}
+
+
+def in_hand(unit_ids: Sequence[int], now: dt.datetime) -> dict[int, tuple[int, int]]:
+    """{unit id: (requests in hand, due within two days)}. One statement, index request_unit."""
+    rows = (
+        Request.objects.filter(unit__in=unit_ids, state__in=("dispatched", "handling"))
+        .values("unit")
+        .annotate(n=Count("id"), soon=Count("id", filter=Q(due_at__lte=now + dt.timedelta(days=2))))
+    )
+    return {r["unit"]: (r["n"], r["soon"]) for r in rows}
+
+
+def local_units(request: Request) -> Iterable[Organisation]:
+    """The street office of the place. One statement."""
+    return Organisation.objects.filter(kind="township", area_path=request.area_path[:9], closed_at=None) if len(request.area_path) >= 9 else ()
+
+
+def pieces(text: str) -> frozenset[str]:
+    """Two-character pieces of the Chinese text, for likeness."""
+    kept = "".join(c for c in text if "\u4e00" <= c <= "\u9fff" or c.isalnum())
+    return frozenset(kept[i : i + 2] for i in range(len(kept) - 1))
+
+
+def likeness(one: frozenset[str], other: frozenset[str]) -> float:
+    """Share of the smaller text's pieces that the other has too, 0–1."""
+    return len(one & other) / max(1, min(len(one), len(other)))
+
+
+def twins(actor: Actor, *, text: str, area_path: str, category_id: int | None, now: dt.datetime, but: int | None = None, limit: int = 4) -> list[Twin]:
+    """Open requests of the same street from the last 14 days that may say the same. One statement, ≤ 300 rows read."""
+    street = area_path[:9]
+    rows = (
+        Request.objects.visible_to(actor)
+        .filter(area_path__gte=street, area_path__lt=street + "~", heard_at__gte=now - TWIN_DAYS, heard_at__lte=now, state__in=OPEN)
+        .exclude(pk=but)
+        .select_related("unit", "area")
+        .annotate(category_code=F("category__code"))
+        .order_by("-id")[:300]
+    )
+    mine = pieces(text)
+    found = []
+    for r in rows:
+        like = likeness(mine, pieces(r.title + r.text))
+        same_place, same_matter = r.area_path == area_path, category_id is not None and r.category_id == category_id
+        score = like + 0.12 * same_place + 0.15 * same_matter
+        if score < TWIN_LIKENESS or like < 0.15:
+            continue
+        why = [_("the same community") if same_place else "", _("the same matter") if same_matter else "", _("much the same words") if like >= 0.4 else ""]
+        found.append(Twin(r, score, tuple(w for w in why if w)))
+    return sorted(found, key=lambda t: -t.likeness)[:limit]

@@ -1,0 +1,123 @@
+"""Reference data of the loop from reviewed files: the category tree, and a county's duty list with its units.
+
+Harmless twice: what is the same stays, what changed is changed, a duty row that changed gets a new row from today on.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from heli.core.actor import SYSTEM
+from heli.core.steps import step
+from heli.loop.models import Category, DutyRow
+from heli.orgs.models import Organisation, OrgKind
+from heli.places.models import Area
+
+DATA = Path(__file__).parent / "data"
+LEVELS = {"county": 3, "township": 4, "village": 5}
+LOCAL = {"街道": "township", "社区": "community"}
+
+
+def read(path: Path) -> dict[str, Any]:
+    return dict(yaml.load(path.read_text(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
+
+
+def import_categories(*, at: dt.datetime, path: Path = DATA / "categories.yaml") -> tuple[int, int]:
+    """The category tree: (new, changed). A code missing from the file is closed, never deleted."""
+    rows = read(path)["categories"]
+    have = {c.code: c for c in Category.objects.all()}
+    new, changed = 0, 0
+    with step("categories.import", by=SYSTEM, at=at) as s:
+        for row in sorted(rows, key=lambda r: len(r["code"])):
+            parent = have.get(row["code"][:-2])
+            values = {
+                "name": row["name"],
+                "name_en": row.get("name_en", ""),
+                "parent_id": parent.pk if parent else None,
+                "level": len(row["code"]) // 2,
+                "words": list(row.get("words", [])),
+                "urgency": row.get("urgency", "normal"),
+                "closed_on": None,
+            }
+            old = have.get(row["code"])
+            if old is None:
+                have[row["code"]] = Category.objects.create(code=row["code"], **values)
+                new += 1
+            elif any(getattr(old, k) != v for k, v in values.items()):
+                Category.objects.filter(pk=old.pk).update(**values)
+                changed += 1
+        gone = set(have) - {r["code"] for r in rows}
+        changed += Category.objects.filter(code__in=gone, closed_on=None).update(closed_on=at.date())
+        s.about("loop.category", 0, "")
+        s.record(new=new, changed=changed)
+    return new, changed
+
+
+def import_units(data: Mapping[str, Any], at: dt.datetime) -> dict[str, Organisation]:
+    """The units a duty list names, and the committees of the county's communities: {key: organisation}."""
+    areas = {a.path: a for a in Area.objects.filter(path__startswith=str(data["area"]))}
+    have = {(o.area_path, o.name): o for o in Organisation.objects.filter(area_path__startswith=str(data["area"]))}
+    made: dict[str, Organisation] = {}
+
+    def put(key: str, name: str, short: str, kind: str, path: str, parent: Organisation | None = None) -> Organisation:
+        found = have.get((path, name))
+        if found is None:
+            area = areas[path]
+            found = Organisation.objects.create(
+                kind=kind, name=name, short_name=short, area=area, area_path=path, opened_at=at, parent=parent
+            )
+        made[key] = found
+        return found
+
+    for u in data["units"]:
+        put(u["key"], u["name"], u["short_name"], u["kind"], str(u["path"]))
+    streets = {o.area_path: o for o in made.values() if o.kind == OrgKind.TOWNSHIP}
+    for a in areas.values():
+        if a.level == 5 and a.kind == "admin" and a.valid_to is None:
+            put(a.path, a.name, a.short_name or a.name, OrgKind.COMMUNITY, a.path, streets.get(a.path[:9]))
+    return made
+
+
+def import_duty(*, at: dt.datetime, path: Path) -> tuple[int, int]:
+    """A county's duty list with its units: (new rows, ended rows)."""
+    data = read(path)
+    new, ended = 0, 0
+    with step("duty.import", by=SYSTEM, at=at) as s:
+        units = import_units(data, at)
+        area = Area.objects.get(path=str(data["area"]))
+        categories = {c.code: c.pk for c in Category.objects.all()}
+        have = {(r.category_id, r.level): r for r in DutyRow.objects.filter(area=area, valid_to=None)}
+        start = data["valid_from"] if not have else at.date()
+        seen = set()
+        for row in data["rows"]:
+            key = (categories[str(row["category"])], LEVELS[row["level"]])
+            assists = [a for a in row.get("assist", ()) if a not in LOCAL]
+            values = {
+                "number": str(row["row"]),
+                "unit_id": None if row["unit"] in LOCAL else units[row["unit"]].pk,
+                "assists": [units[a].pk for a in assists],
+                "local": LOCAL.get(row["unit"], ""),
+                "assist_local": [LOCAL[a] for a in row.get("assist", ()) if a in LOCAL],
+                "functional": bool(row.get("functional", False)),
+                "citation": row.get("citation", data["citation"]),
+                "note": row.get("note", ""),
+            }
+            seen.add(key)
+            old = have.get(key)
+            if old is not None and all(getattr(old, k) == v for k, v in values.items()):
+                continue
+            if old is not None:
+                DutyRow.objects.filter(pk=old.pk).update(valid_to=max(start, old.valid_from + dt.timedelta(days=1)))
+                ended += 1
+            DutyRow.objects.create(area=area, area_path=area.path, category_id=key[0], level=key[1], valid_from=start, **values)
+            new += 1
+        gone = [r.pk for k, r in have.items() if k not in seen]
+        ended += DutyRow.objects.filter(pk__in=gone).update(valid_to=at.date() + dt.timedelta(days=1))
+        s.about("loop.dutylist", area.pk, area.path)
+        s.record(new=new, ended=ended)
+    return new, ended

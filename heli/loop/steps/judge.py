@@ -1,0 +1,194 @@
+"""评: the resident says contacted? solved? satisfied?; what failed goes round again."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from heli.core.actor import SYSTEM, Actor
+from heli.core.caps import Cap
+from heli.core.errors import Forbidden, Invalid, NotFound, WrongState
+from heli.core.steps import Step, step
+from heli.loop import jobs
+from heli.loop.clocks import DUE, Board
+from heli.loop.errors import HandlerCannotJudge, JudgedAlready
+from heli.loop.models import ClockKind, Dispatch, Handling, Request, Review, Voice
+from heli.loop.states import REQUEST
+from heli.loop.steps.hear import SUBJECT, without_personal
+
+OUTCOME = ("contacted", "solved", "satisfaction", "closed_at")
+
+
+def lock_for_voice(s: Step, voice_id: int) -> tuple[Voice, Request]:
+    """The voice and the request that was answered for it (the one it was joined into, if any), locked."""
+    voice = Voice.objects.select_related("request").filter(pk=voice_id).first()
+    if voice is None:
+        raise NotFound
+    request_id = voice.request.merged_into_id or voice.request_id
+    return voice, s.lock(Request, request_id, related=("category",))
+
+
+def check_who(s: Step, request: Request, voice: Voice, source: str) -> None:
+    """By link: one's own voice. At the counter HEAR, by revisit call REVISIT, and never whoever handled it."""
+    if source == "link":
+        if s.by.voice_id != voice.pk:
+            raise Forbidden
+        return
+    s.require(Cap.REVISIT if source == "revisit" else Cap.HEAR, path=request.area_path)
+    units = set(s.by.org_ids(Cap.HANDLE_REQUESTS, Cap.APPROVE_REPLY))
+    handled = Dispatch.objects.filter(request=request, state__in=Dispatch.LIVE)
+    if handled.filter(unit__in=units).exists() or handled.filter(accepted_by=s.by.user_id).exists():
+        raise HandlerCannotJudge
+    if Handling.objects.filter(request=request, written_by=s.by.user_id).exists():
+        raise HandlerCannotJudge
+
+
+def judge(
+    *,
+    voice_id: int,
+    by: Actor,
+    at: dt.datetime,
+    contacted: bool,
+    solved: str,
+    satisfaction: int,
+    words: str = "",
+    source: str = "link",
+) -> Review:
+    """One voice judges the present round: `solved` yes, partly or no; `satisfaction` 1 (very dissatisfied) to 5.
+
+    "No" or 1 sends it round again with its own clock, up to the rule's limit (redo.limit); then a supervisor decides.
+    Raises JudgedAlready (L-117), HandlerCannotJudge (L-115), WrongState (L-101).
+    """
+    if solved not in {"yes", "partly", "no"}:
+        raise Invalid(_("Choose: solved, partly, or not."), field="solved")
+    if not 1 <= satisfaction <= 5:
+        raise Invalid(_("Choose one of the five."), field="satisfaction")
+    with step("request.judge", by=by, at=at) as s:
+        voice, request = lock_for_voice(s, voice_id)
+        check_who(s, request, voice, source)
+        reviews = {r.voice_id: r for r in Review.objects.filter(request=request, lap=request.lap, reached=True)}
+        if voice.pk in reviews:
+            raise JudgedAlready
+        if request.state not in {"replied", "lapsed"}:
+            raise WrongState
+        review = Review.objects.create(
+            request=request,
+            voice=voice,
+            lap=request.lap,
+            at=at,
+            source=source,
+            contacted=contacted,
+            solved=solved,
+            satisfaction=satisfaction,
+            words=without_personal(words.strip())[:1000],
+            by_id=None if source == "link" else by.user_id,
+        )
+        reviews[voice.pk] = review
+        summarise(request, list(reviews.values()))
+        s.about(SUBJECT, request.pk, request.area_path)
+        s.record(review, public=True, solved=solved, satisfaction=satisfaction, source=source, lap=request.lap)
+        failed = solved == "no" or satisfaction == 1
+        if failed:
+            send_round(s, request)
+        elif request.state == "lapsed" or voices_left(request, reviews.keys()) == 0:
+            request.closed_at = at
+            board = Board(s, request)
+            board.stop(ClockKind.REVISIT, ClockKind.REVIEW)
+            board.save()
+            s.move(request, REQUEST, "close", save=(*DUE, *OUTCOME))
+        else:
+            request.save(update_fields=OUTCOME)
+    return review
+
+
+def voices_left(request: Request, judged: object) -> int:
+    """Voices of the request and of its twins that have not judged this round."""
+    ids = Voice.objects.filter(Q(request=request) | Q(request__merged_into=request)).values_list("pk", flat=True)
+    return len([pk for pk in ids if pk not in judged])  # type: ignore[operator]
+
+
+def summarise(request: Request, reviews: list[Review]) -> None:
+    """The worst voice of the round stands for the request: one unhappy neighbour is not outvoted."""
+    rank = {"no": 0, "partly": 1, "yes": 2}
+    request.contacted = all(r.contacted for r in reviews)
+    request.solved = min((r.solved for r in reviews), key=rank.__getitem__)
+    request.satisfaction = min(r.satisfaction for r in reviews if r.satisfaction is not None)
+
+
+def send_round(s: Step, request: Request, *, arrow: str = "redo", decision: str = "") -> None:
+    """Round again: the same lead, a redo clock of its own. At the limit it goes to a supervisor instead."""
+    board = Board(s, request, starting=(ClockKind.REDO,), rules=("redo.limit",))
+    board.stop(ClockKind.REVISIT, ClockKind.REVIEW)
+    limit = int(board.rules["redo.limit"].value)
+    s.rule(board.rules["redo.limit"])
+    if arrow == "redo" and (request.lap > limit or request.unit_id is None):
+        board.save()
+        s.move(request, REQUEST, "appeal", save=(*DUE, *OUTCOME))
+        s.defer(jobs.tell, request_id=request.pk, news="appealed")
+        return
+    request.lap += 1
+    request.closed_at = None
+    board.start(ClockKind.REDO, request.unit_id)
+    board.save()
+    Dispatch.objects.filter(request=request, role="lead", state="done").update(state="accepted", ended_at=None)
+    s.move(request, REQUEST, arrow, decision=decision, save=(*DUE, *OUTCOME, "lap"))
+    s.defer(jobs.tell, request_id=request.pk, news="redo")
+
+
+def decide_appeal(*, request_id: int, by: Actor, at: dt.datetime, again: bool, decision: str) -> Request:
+    """After the last redo failed too, a supervisor decides in writing: once more, or closed. The resident reads why;
+    what the resident judged stays as it is and counts."""
+    with step("request.decide_appeal", by=by, at=at) as s:
+        request = s.lock(Request, request_id, related=("category",))
+        s.about(SUBJECT, request.pk, request.area_path)
+        decision = decision.strip()[:500]
+        if again:
+            if request.state != "appealed":
+                raise WrongState
+            send_round(s, request, arrow="redo_decided", decision=decision)
+        else:
+            request.closed_at = at
+            board = Board(s, request)
+            board.cancel()
+            board.save()
+            s.move(request, REQUEST, "close_decided", decision=decision, save=(*DUE, "closed_at"))
+            s.defer(jobs.tell, request_id=request.pk, news="decided")
+        s.record(public=True)
+    return request
+
+
+def unreached(*, voice_id: int, by: Actor, at: dt.datetime, words: str = "") -> Review:
+    """A revisit call that found nobody. It is written down and never counted as satisfied."""
+    with step("request.unreached", by=by, at=at) as s:
+        voice, request = lock_for_voice(s, voice_id)
+        check_who(s, request, voice, "revisit")
+        if request.state not in {"replied", "lapsed"}:
+            raise WrongState
+        review = Review.objects.create(
+            request=request, voice=voice, lap=request.lap, at=at, source="revisit", reached=False, words=words.strip()[:1000], by_id=by.user_id
+        )
+        board = Board(s, request)
+        board.stop(ClockKind.REVISIT)
+        board.save()
+        request.save(update_fields=DUE)
+        s.about(SUBJECT, request.pk, request.area_path)
+        s.record(review, lap=request.lap)
+    return review
+
+
+def lapse(*, request_id: int, at: dt.datetime) -> Request:
+    """The time to judge is over. With a judgement of somebody it is closed; without, it stays unrated for good:
+    neither satisfied nor dissatisfied."""
+    with step("request.lapse", by=SYSTEM, at=at) as s:
+        request = s.lock(Request, request_id)
+        board = Board(s, request)
+        board.cancel(ClockKind.REVISIT, ClockKind.REVIEW)
+        board.save()
+        request.closed_at = at
+        rated = request.satisfaction is not None and Review.objects.filter(request=request, lap=request.lap, reached=True).exists()
+        s.move(request, REQUEST, "settle" if rated else "lapse", save=(*DUE, "closed_at"))
+        s.about(SUBJECT, request.pk, request.area_path)
+        s.record(public=True)
+    return request
