@@ -65,7 +65,8 @@ class Step:
     def move(self, thing: Any, lifecycle: Lifecycle, name: str, *, save: tuple[str, ...] = (), **papers: Any) -> None:
         """Take one arrow: state, capability with its scope, and papers are checked; then the state is saved.
 
-        `save` names further fields of `thing` that were set in this step. Call while holding the row's lock.
+        `save` names further fields of `thing` that were set in this step; a new thing is inserted whole. Call while
+        holding the row's lock.
 
         Raises:
             WrongState: the arrow does not leave the present state (L-101).
@@ -79,13 +80,16 @@ class Step:
         for paper in arrow.papers:
             if not str(papers.get(paper) or "").strip():
                 raise PaperMissing(field=paper, paper=paper)
+        before, thing.state = thing.state, arrow.target
+        if thing._state.adding:
+            thing.save(force_insert=True)
+        else:
+            thing.save(update_fields=["state", *save])
         if self.event.object_type == "":
             self.event.object_type, self.event.object_id = thing._meta.label_lower, thing.pk
-            self.event.before = thing.state
+            self.event.before = before
         self.event.after = arrow.target
         self.event.data.update({k: v for k, v in papers.items() if isinstance(v, str | int | float | bool | list)})
-        thing.state = arrow.target
-        thing.save(update_fields=["state", *save])
 
     def allow(self, thing: Any, needs: Cap | None, scope: Scope, *also: tuple[Cap, Scope]) -> None:
         """Forbidden (L-403) unless the actor holds one of the capabilities for this thing."""

@@ -23,6 +23,7 @@ from heli.rulebook import queries as rulebook
 
 UNIT = Scope.OWN_UNIT
 WORDS_LIMIT = 2000
+WRITTEN = ("text", "photos", "papers", "written_by", "written_at")
 
 
 def unit_at_work(s: Step, request: Request) -> int | None:
@@ -278,20 +279,20 @@ def write_reply(
         elif handling.state != "draft":
             raise WrongState
         handling.text, handling.written_by_id, handling.written_at = without_personal(text), by.user_id, at
-        handling.save()
         if pictures or sheets:
+            handling.save()  # files belong to a row
             handling.photos += [files.keep(c, subject_type="loop.handling", subject_id=handling.pk).pk for c in pictures]
             handling.papers += [files.keep(c, subject_type="loop.handling", subject_id=handling.pk).pk for c in sheets]
-            handling.save(update_fields=["photos", "papers"])
         s.about(SUBJECT, request.pk, request.area_path)
         if not send:
+            handling.save()
             s.record(handling, draft=True)
             s.event.after = "draft"
             return handling
         board = Board(s, request, starting=(ClockKind.REVISIT, ClockKind.REVIEW), rules=("reply.needs_review",))
         if board.rules["reply.needs_review"].value:
             s.rule(board.rules["reply.needs_review"])
-            s.move(handling, HANDLING, "submit")
+            s.move(handling, HANDLING, "submit", save=WRITTEN)
         else:
             send_out(s, request, handling, board)
     return handling
@@ -306,7 +307,7 @@ def send_out(s: Step, request: Request, handling: Handling, board: Board) -> Non
     board.start(ClockKind.REVIEW)
     board.save()
     handling.sent_at = at
-    s.move(handling, HANDLING, "send", save=("sent_at", "reviewed_by"))
+    s.move(handling, HANDLING, "send", save=(*WRITTEN, "sent_at", "reviewed_by"))
     Dispatch.objects.filter(request=request, role="lead", state="accepted").update(state="done", ended_at=at)
     request.replied_at = at
     s.move(request, REQUEST, "reply", save=(*DUE, "replied_at"))
