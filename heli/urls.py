@@ -11,5 +11,5 @@ urlpatterns = [
     path("", include("heli.loop.urls")),
     path("board/", include("heli.insight.urls")),
     path("demo/", include("heli.demo.urls")),
-    path("account/", include("allauth.urls")),
+    path("account/", include("heli.people.account_views")),
 ]

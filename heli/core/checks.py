@@ -11,7 +11,7 @@ from django.urls import get_resolver
 from heli.core.pages import undeclared
 
 # Routes of libraries, with the scope they have by their own checks; everything else declares itself with @page.
-THIRD_PARTY = ("account/", "static/")
+THIRD_PARTY = ("static/",)
 
 
 def missing_declarations() -> list[str]:

@@ -159,6 +159,8 @@ class GrantQuerySet(models.QuerySet["Grant"]):
 class Grant(models.Model):
     """What one person may do: a role, for an organisation or none, in a list of areas, between two dates."""
 
+    area_reach: ClassVar[dict[str, str]] = {"reach": "paths"}  # for places.moving: how `reach` is made anew
+
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="grants")
     role = models.ForeignKey(Role, on_delete=models.PROTECT)
     org = models.ForeignKey(Organisation, null=True, blank=True, on_delete=models.PROTECT, related_name="grants")
