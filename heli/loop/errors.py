@@ -92,3 +92,9 @@ class ClosedToWords(HeliError):
     code = "L-123"
     status = 409
     sentence = _("This request is over, so nothing can be added to it. Tell us anew; you can name the old code.")
+
+
+class ReturnTooLate(HeliError):
+    code = "L-124"
+    status = 409
+    sentence = _("A return is asked for within %(window)s of dispatch. Handle it, or ask another unit to help.")

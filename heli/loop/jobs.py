@@ -10,6 +10,8 @@ from django.db.models import Q
 from django.utils import timezone
 from procrastinate.contrib.django import app
 
+from heli.core import vault
+from heli.core.scope import within
 from heli.loop.models import Clock, ClockKind, Voice
 
 log = logging.getLogger("heli.loop")
@@ -25,8 +27,9 @@ def tell(request_id: int, news: str) -> int:
     told = 0
     for voice in voices.exclude(record=None).exclude(record__phone=None):
         assert voice.record is not None
-        link = f"{settings.HELI_PUBLIC_URL}/t/{links.token_of(voice)}"
-        sms.send(voice.record, f"loop.{news}", code=voice.request.code, link=link)
+        link = f"{settings.HELI_PUBLIC_URL}/t/{links.token_of(voice)}/"
+        phone = vault.open_own(voice.record)["phone"]
+        sms.sender().send(phone, "news", {"code": voice.request.code, "news": news, "link": link})
         told += 1
     return told
 
@@ -47,12 +50,12 @@ def close_unjudged(timestamp: int) -> int:
     return lapse_due(timezone.now())
 
 
-def lapse_due(at: dt.datetime, limit: int = 1000) -> int:
-    """Close (or leave unrated) what was answered and whose time to judge is over. Returns how many."""
+def lapse_due(at: dt.datetime, *, paths: tuple[str, ...] = ("",), limit: int = 1000) -> int:
+    """Close (or leave unrated) what was answered in these areas and whose time to judge is over. Returns how many."""
     from heli.core.errors import WrongState  # noqa: PLC0415
     from heli.loop.steps import lapse  # noqa: PLC0415
 
-    over = Clock.objects.filter(kind=ClockKind.REVIEW, outcome="running", due_at__lte=at).order_by("due_at", "id")
+    over = Clock.objects.filter(within("area_path", paths), kind=ClockKind.REVIEW, outcome="running", due_at__lte=at).order_by("due_at", "id")
     done = 0
     for request_id in list(over.values_list("request_id", flat=True)[:limit]):
         try:

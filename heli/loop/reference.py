@@ -13,9 +13,11 @@ from typing import Any
 import yaml
 
 from heli.core.actor import SYSTEM
+from heli.core.scope import within
 from heli.core.steps import step
 from heli.loop.models import Category, DutyRow
 from heli.orgs.models import Organisation, OrgKind
+from heli.orgs.steps import create_org
 from heli.places.models import Area
 
 DATA = Path(__file__).parent / "data"
@@ -60,26 +62,21 @@ def import_categories(*, at: dt.datetime, path: Path = DATA / "categories.yaml")
 
 def import_units(data: Mapping[str, Any], at: dt.datetime) -> dict[str, Organisation]:
     """The units a duty list names, and the committees of the county's communities: {key: organisation}."""
-    areas = {a.path: a for a in Area.objects.filter(path__startswith=str(data["area"]))}
-    have = {(o.area_path, o.name): o for o in Organisation.objects.filter(area_path__startswith=str(data["area"]))}
-    made: dict[str, Organisation] = {}
+    county = str(data["area"])
+    have = {(o.area_path, o.short_name): o for o in Organisation.objects.filter(within("area_path", (county,)))}
 
-    def put(key: str, name: str, short: str, kind: str, path: str, parent: Organisation | None = None) -> Organisation:
-        found = have.get((path, name))
-        if found is None:
-            area = areas[path]
-            found = Organisation.objects.create(
-                kind=kind, name=name, short_name=short, area=area, area_path=path, opened_at=at, parent=parent
-            )
-        made[key] = found
-        return found
+    def put(name: str, short: str, kind: str, path: str, parent_id: int | None = None) -> Organisation:
+        found = have.get((path, short))
+        return found or create_org(
+            kind=kind, name=name, short_name=short, area_path=path, parent_id=parent_id, by=SYSTEM, at=at
+        )
 
-    for u in data["units"]:
-        put(u["key"], u["name"], u["short_name"], u["kind"], str(u["path"]))
+    made = {u["key"]: put(u["name"], u["short_name"], u["kind"], str(u["path"])) for u in data["units"]}
     streets = {o.area_path: o for o in made.values() if o.kind == OrgKind.TOWNSHIP}
-    for a in areas.values():
-        if a.level == 5 and a.kind == "admin" and a.valid_to is None:
-            put(a.path, a.name, a.short_name or a.name, OrgKind.COMMUNITY, a.path, streets.get(a.path[:9]))
+    for a in Area.objects.filter(within("path", (county,)), level=5, kind="admin", valid_to=None):
+        street = streets.get(a.path[:9])
+        name = f"{street.short_name if street else ''}{a.name}"
+        made[a.path] = put(name, a.short_name, OrgKind.COMMUNITY, a.path, street.pk if street else None)
     return made
 
 
@@ -87,8 +84,8 @@ def import_duty(*, at: dt.datetime, path: Path) -> tuple[int, int]:
     """A county's duty list with its units: (new rows, ended rows)."""
     data = read(path)
     new, ended = 0, 0
+    units = import_units(data, at)
     with step("duty.import", by=SYSTEM, at=at) as s:
-        units = import_units(data, at)
         area = Area.objects.get(path=str(data["area"]))
         categories = {c.code: c.pk for c in Category.objects.all()}
         have = {(r.category_id, r.level): r for r in DutyRow.objects.filter(area=area, valid_to=None)}

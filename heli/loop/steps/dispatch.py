@@ -13,12 +13,13 @@ from heli.core.errors import Forbidden, Invalid, NotFound, TakenAlready, WrongSt
 from heli.core.steps import Step, step
 from heli.loop import duty, jobs
 from heli.loop.clocks import DUE, Board, local_day, rules_for
-from heli.loop.errors import NotToGrassroots, ReturnLimit
+from heli.loop.errors import NotToGrassroots, ReturnLimit, ReturnTooLate
 from heli.loop.models import ClockKind, Dispatch, Request
 from heli.loop.states import DISPATCH, REQUEST
 from heli.loop.steps.hear import SUBJECT, category_of, place_of, release
 from heli.orgs.models import Organisation
 from heli.orgs.queries import open_unit
+from heli.rulebook.queries import calendar
 
 LEAD_CLOCKS = (ClockKind.ACCEPT, ClockKind.CONTACT, ClockKind.REPLY)
 
@@ -28,7 +29,7 @@ def lock_by_dispatch(s: Step, dispatch_id: int) -> tuple[Request, Dispatch]:
     request_id = Dispatch.objects.filter(pk=dispatch_id).values_list("request_id", flat=True).first()
     if request_id is None:
         raise NotFound
-    request = s.lock(Request, request_id)
+    request = s.lock(Request, request_id, related=("category",))
     dispatch = Dispatch.objects.get(pk=dispatch_id)
     dispatch.request = request
     return request, dispatch
@@ -206,7 +207,7 @@ def accept(*, dispatch_id: int, by: Actor, at: dt.datetime) -> Dispatch:
 def ask_return(*, dispatch_id: int, by: Actor, at: dt.datetime, reason_code: str, reason: str, legal_basis: str) -> Dispatch:
     """The unit says it is not theirs, with reason and legal basis; a dispatcher decides. Its clocks keep running.
 
-    A forced lead cannot give back (ReturnLimit, L-114); after the rule's window it is too late (L-101).
+    A forced lead cannot give back (ReturnLimit, L-114); after the rule's window it is too late (L-124).
     """
     with step("dispatch.ask_return", by=by, at=at) as s:
         request, dispatch = lock_by_dispatch(s, dispatch_id)
@@ -214,6 +215,11 @@ def ask_return(*, dispatch_id: int, by: Actor, at: dt.datetime, reason_code: str
             raise ReturnLimit(bounces=request.bounces, limit=request.bounces)
         if request.state not in {"dispatched", "handling"}:
             raise WrongState
+        window = rules_for(request, ("return.window",), at)["return.window"]
+        s.rule(window)
+        last = calendar(request.area_path, dispatch.offered_at).due(dispatch.offered_at, int(window.value["amount"]), window.value["unit"])
+        if at > last.at:
+            raise ReturnTooLate(window=window.words)
         dispatch.return_code = reason_code[:20]
         dispatch.return_reason = reason.strip()[:300]
         dispatch.legal_basis = legal_basis.strip()[:300]

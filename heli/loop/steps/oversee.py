@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from heli.core.actor import SYSTEM, Actor
 from heli.core.caps import Cap
 from heli.core.errors import Invalid, NotFound, WrongState
+from heli.core.scope import within
 from heli.core.steps import step
 from heli.loop.clocks import DUE, Board, rules_for
 from heli.loop.errors import NeedsSecondPerson
@@ -32,13 +33,13 @@ def next_rung(clock: Clock, rung: int) -> dt.datetime | None:
     return urged if rung == 1 else calendar.due(urged, int(above["amount"]), above["unit"]).at
 
 
-def climb(*, at: dt.datetime, limit: int = 1000) -> dict[str, int]:
-    """One pass of the ladder: {rung name: how many clocks reached it}.
+def climb(*, at: dt.datetime, paths: tuple[str, ...] = ("",), limit: int = 1000) -> dict[str, int]:
+    """One pass of the ladder in these areas: {rung name: how many clocks reached it}.
 
     Each clock moves in its own transaction by compare-and-set on its rung, so two workers, a retry or a restart never
     tell anybody twice. A clock that passed several rungs while the machine was off takes only the highest.
     """
-    waiting = Clock.objects.filter(outcome="running", rung_at__lte=at).exclude(paused_until__gt=at)
+    waiting = Clock.objects.filter(within("area_path", paths), outcome="running", rung_at__lte=at).exclude(paused_until__gt=at)
     done = dict.fromkeys(RUNGS.values(), 0)
     for clock in waiting.select_related("request__category").order_by("rung_at", "id")[:limit]:
         rung, then = clock.rung + 1, next_rung(clock, clock.rung + 1)
