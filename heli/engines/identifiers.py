@@ -2,12 +2,14 @@
 
 Check digits come from python-stdnum; what it lacks is mended here:
 
-- organisations: codes that begin with a letter (N… rural collective economic organisations, Y… others, A… the armed forces);
-- people: residence permits of Hong Kong, Macao and Taiwan residents (81, 82, 83), permanent residence cards of foreigners
-  (18 digits beginning with 9, issued since 2023-12-01), counties younger than stdnum's table, and births in the future.
+- organisations: codes that begin with a letter (N… rural collective economic organisations, Y… others, A… the armed
+  forces);
+- people: residence permits of Hong Kong, Macao and Taiwan residents (81, 82, 83), permanent residence cards of
+  foreigners (18 digits beginning with 9, issued since 2023-12-01), counties younger than stdnum's table, and births in
+  the future.
 
-Everything typed is first folded: full-width digits, lower case, blanks and dashes of every kind. What is wrong is raised as
-`BadIdentifier` with the numbers a page needs to say it: "少了 1 位：手机号是 11 位，您填了 10 位".
+Everything typed is first folded: full-width digits, lower case, blanks and dashes of every kind. What is wrong is
+raised as `BadIdentifier` with the numbers a page needs to say it: "少了 1 位：手机号是 11 位，您填了 10 位".
 """
 
 import random
@@ -73,7 +75,7 @@ def _check_characters(text: str, allowed: str, kind: Kind) -> None:
             raise BadIdentifier("bad_character", kind, at=at)
 
 
-# Telephone --------------------------------------------------------------------------------------------------------------
+# Telephone ----------------------------------------------------------------------------------------------------------
 
 DIGITS: Final = "0123456789"
 _COUNTRY: Final = re.compile(r"^(?:\+|00)86|^86(?=1\d{10}$)")
@@ -111,7 +113,7 @@ def phone(text: str) -> str:
     return number
 
 
-# Names and masks --------------------------------------------------------------------------------------------------------
+# Names and masks ----------------------------------------------------------------------------------------------------
 
 _COMPOUND: Final = (
     "欧阳太史端木上官司马东方独孤南宫万俟闻人夏侯诸葛尉迟公羊赫连澹台皇甫宗政濮阳公冶太叔申屠公孙慕容"
@@ -145,7 +147,7 @@ def mask_phone(number: str) -> str:
     return "****" + digits[-2:] if len(digits) > 4 else "****" if digits else ""
 
 
-# People -----------------------------------------------------------------------------------------------------------------
+# People -------------------------------------------------------------------------------------------------------------
 
 _REGIONS: Final = ((11, 15), (21, 23), (31, 37), (41, 46), (50, 54), (61, 65), (71, 71), (81, 83))
 PROVINCES: Final = frozenset(str(code) for first, last in _REGIONS for code in range(first, last + 1))
@@ -181,8 +183,8 @@ def resident_id(text: str, *, on: date) -> ResidentId:
         on: today; a birth after it is refused.
 
     Raises:
-        BadIdentifier: empty, too_short, too_long, bad_length (a 15-digit number of the time before 1999: 18 are needed),
-            bad_character, bad_start, bad_date, future, bad_check.
+        BadIdentifier: empty, too_short, too_long, bad_length (a 15-digit number of the time before 1999: 18 are
+            needed), bad_character, bad_start, bad_date, future, bad_check.
     """
     number = fold(text)
     if re.fullmatch(r"\d{15}", number):
@@ -208,7 +210,7 @@ def resident_id(text: str, *, on: date) -> ResidentId:
     return ResidentId(number, holder, "" if foreign else number[:6], born, "male" if int(number[16]) % 2 else "female")
 
 
-# Organisations ----------------------------------------------------------------------------------------------------------
+# Organisations ------------------------------------------------------------------------------------------------------
 
 USCC_ALPHABET: Final = "0123456789ABCDEFGHJKLMNPQRTUWXY"  # GB 32100: without I, O, S, V, Z
 AUTHORITIES: Final = {
@@ -260,7 +262,7 @@ def organisation_code(text: str) -> OrganisationCode:
     return OrganisationCode(number, AUTHORITIES.get(number[0], ""), form, number[2:8])
 
 
-# Areas ------------------------------------------------------------------------------------------------------------------
+# Areas --------------------------------------------------------------------------------------------------------------
 
 AREA_LENGTHS: Final = (2, 4, 6, 9, 12)
 
@@ -289,7 +291,7 @@ def area_path(text: str) -> str:
     return code
 
 
-# Request codes ----------------------------------------------------------------------------------------------------------
+# Request codes ------------------------------------------------------------------------------------------------------
 
 CODE_ALPHABET: Final = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"  # 31 characters (a prime) without 0 O 1 I L
 _BODY: Final = 6  # 5 random characters and 1 check character
@@ -314,8 +316,8 @@ def _dashed(prefix: str, body: str) -> str:
 def new_code(prefix: str, source: random.Random) -> str:
     """A request code such as ZF-7K3M-4Q: prefix (1 to 4 letters A–Z), 5 random characters, 1 check character.
 
-    28.6 million codes a prefix; the caller retries on the unique constraint. `source` is `random.SystemRandom()` outside
-    tests. A code is a name, not a secret.
+    28.6 million codes a prefix; the caller retries on the unique constraint. `source` is `random.SystemRandom()`
+    outside tests. A code is a name, not a secret.
 
     Raises:
         ValueError: the prefix is not 1 to 4 letters.
@@ -330,7 +332,8 @@ def normalise(typed: str) -> str:
     """A request code as it was printed, however it was typed: lower case, full width, blanks, no dashes.
 
     Raises:
-        BadIdentifier: empty, too_short, too_long, bad_character (0, O, 1, I and L never occur after the prefix), bad_check.
+        BadIdentifier: empty, too_short, too_long, bad_character (0, O, 1, I and L never occur after the prefix),
+            bad_check.
     """
     code = fold(typed)
     if not code:
@@ -349,7 +352,7 @@ def normalise(typed: str) -> str:
     return _dashed(prefix, body)
 
 
-# Personal numbers in running text ------------------------------------------------------------------------------------------
+# Personal numbers in running text -----------------------------------------------------------------------------------
 
 SpanKind = Literal["id_number", "mobile", "landline"]
 
@@ -389,9 +392,9 @@ _PERSONAL: Final = re.compile(
 def find_personal(text: str) -> list[Span]:
     """Mobile numbers, land lines and identity numbers in running Chinese text, ascending, not overlapping.
 
-    Found also when spaced or dashed (139 1234 5678), full width (１３９…) or spoken (幺三九…). It errs towards finding: an
-    18-digit order number with a year in the right place is taken for an identity number. Public short numbers
-    (12345, 110, 400…) are not personal and are left alone.
+    Found also when spaced or dashed (139 1234 5678), full width (１３９…) or spoken (幺三九…). It errs towards
+    finding: an 18-digit order number with a year in the right place is taken for an identity number. Public short
+    numbers (12345, 110, 400…) are not personal and are left alone.
     """
     typed = list(_spans(text.translate(_FULL_WIDTH)))
     spoken = _spans(text.translate(_SPOKEN_ONLY))
@@ -407,7 +410,7 @@ def _spans(read: str) -> Iterator[Span]:
 
 
 def mask_personal(text: str) -> str:
-    """The text with each personal number masked: phones as `mask_phone`, identity numbers as their first two characters."""
+    """The text with personal numbers masked: phones as `mask_phone`, identity numbers but for two characters."""
     out, at = [], 0
     for span in find_personal(text):
         found = text[span.start : span.end].translate(_FULL_WIDTH).translate(_SPOKEN)

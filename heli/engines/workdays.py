@@ -1,24 +1,24 @@
-"""The working-day clock of China's offices: holidays, make-up workdays (调休), office hours, and an honest "not known yet".
+"""The working-day clock of China's offices: holidays, make-up workdays (调休), office hours, and what is not known yet.
 
 What a working day means here
 -----------------------------
 A period is counted in working time and is *exact to the minute*: N working days are N times the working minutes of one
-office day, counted from the first working instant at or after the start. Because every office day has the same hours, that
-is the same time of day N working days later: a request dispatched on Monday 17th at 15:30 with five working days is due on
-Monday 24th at 15:30 (the weekend does not count). The due time is the *earliest* instant by which the time has run, so a
-period that starts outside office hours ends at a close of business, never at the next opening:
+office day, counted from the first working instant at or after the start. Because every office day has the same hours,
+that is the same time of day N working days later: a request dispatched on Monday 17th at 15:30 with five working days
+is due on Monday 24th at 15:30 (the weekend does not count). The due time is the *earliest* instant by which the time
+has run, so a period that starts outside office hours ends at a close of business, never at the next opening:
 Friday 18:00 plus five working days is next Friday 17:30, not the Monday after at 08:30.
 
-The other reading is that of the Civil Code: the day on which a period starts is not counted (民法典 第二百零一条), and the last
-day ends at 24:00, or when business stops where there are business hours (第二百零三条). It is not used for clocks, because it
-rounds all requests of a day to one evening: a clerk cannot see which is more urgent, and a request taken at 08:31 gets a day
-more than one taken at 17:29. The exact reading is monotone, additive, and never later than the Civil Code's, so who keeps
-our clock keeps the law; `tests/engines/test_workdays.py` holds that as a property.
+The other reading is that of the Civil Code: the day on which a period starts is not counted (民法典 第二百零一条), and
+the last day ends at 24:00, or when business stops where there are business hours (第二百零三条). It is not used for
+clocks, because it rounds all requests of a day to one evening: a clerk cannot see which is more urgent, and a request
+taken at 08:31 gets a day more than one taken at 17:29. The exact reading is monotone, additive, and never later than
+the Civil Code's, so who keeps our clock keeps the law; tests/engines/test_workdays.py holds that as a property.
 
 Years that are not published yet
 --------------------------------
-The State Council publishes each year's holidays near the end of the year before. Outside the published years Monday to Friday
-count as workdays and the result is marked `provisional`. Nothing is guessed silently.
+The State Council publishes each year's holidays near the end of the year before. Outside the published years Monday to
+Friday count as workdays and the result is marked `provisional`. Nothing is guessed silently.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -58,7 +58,8 @@ class Calendar:
     Attributes:
         workday_overrides: days that differ from "Monday to Friday": True = a weekend worked, False = a weekday off.
         years: the years whose holidays have been published and are in `workday_overrides`.
-        hours: office hours of a workday as (open, close) pairs in local time, ascending, whole minutes, not overlapping.
+        hours: office hours of a workday as (open, close) pairs in local time, ascending, whole minutes,
+            not overlapping.
         tz: the zone that `hours` are in; it must not have daylight saving (China has none).
 
     Raises:
@@ -134,7 +135,7 @@ class Calendar:
         return Due(at=self._instant(at, like=start), provisional=provisional)
 
     def used(self, start: datetime, end: datetime, unit: Unit, *, pauses: Iterable[Pause] = ()) -> int:
-        """Minutes that ran from start to end: working minutes for working units, elapsed ones otherwise; pauses left out.
+        """Minutes that ran from start to end, without the pauses: working minutes for working units, else elapsed ones.
 
         Both ends are cut to the minute, which makes the figure exact to add: used(a, b) + used(b, c) == used(a, c).
         Zero when end is not after start. `used(start, due(start, n, unit).at, unit) == minutes(n, unit)`.

@@ -12,7 +12,9 @@ class RuleMissing(HeliError):
 
     code = "L-301"
     status = 503
-    sentence = _("No rule is in force here for “%(key)s”, so nothing was done. The area administrator can add it in the rulebook.")
+    sentence = _(
+        "No rule is in force here for “%(key)s”, so nothing was done. The area administrator can add it to the rules."
+    )
 
     def __init__(self, key: str) -> None:
         self.key = key
@@ -22,13 +24,17 @@ class RuleMissing(HeliError):
 class RuleChanged(HeliError):
     code = "L-302"
     status = 409
-    sentence = _("A colleague changed this rule while you were writing. Look at the new version, then write yours again.")
+    sentence = _(
+        "A colleague changed this rule while you were writing. Look at the new version, then write yours again."
+    )
 
 
 class RuleAmbiguous(HeliError):
     code = "L-303"
     status = 400
-    sentence = _("Another row says something else for the same cases: %(other)s. Add a condition that tells the two apart.")
+    sentence = _(
+        "Another row says something else for the same cases: %(other)s. Add a condition that tells the two apart."
+    )
 
 
 class BadRuleFile(HeliError):

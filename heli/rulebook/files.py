@@ -59,11 +59,12 @@ def shipped_calendars() -> list[Path]:
 
 
 def import_rules(paths: Iterable[Path], *, by: Actor, at: dt.datetime) -> RulesImported:
-    """All rules of the files, in one transaction and with one event. A row that says something else than the file becomes a new
-    version from the same day; rows written by area administrators for other days stay.
+    """All rules of the files, in one transaction and with one event. A row that says something else than the file
+    becomes a new version from the same day; rows written by area administrators for other days stay.
 
     Raises:
-        BadRuleFile: a file cannot be read, or a row is refused; it names file and row, and nothing was imported (L-304).
+        BadRuleFile: a file cannot be read, or a row is refused; it names file and row, and nothing was imported
+            (L-304).
     """
     files = [(path, read_rules(path)) for path in paths]
     done = RulesImported(unchanged=sum(len(rules) for _path, rules in files))
@@ -147,7 +148,9 @@ def read_rules(path: Path) -> list[NewRule]:
     for n, row in enumerate(raw["rules"], start=1):
         where = f"{path.name} ({n})"
         if not isinstance(row, dict) or not row.keys() <= RULE_FIELDS:
-            raise BadRuleFile(where=where, message=_("a rule has these fields: %(names)s") % {"names": ", ".join(sorted(RULE_FIELDS))})
+            raise BadRuleFile(
+                where=where, message=_("a rule has these fields: %(names)s") % {"names": ", ".join(sorted(RULE_FIELDS))}
+            )
         try:
             verified = bool(row["verified"])
             rules.append(

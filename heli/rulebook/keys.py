@@ -27,7 +27,7 @@ class BadValue(ValueError):
     """The value does not have the shape of its key; the message says what it should be."""
 
 
-# Shapes -----------------------------------------------------------------------------------------------------------------
+# Shapes -------------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +140,7 @@ FORMULA = Shape(
     '{"count": "solved", "of": "answered_solved"}',
 )
 
-# What rows may tell apart ---------------------------------------------------------------------------------------------------
+# What rows may tell apart -------------------------------------------------------------------------------------------
 
 FACTS: Final[Mapping[str, Mapping[str, Words]]] = {
     "urgency": {

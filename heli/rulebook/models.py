@@ -32,7 +32,7 @@ SLOT = Func(
 
 
 class RuleQuerySet(models.QuerySet["Rule"]):
-    def visible_to(self, actor: Actor) -> Self:
+    def visible_to(self, actor: Actor) -> Self:  # noqa: ARG002  (rules are public)
         """Rules are public: whoever is bound by one may read it."""
         return self
 
@@ -49,7 +49,8 @@ class RuleQuerySet(models.QuerySet["Rule"]):
 class Rule(models.Model):
     """One version of one rule in one area. In force from `valid_from` until the day before `valid_to`.
 
-    `valid_to == valid_from` is a version that was corrected before it ever held: it stays readable and is never in force.
+    `valid_to == valid_from` is a version that was corrected before it ever held: it stays readable and is never in
+    force.
     """
 
     key = models.CharField(max_length=60, db_collation="C")
@@ -75,10 +76,13 @@ class Rule(models.Model):
     class Meta:
         constraints: ClassVar[list[Any]] = [
             models.UniqueConstraint("key", "area_path", "applies_to", "version", name="rule_version_once"),
-            models.CheckConstraint(condition=Q(valid_to=None) | Q(valid_to__gte=F("valid_from")), name="rule_dates_in_order"),
+            models.CheckConstraint(
+                condition=Q(valid_to=None) | Q(valid_to__gte=F("valid_from")), name="rule_dates_in_order"
+            ),
             models.CheckConstraint(condition=~Q(citation=""), name="rule_cites_a_source"),
             models.CheckConstraint(
-                condition=Q(verified=False) | (~Q(verified_by="") & Q(verified_on__isnull=False)), name="rule_verified_by_whom"
+                condition=Q(verified=False) | (~Q(verified_by="") & Q(verified_on__isnull=False)),
+                name="rule_verified_by_whom",
             ),
             ExclusionConstraint(
                 name="rule_one_version_at_a_time",
@@ -99,7 +103,7 @@ class Rule(models.Model):
 
 
 class CalendarDayQuerySet(models.QuerySet["CalendarDay"]):
-    def visible_to(self, actor: Actor) -> Self:
+    def visible_to(self, actor: Actor) -> Self:  # noqa: ARG002  (rules are public)
         return self
 
 
@@ -124,7 +128,8 @@ class CalendarDay(models.Model):
 
 @pghistory.track()
 class CalendarYear(models.Model):
-    """A year whose holidays have been published and entered; without the row of the country, deadlines in it are provisional."""
+    """A year whose holidays have been published and entered; without the row of the country, deadlines in it are
+    provisional."""
 
     area_path = PathField(default="", blank=True)
     year = models.PositiveSmallIntegerField()

@@ -5,15 +5,18 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.db import connection
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
+from heli.core.actor import Actor
+from heli.core.errors import NotFound
 from heli.core.scope import ancestors
 from heli.engines.workdays import Calendar
+from heli.places.models import Area
 from heli.rulebook import keys
 from heli.rulebook.errors import RuleMissing
 from heli.rulebook.models import CalendarDay, CalendarYear, Rule
@@ -61,7 +64,8 @@ def chain(path: str) -> tuple[str, ...]:
 
 
 def candidates(wanted: Collection[str], path: str, on: dt.date) -> list[RuleVersion]:
-    """All rows of these keys in force on a day for an area or an area above it, whatever they apply to. One statement."""
+    """All rows of these keys in force on a day for an area or an area above it, whatever they apply to. One
+    statement."""
     rows = Rule.objects.on(on).filter(key__in=list(wanted), area_path__in=chain(path))
     return [RuleVersion.of(row) for row in rows]
 
@@ -80,9 +84,10 @@ def in_force(
 ) -> dict[str, RuleVersion]:
     """The rows that decide a case here on a day, by key. One statement.
 
-    The most specific area wins (a township's row before the county's, before the country's), then the row that names most
-    facts, then the deeper category. A local row therefore overrides a national one of more facts: local files name the facts
-    they are for.
+    The most specific area wins (a township's row before the county's, before the country's), then the row that names
+    most
+    facts, then the deeper category. A local row therefore overrides a national one of more facts: local files name
+    the facts they are for.
 
     Args:
         wanted: keys, each of which must be found.
@@ -114,10 +119,11 @@ ORDER BY 2
 
 
 def calendar(path: str, around: dt.datetime, days: int = 120) -> Calendar:
-    """The working calendar of an area: office hours in force at `around`, and all days of the years within `days` of it.
+    """The working calendar of an area: office hours in force at `around`, and all days of the years within `days` of
+    it.
 
-    A day of the area itself wins over one of an area above it. Years that are not published, or lie outside the window, are
-    not in `Calendar.years`, so that what is computed over them is provisional. One statement.
+    A day of the area itself wins over one of an area above it. Years that are not published, or lie outside the
+    window, are not in `Calendar.years`, so that what is computed over them is provisional. One statement.
 
     Raises:
         RuleMissing: no office hours are in force here (L-301, work.hours).
@@ -149,3 +155,140 @@ def calendar(path: str, around: dt.datetime, days: int = 120) -> Calendar:
     if hours is None:
         raise RuleMissing(HOURS)
     return Calendar(overrides, frozenset(years), keys.hours(hours))
+
+
+# Pages --------------------------------------------------------------------------------------------------------------
+
+
+def area_names(paths: Iterable[str]) -> dict[str, str]:
+    """Names of areas by path; a path without an area keeps its code. One statement."""
+    wanted = {p for p in paths if p}
+    found = dict(Area.objects.open().filter(path__in=wanted).values_list("path", "name")) if wanted else {}
+    return {p: found.get(p, p) for p in wanted}
+
+
+def areas_with_rules() -> list[str]:
+    """Paths of all areas that have a rule of their own, the country first."""
+    return list(Rule.objects.order_by("area_path").values_list("area_path", flat=True).distinct())
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What a list of rules is narrowed to; '' narrows nothing. `state`: '' in force, coming, ended, all."""
+
+    key: str = ""
+    area: str | None = None
+    state: str = ""
+    unverified: bool = False
+    words: str = ""
+
+
+def listed(actor: Actor, filters: Filters, today: dt.date) -> QuerySet[Rule]:
+    """The rows a list or an export shows."""
+    rows = Rule.objects.visible_to(actor)
+    if filters.key:
+        rows = rows.filter(key=filters.key)
+    if filters.area is not None:
+        rows = rows.filter(area_path=filters.area)
+    if filters.unverified:
+        rows = rows.filter(verified=False)
+    if filters.words:
+        named = [key for key in keys.KEYS if filters.words.lower() in keys.title(key).lower()]
+        rows = rows.filter(Q(citation__icontains=filters.words) | Q(reason__icontains=filters.words) | Q(key__in=named))
+    match filters.state:
+        case "all":
+            return rows
+        case "coming":
+            return rows.filter(valid_from__gt=today).exclude(valid_to=F("valid_from"))
+        case "ended":
+            return rows.filter(valid_to__lte=today)
+    return rows.on(today)
+
+
+def rule(actor: Actor, rule_id: int) -> Rule:
+    """One version; NotFound (L-404)."""
+    row = Rule.objects.visible_to(actor).select_related("created_by").filter(pk=rule_id).first()
+    if row is None:
+        raise NotFound
+    return row
+
+
+def versions(row: Rule) -> list[Rule]:
+    """All versions of the same rule, newest first."""
+    same = Rule.objects.same_case(row.key, row.area_path, row.applies_to)
+    return list(same.select_related("created_by").order_by("-version"))
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The limits of an area on a day, as everybody may read them: a row for each sort of case, and the rest by key."""
+
+    cases: list[tuple[dict[str, str], dict[str, RuleVersion]]]
+    general: dict[str, RuleVersion]
+
+
+CASES: tuple[dict[str, str], ...] = (
+    {"urgency": "emergency", "kind": "help"},
+    {"urgency": "urgent", "kind": "help"},
+    {"urgency": "normal", "kind": "help"},
+    {"urgency": "normal", "kind": "question"},
+    {"urgency": "normal", "kind": "suggestion"},
+)
+CASE_KEYS = ("clock.dispatch", "clock.contact", "clock.reply")
+GENERAL_KEYS = (
+    "extension.max", "return.window", "return.limit", "clock.review", "clock.redo", "redo.limit",
+    "ladder.urge_after", "ladder.supervise_after", HOURS,
+)  # fmt: skip
+ORDINARY: dict[str, str] = {"urgency": "normal", "kind": "help"}
+
+
+def limits(path: str, on: dt.date) -> Limits:
+    """What the public page of limits shows. A key without a row is left out, not guessed. One statement."""
+    rows = candidates((*CASE_KEYS, *GENERAL_KEYS), path, on)
+    by_case = [r for r in rows if r.key in CASE_KEYS]
+    return Limits([(case, choose(by_case, case)) for case in CASES], choose(rows, ORDINARY))
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Days in a row that differ from the week: a holiday, or weekend days that are worked."""
+
+    name: str
+    first: dt.date
+    last: dt.date
+    is_work: bool
+    area_path: str
+    citation: str
+
+    @property
+    def days(self) -> int:
+        return (self.last - self.first).days + 1
+
+
+@dataclass(frozen=True, slots=True)
+class YearView:
+    """A year's working calendar for an area. `published` is the country's notice, None while there is none."""
+
+    year: int
+    published: CalendarYear | None
+    stretches: list[Stretch]
+    years: list[int]  # all published ones
+
+
+def year_view(path: str, year: int) -> YearView:
+    """The year as the calendar page shows it. Two statements."""
+    known = list(CalendarYear.objects.filter(area_path="").order_by("year"))
+    rows = CalendarDay.objects.filter(area_path__in=chain(path), day__year=year).order_by("area_path", "day")
+    stretches: list[Stretch] = []
+    for row in rows:
+        before = stretches[-1] if stretches else None
+        if (
+            before
+            and before.last == row.day - dt.timedelta(days=1)
+            and (before.name, before.is_work, before.area_path) == (row.name, row.is_work, row.area_path)
+        ):
+            stretches[-1] = replace(before, last=row.day)
+        else:
+            stretches.append(Stretch(row.name, row.day, row.day, row.is_work, row.area_path, row.citation))
+    stretches.sort(key=lambda s: s.first)
+    return YearView(year, next((y for y in known if y.year == year), None), stretches, [y.year for y in known])

@@ -55,8 +55,8 @@ class NewRule:
 def set_rule(*, rule: NewRule, by: Actor, at: dt.datetime, after_version: int | None = None) -> Rule:
     """Write a new version; the one in force at its first day ends the day before.
 
-    Later versions that were written ahead stay: the new one ends where the next begins. A version that starts on the same day
-    is corrected: it keeps its row and is never in force.
+    Later versions that were written ahead stay: the new one ends where the next begins. A version that starts on the
+    same day is corrected: it keeps its row and is never in force.
 
     Args:
         after_version: the newest version the writer had seen (0: none); None does not look.
@@ -71,7 +71,10 @@ def set_rule(*, rule: NewRule, by: Actor, at: dt.datetime, after_version: int | 
         s.require(Cap.MANAGE_RULES, path=rule.area_path)
         if not by.system:
             if rule.valid_from < timezone.localtime(at).date():
-                raise Invalid(_("A rule cannot begin in the past: clocks ran by the old one. Choose today or later."), field="valid_from")
+                raise Invalid(
+                    _("A rule cannot begin in the past: clocks ran by the old one. Choose today or later."),
+                    field="valid_from",
+                )
             if not rule.reason.strip():
                 raise Invalid(_("Say why the rule changes; everybody who is bound by it can read it."), field="reason")
         new = write(rule, by=by, at=at, after_version=after_version)
@@ -93,7 +96,10 @@ def end_rule(*, rule_id: int, valid_to: dt.date, reason: str, by: Actor, at: dt.
         if row.valid_to is not None and row.valid_to <= max(today, row.valid_from):
             raise WrongState
         if valid_to < max(today, row.valid_from) or (row.valid_to is not None and valid_to > row.valid_to):
-            raise Invalid(_("A rule ends today or later, not before it began and not after its next version begins."), field="valid_to")
+            raise Invalid(
+                _("A rule ends today or later, not before it began and not after its next version begins."),
+                field="valid_to",
+            )
         if not reason.strip():
             raise Invalid(_("Say why the rule changes; everybody who is bound by it can read it."), field="reason")
         row.valid_to = valid_to
@@ -107,9 +113,7 @@ def write(new: NewRule, *, by: Actor, at: dt.datetime, after_version: int | None
     """Insert the version and end its predecessor. Call inside a step; the rows of the same case are locked here."""
     applies_to = dict(new.applies_to)
     _check(new, applies_to)
-    siblings = list(
-        Rule.objects.select_for_update().filter(key=new.key, area_path=new.area_path).order_by("version")
-    )
+    siblings = list(Rule.objects.select_for_update().filter(key=new.key, area_path=new.area_path).order_by("version"))
     versions = [r for r in siblings if r.applies_to == applies_to]
     if after_version is not None and after_version != (versions[-1].version if versions else 0):
         raise RuleChanged
@@ -169,7 +173,7 @@ def _overlap(new: NewRule, row: Rule) -> bool:
     )
 
 
-# Calendar ---------------------------------------------------------------------------------------------------------------
+# Calendar -----------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,8 +187,9 @@ class NewDay:
 
 @dataclass(frozen=True, slots=True)
 class YearImported:
-    """What an import of a calendar year touched. When `changed`, deadlines that were provisional in that year below that area
-    are to be computed again: rooms above do it (`loop.steps.recompute_provisional`), called by whoever called this."""
+    """What an import of a calendar year touched. When `changed`, deadlines that were provisional in that year below
+    that area are to be computed again: rooms above do it (`loop.steps.recompute_provisional`), called by whoever
+    called this."""
 
     area_path: str
     year: int
@@ -219,14 +224,17 @@ def import_calendar_year(
     with step("rulebook.import_calendar_year", by=by, at=at) as s:
         s.require(Cap.MANAGE_RULES, path=area_path)
         row, _created = CalendarYear.objects.select_for_update().get_or_create(
-            area_path=area_path, year=year, defaults={"citation": citation, "citation_url": citation_url, "imported_at": at}
+            area_path=area_path,
+            year=year,
+            defaults={"citation": citation, "citation_url": citation_url, "imported_at": at},
         )
         row.citation, row.citation_url, row.imported_at = citation, citation_url, at
         row.save(update_fields=["citation", "citation_url", "imported_at"])
         stale, fresh = _compare(area_path, year, wanted, citation)  # again, now that the year is locked
         CalendarDay.objects.filter(pk__in=stale).delete()
         CalendarDay.objects.bulk_create(
-            CalendarDay(area_path=area_path, day=d.day, is_work=d.is_work, name=d.name, citation=citation) for d in fresh
+            CalendarDay(area_path=area_path, day=d.day, is_work=d.is_work, name=d.name, citation=citation)
+            for d in fresh
         )
         s.about("rulebook.calendaryear", row.pk, area_path)
         s.record(row, public=True, year=year, days=len(days), changed=len(stale) + len(fresh))

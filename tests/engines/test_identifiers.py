@@ -3,6 +3,7 @@
 import random
 import string
 from datetime import date
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -14,7 +15,7 @@ from heli.engines.identifiers import BadIdentifier
 TODAY = date(2026, 11, 22)
 
 
-# Telephone --------------------------------------------------------------------------------------------------------------
+# Telephone ----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -68,7 +69,7 @@ def test_what_is_no_land_line(typed: str) -> None:
         ids.phone(typed)
 
 
-# Masks ------------------------------------------------------------------------------------------------------------------
+# Masks --------------------------------------------------------------------------------------------------------------
 
 
 def test_masks_of_phones() -> None:
@@ -89,7 +90,7 @@ def test_masks_of_names() -> None:
     assert ids.mask_name("  ") == ""
 
 
-# People -----------------------------------------------------------------------------------------------------------------
+# People -------------------------------------------------------------------------------------------------------------
 
 
 def id_number(area: str, born: str, order: str = "002") -> str:
@@ -149,7 +150,7 @@ def test_one_wrong_digit_is_noticed(born: date, order: int, place: int, by: int)
         ids.resident_id(wrong, on=TODAY)
 
 
-# Organisations ----------------------------------------------------------------------------------------------------------
+# Organisations ------------------------------------------------------------------------------------------------------
 
 
 def organisation(first_17: str) -> str:
@@ -197,7 +198,7 @@ def test_what_is_wrong_with_an_organisation_code(typed: str, code: str) -> None:
     assert caught.value.code == code
 
 
-# Areas ------------------------------------------------------------------------------------------------------------------
+# Areas --------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -221,7 +222,7 @@ def test_what_is_wrong_with_an_area_code(typed: str, code: str) -> None:
     assert caught.value.code == code
 
 
-# Request codes ----------------------------------------------------------------------------------------------------------
+# Request codes ------------------------------------------------------------------------------------------------------
 
 seeds = st.integers(0, 2**32)
 prefixes = st.text(string.ascii_uppercase, min_size=1, max_size=4)
@@ -278,7 +279,7 @@ def test_a_prefix_is_letters() -> None:
         ids.new_code("芝罘", random.Random(1))
 
 
-# Running text -----------------------------------------------------------------------------------------------------------
+# Running text -------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -318,4 +319,4 @@ def test_no_number_slips_through_between_other_words(before: str, after: str) ->
     text = f"{before}，13912345678。{after}"
     assert "13912345678" not in ids.mask_personal(text)
     spans = ids.find_personal(text)
-    assert all(a.end <= b.start for a, b in zip(spans, spans[1:], strict=False))
+    assert all(a.end <= b.start for a, b in pairwise(spans))
