@@ -174,43 +174,53 @@ def find_bin(version: int = 0) -> Path:
 
 
 # Not as root ----------------------------------------------------------------------------------------------------------
-@functools.cache
-def _unshare() -> tuple[str, ...]:
-    """A command prefix under which root's processes see themselves as somebody else; empty where it does not work.
+class Who(NamedTuple):
+    """As whom the server's processes run: a command prefix, and the owner that their files must have."""
 
-    initdb looks its user up by name, so the number must be one that the machine knows.
+    prefix: tuple[str, ...]
+    uid: int
+    gid: int
+
+
+def _ways(owner: int) -> Iterator[Who]:
+    """Ways for root to become somebody else, the best first. The server insists on owning its data folder, so the
+    `owner` of an existing one (0: root or nobody yet) decides.
     """
-    known = {entry.pw_uid for entry in pwd.getpwall()} - {0}
-    user = 1000 if 1000 in known else min(known, default=0)
-    prefix = ("unshare", "--user", f"--map-user={user}", f"--map-group={user}")
-    try:
-        works = user and subprocess.run([*prefix, "true"], capture_output=True, check=False).returncode == 0
-    except OSError:
-        works = False
-    return prefix if works else ()
+    if owner == 0:
+        # A user namespace: seen from outside the files stay root's. initdb looks its user up by name, so the number
+        # must be one that the machine knows.
+        known = {entry.pw_uid for entry in pwd.getpwall()} - {0}
+        user = 1000 if 1000 in known else min(known, default=65534)
+        yield Who(("unshare", "--user", f"--map-user={user}", f"--map-group={user}"), 0, 0)
+    with contextlib.suppress(KeyError):
+        entry = pwd.getpwuid(owner) if owner else pwd.getpwnam("nobody")
+        uid, gid = entry.pw_uid, entry.pw_gid
+        plain = ("setpriv", f"--reuid={uid}", f"--regid={gid}", "--clear-groups")
+        yield Who(plain, uid, gid)
+        # A checkout under /root (mode 0700) is closed to everybody else: pass closed doors as root does. The first
+        # option keeps that right in access(2), which PostgreSQL asks about its own programs.
+        door = ("--securebits=+no_setuid_fixup", "--inh-caps=+dac_override", "--ambient-caps=+dac_override")
+        yield Who((*plain, *door), uid, gid)
 
 
-def _run_as(data: Path) -> tuple[tuple[str, ...], int, int]:
-    """(command prefix, uid, gid) for the server's processes; PostgreSQL refuses to run as root.
+def _run_as(home: Path, bin_dir: Path) -> Who:
+    """Who runs the server of the cluster under `home`; PostgreSQL refuses to run as root.
 
-    The owner of an existing cluster decides: the server insists on owning its data folder.
+    Raises:
+        LocalPgError: root, and no way to become somebody who reaches both the programs and the data.
     """
     if os.geteuid() != 0:
-        return (), os.geteuid(), os.getegid()
-    owner = data.stat().st_uid if data.exists() else 0
-    if owner == 0 and _unshare():
-        return _unshare(), 0, 0
-    try:
-        user = pwd.getpwuid(owner) if owner else pwd.getpwnam("nobody")
-    except KeyError:
-        raise LocalPgError(f"PostgreSQL may not run as root, and there is no user for {data}.") from None
-    if shutil.which("setpriv"):
-        prefix = ("setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups")
-    elif shutil.which("runuser"):
-        prefix = ("runuser", "-u", user.pw_name, "--")
-    else:
-        raise LocalPgError("PostgreSQL may not run as root, and neither unshare nor setpriv nor runuser works here.")
-    return prefix, user.pw_uid, user.pw_gid
+        return Who((), os.geteuid(), os.getegid())
+    data = home / "data"
+    for who in _ways(data.stat().st_uid if data.exists() else 0):
+        reached = ["test", "-x", os.fspath(home), "-a", "-x", os.fspath(bin_dir / "postgres")]
+        with contextlib.suppress(OSError):
+            if subprocess.run([*who.prefix, *reached], capture_output=True, check=False).returncode == 0:
+                return who
+    raise LocalPgError(
+        f"PostgreSQL may not run as root, and no other user reaches both {home} and {bin_dir}. "
+        "Start Heli as an ordinary user, or put HELI_VAR and the programs where every user may enter."
+    )
 
 
 def _private(folder: Path, uid: int, gid: int) -> None:
@@ -306,7 +316,7 @@ def _locked(var: Path) -> Iterator[Path]:
 def _init(home: Path, *, fsync: bool) -> None:
     """Make the cluster with its two roles and its database; it appears complete or not at all."""
     data, draft, bin_dir = home / "data", home / "data.new", find_bin()
-    prefix, uid, gid = _run_as(data)
+    prefix, uid, gid = _run_as(home, bin_dir)
     if draft.exists():
         shutil.rmtree(draft)  # somebody was interrupted
     draft.mkdir(mode=0o700)
@@ -330,7 +340,7 @@ def _start(home: Path, sockets: Path, *, fsync: bool) -> Path:
     """Start the server and wait until it answers; returns the folder of its programs. Call while holding the lock."""
     data, log = home / "data", home / "log"
     bin_dir = find_bin(_made(data))
-    prefix, uid, gid = _run_as(data)
+    prefix, uid, gid = _run_as(home, bin_dir)
     _private(sockets, uid, gid)
     pid_file = data / "postmaster.pid"
     if pid_file.exists() and not _alive(data)[0]:
@@ -387,8 +397,8 @@ def ensure(var: Path, *, fsync: bool = True) -> Cluster:
 
 def _stop(home: Path) -> None:
     data = home / "data"
-    prefix, *_ = _run_as(data)
-    _run([_server_bin(data) / "pg_ctl", "stop", "-D", data, "-m", "fast", "-w", "-s"], prefix=prefix)
+    bin_dir = _server_bin(data)
+    _run([bin_dir / "pg_ctl", "stop", "-D", data, "-m", "fast", "-w", "-s"], prefix=_run_as(home, bin_dir).prefix)
 
 
 def stop(var: Path) -> bool:

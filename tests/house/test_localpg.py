@@ -219,20 +219,24 @@ def test_database_url_leaves_the_embedded_one_alone(
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root needs to become somebody else")
-def test_root_without_user_namespaces_becomes_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = Path("/tmp") / f"heli-test-{os.getpid()}"
-    folder.mkdir()
-    monkeypatch.setattr(localpg, "_unshare", lambda: ())
-    try:
-        pg = localpg.ensure(folder, fsync=False)
-        assert (folder / "pg" / "data").stat().st_uid != 0
-        with psycopg.connect(pg.app_url) as db:
-            assert db.execute("SELECT 1").fetchone() == (1,)
-        localpg.stop(folder)
-        # The cluster keeps its owner when namespaces work again later.
-        monkeypatch.undo()
-        localpg.ensure(folder, fsync=False)
-        assert localpg.status(folder).running
-    finally:
-        localpg.stop(folder)
-        shutil.rmtree(folder)
+def test_root_without_user_namespaces_becomes_nobody(var: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a container that forbids namespaces, and in a folder that nobody but root may enter (as /root)."""
+    assert any(folder.stat().st_mode & 0o007 == 0 for folder in (var, *var.parents)), "pytest's folders are closed"
+    ways = localpg._ways
+    monkeypatch.setattr(localpg, "_ways", lambda owner: (who for who in ways(owner) if who.prefix[0] != "unshare"))
+    pg = localpg.ensure(var, fsync=False)
+    assert (var / "pg" / "data").stat().st_uid != 0
+    with psycopg.connect(pg.app_url) as db:
+        assert db.execute("SELECT 1").fetchone() == (1,)
+    localpg.stop(var)
+    # The cluster keeps its owner when namespaces work again later.
+    monkeypatch.undo()
+    localpg.ensure(var, fsync=False)
+    assert localpg.status(var).running
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root needs to become somebody else")
+def test_root_who_can_become_nobody_else_is_told(var: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(localpg, "_ways", lambda owner: iter([localpg.Who(("false",), 0, 0)]))
+    with pytest.raises(localpg.LocalPgError, match="ordinary user"):
+        localpg.ensure(var, fsync=False)
