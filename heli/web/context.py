@@ -8,7 +8,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils.functional import SimpleLazyObject
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from heli.core.actor import PUBLIC, Actor
 from heli.core.caps import Cap
@@ -19,28 +19,32 @@ Link = tuple[str, Words, frozenset[Cap]]
 
 # route, words, and the capabilities of which one is enough; a room that is not there yet has no link
 NAV: tuple[Link, ...] = (
-    ("web:home", _("To do"), frozenset(Cap)),
-    ("loop:desk", _("Dispatch"), frozenset({Cap.DISPATCH, Cap.APPOINT_LEAD})),
-    ("loop:returns", _("Returned"), frozenset({Cap.DISPATCH})),
-    ("loop:inbox", _("With us"), frozenset({Cap.HANDLE_REQUESTS, Cap.APPROVE_REPLY})),
-    ("loop:revisits", _("Revisit calls"), frozenset({Cap.REVISIT})),
-    ("loop:requests", _("All requests"), frozenset({Cap.VIEW_REQUESTS, Cap.DISPATCH, Cap.SUPERVISE})),
-    ("insight:board", _("Board"), frozenset({Cap.SUPERVISE, Cap.VIEW_REQUESTS})),
+    ("web:home", pgettext_lazy("nav", "To do"), frozenset(Cap)),
+    ("loop:desk", pgettext_lazy("nav", "Dispatch"), frozenset({Cap.DISPATCH, Cap.APPOINT_LEAD})),
+    ("loop:returns", pgettext_lazy("nav", "Returned"), frozenset({Cap.DISPATCH})),
+    ("loop:inbox", pgettext_lazy("nav", "With us"), frozenset({Cap.HANDLE_REQUESTS, Cap.APPROVE_REPLY})),
+    ("loop:revisits", pgettext_lazy("nav", "Revisit calls"), frozenset({Cap.REVISIT})),
+    (
+        "loop:requests",
+        pgettext_lazy("nav", "All requests"),
+        frozenset({Cap.VIEW_REQUESTS, Cap.DISPATCH, Cap.SUPERVISE}),
+    ),
+    ("insight:board", pgettext_lazy("nav", "Board"), frozenset({Cap.SUPERVISE, Cap.VIEW_REQUESTS})),
 )
 # the menu under the person's name
 MENU: tuple[tuple[str, str, Words, frozenset[Cap]], ...] = (
-    ("loop:duty", "book", _("Duty list"), frozenset({Cap.MANAGE_DUTY, Cap.DISPATCH})),
-    ("loop:categories", "list", _("Categories"), frozenset({Cap.MANAGE_DUTY})),
-    ("rulebook:rules", "clock", _("Rules and limits"), frozenset(Cap)),
-    ("places:areas", "map", _("Areas"), frozenset({Cap.MANAGE_AREAS})),
-    ("orgs:organisations", "building", _("Organisations"), frozenset({Cap.MANAGE_ORGS})),
-    ("orgs:grants", "key", _("Grants"), frozenset({Cap.MANAGE_GRANTS})),
-    ("loop:import", "upload", _("Import requests"), frozenset({Cap.IMPORT_REQUESTS})),
-    ("people:me", "user", _("My information"), frozenset()),
-    ("people:access", "eye", _("Who read my information"), frozenset()),
-    ("mfa_index", "shield", _("Second factor"), frozenset()),
-    ("account_change_password", "lock", _("Change password"), frozenset()),
-    ("web:accessibility", "contrast", _("How pages look"), frozenset()),
+    ("loop:duty", "book", pgettext_lazy("nav", "Duty list"), frozenset({Cap.MANAGE_DUTY, Cap.DISPATCH})),
+    ("loop:categories", "list", pgettext_lazy("nav", "Categories"), frozenset({Cap.MANAGE_DUTY})),
+    ("rulebook:rules", "clock", pgettext_lazy("nav", "Rules and limits"), frozenset(Cap)),
+    ("places:areas", "map", pgettext_lazy("nav", "Areas"), frozenset({Cap.MANAGE_AREAS})),
+    ("orgs:organisations", "building", pgettext_lazy("nav", "Organisations"), frozenset({Cap.MANAGE_ORGS})),
+    ("orgs:grants", "key", pgettext_lazy("nav", "Grants"), frozenset({Cap.MANAGE_GRANTS})),
+    ("loop:import", "upload", pgettext_lazy("nav", "Import requests"), frozenset({Cap.IMPORT_REQUESTS})),
+    ("people:me", "user", pgettext_lazy("nav", "My information"), frozenset()),
+    ("people:access", "eye", pgettext_lazy("nav", "Who read my information"), frozenset()),
+    ("mfa_index", "shield", pgettext_lazy("nav", "Second factor"), frozenset()),
+    ("account_change_password", "lock", pgettext_lazy("nav", "Change password"), frozenset()),
+    ("web:accessibility", "contrast", pgettext_lazy("nav", "How pages look"), frozenset()),
 )
 
 

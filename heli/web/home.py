@@ -73,7 +73,7 @@ def _ways() -> list[Way]:
     ways = (
         Way("clock", _("See the limits"), _("how long each step may take, and by which rule"), url("rulebook:rules")),
         Way(
-            "eye", _("See how it goes here"), _("figures of this area, with what they leave out"), url("insight:public")
+            "eye", _("See how it goes here"), _("figures of this area, and what they leave out"), url("insight:public")
         ),
     )
     return [w for w in ways if w.url]

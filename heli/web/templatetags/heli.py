@@ -336,6 +336,18 @@ _INPUT_CLASS = (
 )
 
 
+@register.inclusion_tag("web/parts/form_errors.html")
+def form_errors(form: forms.BaseForm | None) -> dict[str, Any]:
+    """What is wrong with a form, at its head, each with a link to its field; takes the focus when the page opens."""
+    rows: list[dict[str, Any]] = []
+    if form is not None and form.is_bound:
+        for name, errors in form.errors.items():
+            bound = form[name] if name in form.fields else None
+            label = bound.label if bound else ""
+            rows += [{"id": bound.id_for_label if bound else "", "label": label, "words": e} for e in errors]
+    return {"rows": rows}
+
+
 @register.inclusion_tag("web/form_field.html")
 def field(field: BoundField, why: str = "", label: str = "", rows: int = 0, counter: bool = False) -> dict[str, Any]:
     """A form field: label, "may be left empty", why we ask, the error beside it, all tied by aria-describedby."""
