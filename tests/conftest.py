@@ -4,7 +4,7 @@ An ordinary test asks for `db` (or has `pytest.mark.django_db`): it runs in a tr
 application's role heli_app, on a copy of the template database (tests/database.py) in which the world already is.
 
 A test that commits, races or serves pages asks for `fire_db` instead: a database of its own, dropped afterwards.
-`site` is a running server on it. pytest-django's `transactional_db` and `live_server` truncate tables, which the
+`site` is a running server on it, `world` the cast in either. pytest-django's `transactional_db` and `live_server` truncate tables, which the
 application's role may not do, so they are refused.
 """
 
@@ -74,6 +74,17 @@ def fire_db(
             connections.close_all()
             where["NAME"] = shared
             database.drop(name)
+
+
+@pytest.fixture
+def world(request: pytest.FixtureRequest) -> Any:
+    """The cast and the county (tests/world.py), in the database of the test: `db`, or `fire_db` where it asks for it."""
+    request.getfixturevalue("fire_db" if "fire_db" in request.fixturenames else "db")
+    if database.world_error:
+        pytest.fail(f"tests.world.build() failed\n{database.world_error}", pytrace=False)
+    from tests.world import World
+
+    return World.load()
 
 
 @pytest.fixture

@@ -29,7 +29,8 @@ from heli import localpg
 ROOT = Path(__file__).resolve().parent.parent
 WORLD = ROOT / "tests" / "world.py"
 # What the world is built with. The rooms above only read it.
-BUILDERS = ("core", "places", "rulebook", "people", "orgs", "engines")
+BUILDERS = ("core", "places", "rulebook", "people", "orgs", "loop", "engines")
+world_error = ""  # why the world could not be built; the fixture `world` fails with it
 
 
 def settle() -> None:
@@ -118,8 +119,10 @@ def _sweep(db: psycopg.Connection[Any], keep: set[str]) -> None:
 def template() -> str:
     """Name of the template database, made when it is not there; one process makes it, the others wait.
 
-    It holds every table and, where tests/world.py exists, the world.
+    It holds every table and, where tests/world.py exists, the world. When the world cannot be built, `world_error`
+    says why, and tests that do without it still run.
     """
+    global world_error  # noqa: PLW0603  (one template a process)
     tables = f"tables_{_tables_hash()}"
     localpg.ensure(var(), fsync=False)
     with (var() / "template.lock").open("a") as lock, _admin() as db:
@@ -135,7 +138,11 @@ def template() -> str:
             return tables
         world = f"world_{_world_hash(tables)}"
         build = "import django; django.setup(); from tests import world; world.build()"
-        _make(db, world, tables, lambda name: _django(name, "-c", build, owner=False))
+        try:
+            _make(db, world, tables, lambda name: _django(name, "-c", build, owner=False))
+        except RuntimeError as error:
+            world_error = str(error)
+            return tables
         _sweep(db, {tables, world})
         return world
 

@@ -11,6 +11,7 @@ from django.db.migrations.loader import MigrationLoader
 
 from heli.core.dbroles import append_only_tables
 from tests import database
+from tests.world import World
 
 
 @pytest.fixture
@@ -90,3 +91,9 @@ def test_a_lock_held_elsewhere_is_felt(fire_db: str) -> None:
         assert cur.fetchone() == (False,)
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             other.execute("CREATE TABLE mine ()")
+
+
+def test_the_world_is_built(world: World) -> None:
+    """When it is not, this says why; every other test that needs it fails too."""
+    assert world.actor("孙坐席").is_staff
+    assert not world.actor("王桂兰").is_staff
