@@ -158,8 +158,9 @@ class RuleForm(forms.Form):
         if before is not None:
             kwargs["initial"] = self._from(before)
         else:
-            kwargs["initial"] = {"area": next(iter(actor.paths(Cap.MANAGE_RULES)), ""), "valid_from": today}
+            kwargs["initial"] = {"area": self._own_area(), "valid_from": today}
         super().__init__(*args, **kwargs)
+        self.fields["area"].required = "" not in actor.paths(Cap.MANAGE_RULES)
         fields, self._read, _write = _SHAPES[self.key.shape.name]
         self.fields.update({name: copy.deepcopy(field) for name, field in fields.items()})
         for fact in ("urgency", "kind", "category"):
@@ -169,12 +170,15 @@ class RuleForm(forms.Form):
                 self.fields[fact].choices = [("", _("all")), *keys.FACTS[fact].items()]  # type: ignore[attr-defined]
         self.value_names = tuple(fields)
 
+    def _own_area(self) -> str:
+        return next(iter(self.actor.paths(Cap.MANAGE_RULES)), "")
+
     def _from(self, before: Rule) -> dict[str, Any]:
         _fields, _read, write = _SHAPES[self.key.shape.name]
         newest = queries.versions(before)[0].version
         return {
             "after_version": newest,
-            "area": before.area_path,
+            "area": before.area_path if self.actor.can(Cap.MANAGE_RULES, path=before.area_path) else self._own_area(),
             "valid_from": self.today,
             "citation": before.citation,
             "citation_url": before.citation_url,

@@ -224,7 +224,7 @@ def say_facts(applies_to: Mapping[str, str]) -> str:
         return _now("everything")
     said = [
         str(FACTS[name].get(value) or f"{FACT_NAMES[name]} {value}") if name in FACTS else f"{name} {value}"
-        for name, value in sorted(applies_to.items())
+        for name, value in sorted(applies_to.items(), key=lambda item: (*REQUEST, item[0]).index(item[0]))
     ]
     return pgettext("list", ", ").join(said)
 

@@ -241,6 +241,7 @@ def _rule_page(request: HeliRequest, row: Rule, today: dt.date, end: EndForm, st
             **shown,
             "versions": versions,
             "may_change": may_change,
+            "may_add": Cap.MANAGE_RULES in request.actor.caps,
             "may_end": may_change and shown["state"] in {"now", "coming"} and not row.valid_to,
             "end": end,
             "tab": "rows",
