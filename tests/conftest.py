@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 import django
@@ -123,6 +123,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("browser")
         if item.get_closest_marker("browser"):
             item.fixturenames.insert(0, "chromium_path")  # type: ignore[attr-defined]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """All tests skipped for want of Chromium share one line of the summary."""
+    report = yield
+    if report.skipped and item.get_closest_marker("browser") and isinstance(report.longrepr, tuple):
+        report.longrepr = (str(database.ROOT / "tests" / "browser"), None, report.longrepr[2])
+    return report
 
 
 @pytest.fixture(scope="session")
