@@ -100,10 +100,10 @@ def rates(paths: tuple[str, ...], since: dt.datetime, until: dt.datetime, now: d
     rules = rulebook.in_force(list(keys.values()), path=min(paths, key=len) if paths else "", on=now.date())
     known = sets(now)
     wanted = {n for r in rules.values() for n in (r.value["count"], r.value["of"])}
-    counts = counted(paths, since, until).aggregate(**{n: Count("pk", filter=known[n]) for n in wanted})
+    counts = counted(paths, since, until).aggregate(**{f"n_{n}": Count("pk", filter=known[n]) for n in wanted})
     made = []
     for key, rule_key in keys.items():
         rule = rules[rule_key]
         top, below = rule.value["count"], rule.value["of"]
-        made.append(Rate(key, TITLES[key], counts[top], counts[below], top, below, rule))
+        made.append(Rate(key, TITLES[key], counts[f"n_{top}"], counts[f"n_{below}"], top, below, rule))
     return made

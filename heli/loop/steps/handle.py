@@ -319,7 +319,7 @@ def send_out(s: Step, request: Request, handling: Handling, board: Board) -> Non
 
 def join(s: Step, parent_id: int, at: dt.datetime) -> None:
     """When the last part is answered, the parent is answered too, and its resident can judge."""
-    parent = Request.objects.select_for_update().select_related("category").get(pk=parent_id)
+    parent = Request.objects.select_for_update(of=("self",)).select_related("category").get(pk=parent_id)
     waiting = Request.objects.filter(parent=parent, state__in=OPEN).exists()
     if parent.state != "split" or waiting:
         return
