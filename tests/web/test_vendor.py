@@ -1,0 +1,35 @@
+"""Vendored files are what vendor.json says, and nothing else is served beside them."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import heli.web
+
+VENDOR = Path(heli.web.__file__).parent / "static" / "vendor"
+
+
+def listed() -> dict[str, str]:
+    return {f["path"]: f["sha256"] for row in json.loads((VENDOR / "vendor.json").read_text()) for f in row["files"]}
+
+
+def test_each_file_has_the_recorded_hash() -> None:
+    found = {path: hashlib.sha256((VENDOR / path).read_bytes()).hexdigest() for path in listed()}
+    assert found == listed()
+
+
+def test_no_file_is_unrecorded() -> None:
+    there = {p.relative_to(VENDOR).as_posix() for p in VENDOR.rglob("*") if p.is_file()}
+    assert there - set(listed()) == {"README.md", "vendor.json"}
+
+
+def test_each_package_says_its_version_and_licence() -> None:
+    for row in json.loads((VENDOR / "vendor.json").read_text()):
+        assert row["name"] and row["version"] and row["licence"] and len(row["package_sha256"]) == 64
+        assert any("LICENSE" in f["path"] for f in row["files"]), f"{row['name']} ships without its licence"
+
+
+def test_nothing_points_at_a_file_that_is_not_shipped() -> None:
+    for path in listed():
+        if path.endswith((".js", ".css")):
+            assert b"sourceMappingURL" not in (VENDOR / path).read_bytes(), path
