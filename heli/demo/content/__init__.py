@@ -42,7 +42,7 @@ _SLOT = re.compile(r"\{(\w+)\}")
 _DAY_ONLY = re.compile(r"\{seen\}(?=\{late\}|\{mins\}|夜|晚|早|后半|当天|饭点|起|突击|街道当天|\d)")
 _CJK_DIGIT = re.compile(r"(?<=[\u4e00-\u9fff])(?=\d)|(?<=\d)(?=[\u4e00-\u9fff])")
 _ASKS = re.compile(r"[谢请盼求吗]|麻烦|希望|能不能|建议")
-_TWICE = re.compile(r"(昨晚|今晚|晚上|夜里|早上|今早)(?:晚上|夜里|早上)")  # 昨晚 + 晚上11点多
+_TWICE = re.compile(r"(昨晚|今晚|晚上|夜里|早上|今早)(?:晚上|夜里|早上)|晚上(?=后半夜|凌晨)")  # 昨晚 + 晚上11点多
 _DIGITS = {"两": "2", "三": "3", "四": "4", "五": "5", "六": "6", "七": "7", "八": "8"}
 
 
@@ -410,7 +410,7 @@ Row = TypeVar("Row", Note, Return, Extension, Supplement, Words)
 def fill(text: str, slots: Mapping[str, str], rng: random.Random) -> str:
     """Choose the wordings and put the slots in. KeyError names a slot nobody knows."""
     text = _CHOICE.sub(lambda m: rng.choice(m[1].split("/")), text)
-    return _TWICE.sub(r"\1", _SLOT.sub(lambda m: slots[m[1]], text))
+    return _TWICE.sub(lambda m: m[1] or "", _SLOT.sub(lambda m: slots[m[1]], text))
 
 
 def officer(text: str, slots: Mapping[str, str], rng: random.Random) -> str:
