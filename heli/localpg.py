@@ -470,6 +470,7 @@ def restore_local(var: Path, file: Path, *, force: bool = False) -> None:
         restore(urls(var, draft).owner_url, file, cluster.bin)
         run(f"DROP DATABASE {DATABASE} WITH (FORCE)")
         run(f"ALTER DATABASE {draft} RENAME TO {DATABASE}")
+        (var / "pg" / "migrated").unlink(missing_ok=True)  # ./run's note that the tables are the newest
     except BaseException:
         run(f"DROP DATABASE IF EXISTS {draft} WITH (FORCE)")
         raise

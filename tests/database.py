@@ -106,12 +106,22 @@ def _make(db: psycopg.Connection[Any], name: str, base: str, fill: Callable[[str
     db.execute(f"ALTER DATABASE {draft} RENAME TO {name}")
 
 
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # somebody else's, so it runs
+    return True
+
+
 def _sweep(db: psycopg.Connection[Any], keep: set[str]) -> None:
     """Drop copies of sessions that were killed, and all but the latest few templates."""
     names = [row[0] for row in db.execute("SELECT datname FROM pg_database ORDER BY oid DESC")]
     templates = [name for name in names if name.startswith(("tables_", "world_"))]
     for name in names:
-        left = name.startswith("copy_") and not Path(f"/proc/{name.split('_')[1]}").exists()
+        left = name.startswith("copy_") and not _runs(int(name.split("_")[1]))
         if name not in keep and (left or name in templates[6:]):
             db.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
