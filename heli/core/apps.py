@@ -6,8 +6,8 @@ class CoreConfig(AppConfig):
     name = "heli.core"
 
     def ready(self) -> None:
-        from heli.core import checks as checks  # noqa: PLC0415  (registers the system checks)
-        from heli.core import dbroles  # noqa: PLC0415
+        from heli.core import checks as checks
+        from heli.core import dbroles
 
         # Not a business flow: after each migration the owner grants the application's role what it may do.
         post_migrate.connect(dbroles.grant_to_app, dispatch_uid="heli.core.dbroles")

@@ -1,4 +1,4 @@
-"""What a person may do (Cap) and where that holds (Scope). Roles are named sets of capabilities, kept as data in orgs."""
+"""What a person may do (Cap) and where that holds (Scope). Roles, named sets of capabilities, are data of orgs."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ def append_only_tables() -> list[str]:
     ]
 
 
-def grant_to_app(using: str = "default", **_kwargs: Any) -> None:
+def grant_to_app(**_kwargs: Any) -> None:
     """Run by the owner after each migration; skipped where the role does not exist or we are not the owner."""
     with connection.cursor() as cur:
         cur.execute("SELECT 1 FROM pg_roles WHERE rolname = %s AND rolname <> current_user", [APP_ROLE])

@@ -19,7 +19,8 @@ from heli.core.errors import HeliError
 
 R = TypeVar("R")
 Column = tuple[Any, Callable[[R], Any]]  # header, getter
-STARTS_FORMULA = ("=", "+", "-", "@", "|", "%")
+STARTS_FORMULA = ("=", "+", "-", "@", "|", "%", "\N{MINUS SIGN}")
+UNSEEN = ("C", "Z", "M")  # Unicode categories of what stands before a sign without being seen: blanks, controls, marks
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
@@ -32,11 +33,11 @@ class TooManyRows(HeliError):
 def safe_text(text: str) -> str:
     """`text` with a leading apostrophe if a spreadsheet program might read it as a formula.
 
-    NFKC folds full-width signs (＝１+１) and blanks; control characters and blanks in front are looked through.
+    NFKC folds full-width, small and raised signs (＝１+１); whatever cannot be seen in front is looked through.
     """
-    seen = unicodedata.normalize("NFKC", text).lstrip()
-    seen = "".join(c for c in seen if unicodedata.category(c) not in {"Cf", "Cc", "Zs"})
-    return "'" + text if seen.startswith(STARTS_FORMULA) else text
+    folded = unicodedata.normalize("NFKC", text)
+    first = next((c for c in folded if unicodedata.category(c)[0] not in UNSEEN), "")
+    return "'" + text if first in STARTS_FORMULA else text
 
 
 def safe_cell(value: Any) -> Any:
@@ -48,7 +49,9 @@ def safe_cell(value: Any) -> Any:
     return safe_text(ILLEGAL_CHARACTERS_RE.sub("", str(value)))
 
 
-def workbook(title: str, columns: Sequence[Column[R]], rows: Iterable[R], *, cap: int, notes: Sequence[str] = ()) -> bytes:
+def workbook(
+    title: str, columns: Sequence[Column[R]], rows: Iterable[R], *, cap: int, notes: Sequence[str] = ()
+) -> bytes:
     """An xlsx file: one header row, one row per item, and a second sheet that says what this is.
 
     Raises:

@@ -87,18 +87,18 @@ class MobileField(NumberField):
     """A mobile number; clean value: 11 digits."""
 
     reader = staticmethod(identifiers.mobile)
-    attributes = {"type": "tel", "inputmode": "tel", "autocomplete": "tel-national"}  # noqa: RUF012
+    attributes = {"type": "tel", "inputmode": "tel", "autocomplete": "tel-national"}
 
 
 class PhoneField(NumberField):
     """A mobile number or a land line with its area code; clean value: digits."""
 
     reader = staticmethod(identifiers.phone)
-    attributes = {"type": "tel", "inputmode": "tel", "autocomplete": "tel-national"}  # noqa: RUF012
+    attributes = {"type": "tel", "inputmode": "tel", "autocomplete": "tel-national"}
 
 
 class OrganisationCodeField(NumberField):
     """A unified social credit code; clean value: 18 characters."""
 
     reader = staticmethod(lambda text: identifiers.organisation_code(text).number)
-    attributes = {"autocapitalize": "characters", "autocomplete": "off"}  # noqa: RUF012
+    attributes = {"autocapitalize": "characters", "autocomplete": "off"}

@@ -22,13 +22,16 @@ from PIL import Image, ImageOps
 from heli.core.errors import HeliError
 from heli.core.models import StoredFile
 
+Image.MAX_IMAGE_PIXELS = None  # our own limit is asked of the header, before anything is decoded
 PHOTO_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "MPO", "AVIF")
 
 
 class TooLarge(HeliError):
     code = "L-511"
     status = 400
-    sentence = _("This file is %(size)s MB; at most %(limit)s MB can be taken. A photo taken at a lower quality is enough.")
+    sentence = _(
+        "This file is %(size)s MB; at most %(limit)s MB can be taken. A photo taken at a lower quality is enough."
+    )
 
 
 class NotAllowed(HeliError):
@@ -40,7 +43,9 @@ class NotAllowed(HeliError):
 class TooManyPixels(HeliError):
     code = "L-513"
     status = 400
-    sentence = _("This picture has %(pixels)s million pixels; at most %(limit)s million can be taken. Take it again smaller.")
+    sentence = _(
+        "This picture has %(pixels)s million pixels; at most %(limit)s million can be taken. Take it again smaller."
+    )
 
 
 class Missing(HeliError):
@@ -68,7 +73,8 @@ def _photo(raw: bytes, limits: Limits) -> tuple[bytes, int, int]:
         with Image.open(io.BytesIO(raw), formats=PHOTO_FORMATS) as image:
             width, height = image.size  # from the header: nothing is decoded yet
             if width * height > limits.pixels:
-                raise TooManyPixels(pixels=width * height // 1_000_000, limit=limits.pixels // 1_000_000, field="photos")
+                millions = width * height // 1_000_000
+                raise TooManyPixels(pixels=millions, limit=limits.pixels // 1_000_000, field="photos")
             image.draft("RGB", (limits.edge, limits.edge))
             upright = ImageOps.exif_transpose(image).convert("RGB")
     except HeliError:
@@ -93,6 +99,8 @@ def clean(source: IO[bytes], limits: Limits) -> tuple[bytes, str, int | None, in
     if raw.startswith(b"%PDF-"):
         if not limits.pdf:
             raise NotAllowed(field="photos")
+        if b"%%EOF" not in raw[-2048:]:
+            raise NotAllowed(field="photos")  # cut short, or no PDF behind its first five letters
         return raw, "application/pdf", None, None
     content, width, height = _photo(raw, limits)
     return content, "image/jpeg", width, height

@@ -31,7 +31,9 @@ def formatter(as_json: bool) -> logging.Formatter:
         structlog.processors.TimeStamper(fmt="iso", utc=False),
         structlog.processors.format_exc_info,
     ]
-    last = structlog.processors.JSONRenderer(ensure_ascii=False) if as_json else structlog.dev.ConsoleRenderer(colors=False)
+    last: structlog.typing.Processor = structlog.dev.ConsoleRenderer(colors=False)
+    if as_json:
+        last = structlog.processors.JSONRenderer(ensure_ascii=False)
     return structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=shared,
         processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, scrubbed, last],

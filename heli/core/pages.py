@@ -1,9 +1,9 @@
 """Pages declare what they need. A route without a declaration stops the application from starting (core/checks.py).
 
-    @page("inbox/", needs=Cap.HANDLE_REQUESTS, scope=Scope.OWN_UNIT)
-    def inbox(request: HeliRequest) -> HttpResponse: ...
+@page("inbox/", needs=Cap.HANDLE_REQUESTS, scope=Scope.OWN_UNIT)
+def inbox(request: HeliRequest) -> HttpResponse: ...
 
-    urlpatterns = routes(views)
+urlpatterns = routes(views)
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import wraps
 from types import ModuleType
-from typing import Any, Concatenate, ParamSpec, cast
+from typing import Concatenate, ParamSpec, cast
 
 from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
@@ -87,7 +87,7 @@ def page(
                 return error_page(request, error)
 
         checked.route = route  # type: ignore[attr-defined]
-        return checked
+        return cast("View[P]", checked)
 
     return declare
 
@@ -105,7 +105,9 @@ def routes(module: ModuleType) -> list[URLPattern]:
     return [path(v.route.path, v, name=v.route.name) for v in views]
 
 
-def undeclared(patterns: Iterable[URLPattern | URLResolver], allowed: Callable[[str], bool], prefix: str = "") -> list[str]:
+def undeclared(
+    patterns: Iterable[URLPattern | URLResolver], allowed: Callable[[str], bool], prefix: str = ""
+) -> list[str]:
     """Routes below `patterns` without a declaration, by full path; `allowed` lists third-party ones by path."""
     found: list[str] = []
     for p in patterns:

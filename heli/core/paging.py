@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import datetime as dt
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from django.db.models import F, Model, Q, QuerySet
+from django.core.exceptions import ValidationError
+from django.db.models import F, Field, Model, Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from heli.core.errors import Invalid
@@ -30,20 +30,41 @@ class Page(Generic[R]):
         return Page([make(r) for r in self.rows], self.next)
 
 
+def _plain(value: Any) -> Any:
+    """A sort key as JSON; the field reads it back (`_read`)."""
+    return value.isoformat() if isinstance(value, dt.date) else value  # a datetime is a date
+
+
 def _pack(values: Sequence[Any]) -> str:
-    plain = [["t", v.isoformat()] if isinstance(v, dt.datetime) else ["d", v.isoformat()] if isinstance(v, dt.date) else v for v in values]
-    return base64.urlsafe_b64encode(json.dumps(plain).encode()).decode().rstrip("=")
+    return base64.urlsafe_b64encode(json.dumps([_plain(v) for v in values]).encode()).decode().rstrip("=")
 
 
-def _unpack(cursor: str, size: int) -> list[Any]:
+def _column(qs: QuerySet[Any], name: str) -> Field[Any, Any]:
+    """The model field or annotation behind a sort key like `org__name`."""
+    if name in qs.query.annotations:
+        found: Field[Any, Any] = qs.query.annotations[name].output_field
+        return found
+    model: Any = qs.model
+    *way, last = name.split("__")
+    for part in way:
+        model = model._meta.get_field(part).related_model
+    field: Field[Any, Any] = model._meta.get_field(last)
+    return field
+
+
+def _read(field: Field[Any, Any], value: Any) -> Any:
+    if value is None or isinstance(value, list | dict) or (isinstance(value, str) and "\0" in value):
+        raise ValueError
+    return field.to_python(value)
+
+
+def _unpack(cursor: str, columns: Sequence[Field[Any, Any]]) -> list[Any]:
     try:
         plain = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        if not isinstance(plain, list) or len(plain) != size:
+        if not isinstance(plain, list):
             raise ValueError
-        return [
-            (dt.datetime if v[0] == "t" else dt.date).fromisoformat(v[1]) if isinstance(v, list) else v for v in plain
-        ]
-    except (ValueError, TypeError, KeyError, IndexError, binascii.Error) as error:
+        return [_read(column, value) for column, value in zip(columns, plain, strict=True)]
+    except (ValueError, TypeError, OverflowError, RecursionError, ValidationError) as error:
         raise Invalid(_("The link to the next page was cut short. Start from the first page again.")) from error
 
 
@@ -55,7 +76,7 @@ def keyset(qs: QuerySet[M], *, order: Sequence[str], after: str | None = None, s
     fields = [o.lstrip("-") for o in order]
     qs = qs.order_by(*(F(f).desc() if o.startswith("-") else F(f).asc() for o, f in zip(order, fields, strict=True)))
     if after:
-        values = _unpack(after, len(order))
+        values = _unpack(after, [_column(qs, f) for f in fields])
         later = Q()
         for i, (o, f) in enumerate(zip(order, fields, strict=True)):
             same = Q(**{fields[j]: values[j] for j in range(i)})

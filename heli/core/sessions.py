@@ -9,7 +9,7 @@ from heli.core import vault
 
 
 class SealedSerializer:
-    """Named in SESSION_SERIALIZER. A session that cannot be opened (an old key) counts as none: the person logs in again."""
+    """Named in SESSION_SERIALIZER. One that cannot be opened (an old key) counts as none: the person logs in again."""
 
     def dumps(self, obj: Any) -> bytes:
         return vault.seal_bytes("session", json.dumps(obj, separators=(",", ":")).encode()).encode()

@@ -2,7 +2,8 @@
 and a reading that always leaves its trace.
 
 A sealed field is `nonce(12) || ciphertext+tag`; the associated data binds it to its row and its field name, so that a
-cipher text moved to another row or column does not open. Source: NIST SP 800-38D; Personal Information Protection Law art. 6, 51.
+cipher text moved to another row or column does not open.
+Source: NIST SP 800-38D; Personal Information Protection Law art. 6, 51.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from django.utils.translation import gettext_lazy as _
 
 from heli.core.actor import Actor
 from heli.core.caps import Cap
-from heli.core.errors import HeliError, PaperMissing
+from heli.core.errors import HeliError, NotFound, PaperMissing
 from heli.core.models import Access, VaultRecord
 from heli.engines.identifiers import mask_name, mask_phone
 
@@ -97,7 +98,13 @@ def open_bytes(kind: str, sealed: str) -> bytes:
 
 
 def seal(
-    *, name: str = "", phone: str = "", id_number: str = "", address: str = "", note: str = "", user_id: int | None = None
+    *,
+    name: str = "",
+    phone: str = "",
+    id_number: str = "",
+    address: str = "",
+    note: str = "",
+    user_id: int | None = None,
 ) -> VaultRecord:
     """Store personal data; one INSERT. Only masks and blind indexes can be read without `reveal`."""
     record = VaultRecord(user_id=user_id)
@@ -147,12 +154,15 @@ def reveal(
     """Open fields of a record for a stated purpose; writes the Access row first. Call inside a transaction,
     after the caller's query has shown that the actor may see what the record belongs to.
 
-    Returns {field: text}. Raises PaperMissing (L-103) without a purpose, CannotOpen (L-501) without the key.
+    Returns {field: text}. Raises PaperMissing (L-103) without a purpose, NotFound (L-404) for no such record,
+    CannotOpen (L-501) without the key.
     """
     if not purpose.strip():
         raise PaperMissing(field="purpose", paper=_("what you need it for"))
     chosen = [f for f in FIELDS if f in set(fields)]
-    record = VaultRecord.objects.get(pk=record_id)
+    record = VaultRecord.objects.filter(pk=record_id).first()
+    if record is None:
+        raise NotFound
     grant = next((g for g in by.grants if g.org_id == org_id), None) if org_id else by.grant_for(Cap.VIEW_PERSONAL)
     Access.objects.create(
         record=record,

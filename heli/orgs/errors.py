@@ -46,7 +46,9 @@ class TooLong(HeliError):
 class OrgNameTaken(HeliError):
     code = "L-607"
     status = 409
-    sentence = _("An organisation of this name, or with this code, is here already. Open it instead of making a second one.")
+    sentence = _(
+        "An organisation of this name, or with this code, is here already. Open it instead of making a second one."
+    )
 
 
 class UnitsBelow(HeliError):
@@ -58,7 +60,9 @@ class UnitsBelow(HeliError):
 class NoSuchPerson(HeliError):
     code = "L-609"
     status = 400
-    sentence = _("Nobody has this user name. Ask them to look it up under “My information”, or open an account for them.")
+    sentence = _(
+        "Nobody has this user name. Ask them to look it up under “My information”, or open an account for them."
+    )
 
 
 class MemberAlready(HeliError):

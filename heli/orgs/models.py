@@ -44,7 +44,7 @@ def own(actor: Actor) -> Q:
 
 
 class OrgQuerySet(models.QuerySet["Organisation"]):
-    def visible_to(self, actor: Actor) -> Self:
+    def visible_to(self, actor: Actor) -> Self:  # noqa: ARG002
         """Organisations are public; what they do is not decided here."""
         return self
 
@@ -95,7 +95,7 @@ class MemberQuerySet(models.QuerySet["Member"]):
 
 @pghistory.track()
 class Member(models.Model):
-    """Who works in or belongs to an organisation, from when until when. Of people's kinds and beliefs it knows nothing."""
+    """Who works in or belongs to an organisation, from when until when; nothing else about the person."""
 
     org = models.ForeignKey(Organisation, on_delete=models.PROTECT, related_name="members")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="memberships")
@@ -151,7 +151,11 @@ class GrantQuerySet(models.QuerySet["Grant"]):
         return (
             self.filter(valid_from__lte=at, user__is_active=True)
             .filter(Q(valid_to=None) | Q(valid_to__gt=at))
-            .filter(Q(org=None, role__needs_org=False) | Q(org__closed_at=None, org__isnull=False) | Q(org__closed_at__gt=at))
+            .filter(
+                Q(org=None, role__needs_org=False)
+                | Q(org__closed_at=None, org__isnull=False)
+                | Q(org__closed_at__gt=at)
+            )
         )
 
 
@@ -183,7 +187,9 @@ class Grant(models.Model):
             models.CheckConstraint(condition=Q(paths__len__gt=0), name="grant_has_area"),
             models.CheckConstraint(condition=Q(reach__contains=F("paths")), name="grant_reach_holds_areas"),
             models.CheckConstraint(condition=Q(given_by=None) | ~Q(given_by=F("user")), name="grant_not_to_oneself"),
-            models.CheckConstraint(condition=Q(acting_for=None) | ~Q(acting_for=F("user")), name="grant_not_for_oneself"),
+            models.CheckConstraint(
+                condition=Q(acting_for=None) | ~Q(acting_for=F("user")), name="grant_not_for_oneself"
+            ),
         ]
         indexes: ClassVar[list[Any]] = [
             models.Index(fields=["user", "valid_to"], name="grant_user"),

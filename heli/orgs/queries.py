@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
@@ -17,11 +17,13 @@ from heli.core.models import Event
 from heli.core.paging import Page, keyset
 from heli.core.scope import ancestors
 from heli.core.scope import within as inside
-from heli.orgs.errors import UnitClosed
+from heli.orgs.errors import NoSuchPerson, UnitClosed
 from heli.orgs.models import Grant, Member, Organisation, Role
 from heli.people import queries as people
 from heli.people.models import User
 from heli.places.models import Area
+
+NO_SUCH_PERSON = NoSuchPerson(field="username")
 
 
 class HasAccount(Protocol):
@@ -29,7 +31,7 @@ class HasAccount(Protocol):
     is_active: bool
 
 
-# Actors ------------------------------------------------------------------------------------------------------------------
+# Actors -------------------------------------------------------------------------------------------------------------
 def grants_in_force(user_id: int, at: dt.datetime) -> tuple[GrantView, ...]:
     """What the person may do at that moment; grants of closed organisations do not count. One statement."""
     rows = (
@@ -71,7 +73,7 @@ def people_with(cap: Cap, *, at: dt.datetime, org_id: int | None = None, path: s
     return [Person(pk, username, call_name or username) for pk, username, call_name in dict.fromkeys(rows)]
 
 
-# Organisations -----------------------------------------------------------------------------------------------------------
+# Organisations ------------------------------------------------------------------------------------------------------
 def open_unit(org_id: int, at: dt.datetime) -> Organisation:
     """An organisation that takes new things. Raises NotFound (L-404), UnitClosed (L-601). One statement."""
     org: Organisation | None = Organisation.objects.filter(pk=org_id).first()
@@ -174,13 +176,18 @@ def managed_org(actor: Actor, org_id: int) -> Organisation:
     return org
 
 
+def below(org_id: int, at: dt.datetime) -> list[Organisation]:
+    """Open organisations directly below one. One statement."""
+    return list(Organisation.objects.open_on(at).filter(parent_id=org_id).order_by("area_path", "id")[:200])
+
+
 def members_of(org_id: int, at: dt.datetime) -> list[Member]:
     """Who is a member now, by name. One statement."""
     rows = Member.objects.in_force(at).filter(org_id=org_id).select_related("user")
     return list(rows.order_by("user__call_name", "user_id"))
 
 
-# Grants ------------------------------------------------------------------------------------------------------------------
+# Grants -------------------------------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class GrantFilter:
     """What the list of grants is narrowed to; empty fields narrow nothing. `state`: now, soon, ended or all."""
@@ -194,7 +201,7 @@ class GrantFilter:
 
 
 def grants_list(actor: Actor, wanted: GrantFilter, *, at: dt.datetime) -> QuerySet[Grant]:
-    """Grants that reach into the areas whose grants the actor manages, newest first; without the actor's own elsewhere."""
+    """Grants that reach into the areas whose grants the actor manages, newest first."""
     found = (
         Grant.objects.touching(actor.paths(Cap.MANAGE_GRANTS))
         .select_related("user", "role", "org", "given_by", "acting_for")
@@ -300,6 +307,18 @@ def grants_of(actor: Actor, user_id: int, *, at: dt.datetime) -> list[GrantRow]:
     return sorted(grant_rows(actor, list(found), at=at), key=lambda r: not r.in_force)
 
 
+def grants_for_unit(actor: Actor, org_id: int, *, at: dt.datetime) -> list[GrantRow]:
+    """What people may do for one unit now, as far as the actor may see. Two statements."""
+    found = (
+        Grant.objects.visible_to(actor)
+        .in_force(at)
+        .filter(org_id=org_id)
+        .select_related("user", "role", "org", "given_by", "acting_for")
+        .order_by("role_id", "user__call_name", "id")[:200]
+    )
+    return grant_rows(actor, list(found), at=at)
+
+
 def person_seen(actor: Actor, user_id: int) -> User:
     """An account that holds or held a grant the actor may see; NotFound (L-404) otherwise. One statement."""
     user = User.objects.filter(pk=user_id, grants__in=Grant.objects.visible_to(actor)).distinct().first()
@@ -310,12 +329,12 @@ def person_seen(actor: Actor, user_id: int) -> User:
 
 @dataclass(frozen=True, slots=True)
 class Happened:
-    """One event about a grant or an organisation, with the name of who did it ('' for the system)."""
+    """One event about a grant or an organisation: who did it ('' for the system) and why, if a reason was asked."""
 
     at: dt.datetime
     step: str
     who: str
-    data: dict[str, Any]
+    why: str
 
 
 def history(subject_type: str, subject_ids: Iterable[int], limit: int = 100) -> list[Happened]:
@@ -324,7 +343,7 @@ def history(subject_type: str, subject_ids: Iterable[int], limit: int = 100) -> 
         Event.objects.filter(subject_type=subject_type, subject_id__in=list(subject_ids)).order_by("-at", "-id")[:limit]
     )
     who = people.names(e.user_id for e in events if e.user_id)
-    return [Happened(e.at, e.step, who.get(e.user_id or 0, ""), e.data) for e in events]
+    return [Happened(e.at, e.step, who.get(e.user_id or 0, ""), e.data.get("reason", "")) for e in events]
 
 
 def roles() -> list[Role]:

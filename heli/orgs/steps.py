@@ -45,7 +45,7 @@ LONGEST = dt.timedelta(days=366)
 USUAL = dt.timedelta(days=365)
 
 
-# Roles -----------------------------------------------------------------------------------------------------------------
+# Roles --------------------------------------------------------------------------------------------------------------
 def import_roles(*, at: dt.datetime, source: Path = ROLES) -> list[str]:
     """Bring the roles to what the file says; roles that it does not name stay. Returns the keys that changed.
 
@@ -62,7 +62,9 @@ def import_roles(*, at: dt.datetime, source: Path = ROLES) -> list[str]:
         for key, row in yaml.safe_load(source.read_text()).items()
     }
     known = {r.key: r for r in Role.objects.filter(key__in=wanted)}
-    changed = [k for k, row in wanted.items() if k not in known or any(getattr(known[k], f) != v for f, v in row.items())]
+    changed = [
+        k for k, row in wanted.items() if k not in known or any(getattr(known[k], f) != v for f, v in row.items())
+    ]
     if changed:
         with step("orgs.import_roles", by=SYSTEM, at=at) as s:
             for key in changed:
@@ -72,7 +74,7 @@ def import_roles(*, at: dt.datetime, source: Path = ROLES) -> list[str]:
     return changed
 
 
-# Organisations -----------------------------------------------------------------------------------------------------------
+# Organisations ------------------------------------------------------------------------------------------------------
 def _managed(s: Step, org_id: int) -> Organisation:
     """The organisation, locked; NotFound (L-404) unless the actor manages organisations of its area."""
     found = Organisation.objects.managed_by(s.by).select_for_update(of=("self",)).filter(pk=org_id).first()
@@ -157,7 +159,7 @@ def change_org(
     parent_id: int | None = None,
     code: str = "",
 ) -> Organisation:
-    """Another name, code, or organisation above it. Its area stays: an organisation that moves is closed and opened anew.
+    """Another name, code, or organisation above it. Its area stays: one that moves is closed and opened anew.
 
     Raises: NotFound (L-404), OrgNameTaken (L-607), UnitClosed (L-601), ParentCircle (L-613), Invalid (L-400).
     """
@@ -215,7 +217,7 @@ def reopen_org(*, org_id: int, reason: str, by: Actor, at: dt.datetime) -> Organ
     return org
 
 
-# Members -----------------------------------------------------------------------------------------------------------------
+# Members ------------------------------------------------------------------------------------------------------------
 def add_member(*, org_id: int, user_id: int, by: Actor, at: dt.datetime, title: str = "") -> Member:
     """Somebody now works in or belongs to the organisation; what they may do is given by grants, not by this.
 
@@ -255,7 +257,7 @@ def end_member(*, member_id: int, by: Actor, at: dt.datetime) -> Member:
     return member
 
 
-# Grants ------------------------------------------------------------------------------------------------------------------
+# Grants -------------------------------------------------------------------------------------------------------------
 def _lock_grants(s: Step, *others: int) -> dict[int, Grant]:
     """The giver's own grants that let them decide, and others, locked in one order so that two administrators who
     decide on each other wait instead of blocking each other for good. Forbidden when theirs has ended meanwhile."""
@@ -268,7 +270,8 @@ def _lock_grants(s: Step, *others: int) -> dict[int, Grant]:
         .order_by("pk")
     }
     for pk in own:
-        if pk not in rows or (rows[pk].valid_to is not None and rows[pk].valid_to <= s.at):
+        end = rows[pk].valid_to if pk in rows else s.at
+        if end is not None and end <= s.at:
             raise Forbidden
     return rows
 
@@ -362,26 +365,26 @@ def give_grant(
         end = _until(valid_to, start, by)
         if User.objects.select_for_update(of=("self",)).filter(pk=user_id, is_active=True).first() is None:
             raise NotFound
-        _check_doubles(user_id, kind, org, chosen, start, acting_for_id)
         grant = Grant(user_id=user_id, role=kind, org=org, paths=chosen, reach=reach_of(chosen))
         grant.valid_from, grant.valid_to, grant.acting_for_id = start, end, acting_for_id
         grant.given_by_id, grant.reason = by.user_id, reason.strip()[:200]
+        _check_doubles(grant)
         grant.save(force_insert=True)
         _about(s, grant)
-        s.record(user_id=user_id, role=kind.key, org_id=org_id, paths=chosen, until=end.isoformat() if end else "")
+        until = end.isoformat() if end else ""
+        s.record(user_id=user_id, role=kind.key, org_id=org_id, paths=chosen, until=until)
     return grant
 
 
-def _check_doubles(
-    user_id: int, role: Role, org: Organisation | None, paths: list[str], start: dt.datetime, acting_for_id: int | None
-) -> None:
+def _check_doubles(new: Grant) -> None:
     """Call while holding the user's row: two administrators who give the same at once make one grant."""
-    same = Grant.objects.filter(role=role, org=org).filter(models.Q(valid_to=None) | models.Q(valid_to__gt=start))
-    if any(g.paths == paths for g in same.filter(user_id=user_id, acting_for_id=acting_for_id)):
+    later = models.Q(valid_to=None) | models.Q(valid_to__gt=new.valid_from)
+    same = Grant.objects.filter(later, role=new.role, org=new.org)
+    if any(g.paths == new.paths for g in same.filter(user_id=new.user_id, acting_for_id=new.acting_for_id)):
         raise GrantedAlready
-    if acting_for_id is not None:
-        theirs = [p for g in same.filter(user_id=acting_for_id, acting_for=None) for p in g.paths]
-        if acting_for_id == user_id or not all(covers(theirs, p) for p in paths):
+    if new.acting_for_id is not None:
+        theirs = [p for g in same.filter(user_id=new.acting_for_id, acting_for=None) for p in g.paths]
+        if new.acting_for_id == new.user_id or not all(covers(theirs, p) for p in new.paths):
             raise NotTheirs(field="acting_for")
 
 

@@ -1,7 +1,7 @@
 """Routes under /orgs/."""
 
 from heli.core.pages import routes
-from heli.orgs import views
+from heli.orgs import grant_views, views
 
 app_name = "orgs"
-urlpatterns = routes(views)
+urlpatterns = [*routes(grant_views), *routes(views)]

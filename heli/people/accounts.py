@@ -42,9 +42,15 @@ class AccountAdapter(DefaultAccountAdapter):
         "enter_current_password": _("This is not your present password. Type it once more; capital letters count."),
         "incorrect_code": _("This is not the code. Look at the latest message, and type its digits once more."),
         "incorrect_password": _("This is not your password. Type it once more; capital letters count."),
-        "phone_password_mismatch": _("Number and password do not fit. Type them once more, or log in by a text message."),
-        "username_password_mismatch": _("User name and password do not fit. Type them once more; capital letters count."),
-        "phone_taken": _("This number belongs to another account. Log in there by a text message, or use another number."),
+        "phone_password_mismatch": _(
+            "Number and password do not fit. Type them once more, or log in by a text message."
+        ),
+        "username_password_mismatch": _(
+            "User name and password do not fit. Type them once more; capital letters count."
+        ),
+        "phone_taken": _(
+            "This number belongs to another account. Log in there by a text message, or use another number."
+        ),
         "rate_limited": _("This was asked for too often. Wait a minute, then try again."),
         "same_as_current": _("This is already your number. Type the new one."),
         "too_many_login_attempts": _("Too many tries. Wait five minutes, then try again."),
@@ -59,12 +65,7 @@ class AccountAdapter(DefaultAccountAdapter):
     def clean_phone(self, phone: str) -> str:
         return mobile(phone)
 
-    def generate_unique_username(self, txts: list[str | None], regex: str | None = None) -> str:
-        return f"u-{steps.made_up(8).lower()}"
-
-    def save_user(
-        self, request: HttpRequest, user: AbstractBaseUser, form: BaseForm, commit: bool = True
-    ) -> AbstractBaseUser:
+    def save_user(self, _request: HttpRequest, _user: Any, form: BaseForm, _commit: bool = True) -> AbstractBaseUser:
         """Sign-up: the number is kept unproved until its code has been typed."""
         data = form.cleaned_data
         return steps.register(
@@ -97,13 +98,13 @@ class AccountAdapter(DefaultAccountAdapter):
     def get_user_by_phone(self, phone: str) -> User | None:
         return queries.by_phone(phone)
 
-    def send_verification_code_sms(self, user: AbstractBaseUser, phone: str, code: str, **kwargs: Any) -> None:
+    def send_verification_code_sms(self, *, phone: str, code: str, **_also: Any) -> None:
         sms.sender().send(phone, "code", {"code": code})
 
     def send_account_already_exists_sms(self, phone: str) -> None:
         sms.sender().send(phone, "has_account", {})
 
-    def send_unknown_account_sms(self, phone: str, **kwargs: Any) -> None:
+    def send_unknown_account_sms(self, phone: str, **_also: Any) -> None:
         """Nothing: a stranger's number is not written to because somebody typed it."""
 
 
@@ -138,7 +139,7 @@ def logged_in_by_code(request: HttpRequest, *, within: float, now: float) -> boo
     return any(r.get("method") == "code" and now - r["at"] <= within for r in records)
 
 
-# Password guessing (django-axes) --------------------------------------------------------------------------------------
+# Password guessing (django-axes) ------------------------------------------------------------------------------------
 def guessed_account(request: HttpRequest, credentials: dict[str, Any] | None) -> str:
     """What failed log-ins are counted by. Never a phone number: that table is not the vault."""
     given = credentials or {}
@@ -151,6 +152,6 @@ def guessed_account(request: HttpRequest, credentials: dict[str, Any] | None) ->
     return account.username.lower() if account else "phone:" + vault.blind("phone", number).hex()[:32]
 
 
-def locked_out(request: HttpRequest, response: HttpResponse | None = None, credentials: Any = None) -> HttpResponse:
+def locked_out(request: HttpRequest, _response: HttpResponse | None = None, _credentials: Any = None) -> HttpResponse:
     """Said instead of the log-in page once too many passwords were wrong."""
     return error_page(request, LockedOut(minutes=math.ceil(settings.AXES_COOLOFF_TIME * 60)))

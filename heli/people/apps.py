@@ -5,6 +5,6 @@ class PeopleConfig(AppConfig):
     name = "heli.people"
 
     def ready(self) -> None:
-        from heli.adapters import sms  # noqa: PLC0415
+        from heli.adapters import sms
 
         sms.sender()  # refuses to start in production without a sender

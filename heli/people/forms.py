@@ -1,4 +1,4 @@
-"""Forms of accounts, in plain words: the library's own (named in ACCOUNT_FORMS and MFA_FORMS) with our fields, and ours."""
+"""Forms of accounts, in plain words: the library's (named in ACCOUNT_FORMS, MFA_FORMS) with our fields, and ours."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from allauth.core import context
 from allauth.mfa.base import forms as mfa
 from allauth.mfa.totp import forms as totp
 from django import forms
-from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
 from heli.core.fields import MobileField
@@ -18,11 +17,6 @@ from heli.people.accounts import logged_in_by_code
 from heli.people.steps import CALL_NAME_LIMIT
 
 CODE_TRUSTED_SECONDS = 600  # so long after a log-in by text message a new password needs no old one
-LOOKS = {
-    "large": _("Large print"),
-    "dark": _("Dark"),
-    "contrast": _("High contrast"),
-}
 
 
 def _password(label: Any, autocomplete: str, help_text: Any = "") -> forms.CharField:
@@ -122,25 +116,20 @@ class ActivateTOTPForm(totp.ActivateTOTPForm):
     code = _code(_("The 6 digits your authenticator shows now"))
 
 
-# 我的信息 --------------------------------------------------------------------------------------------------------------
+# My information -----------------------------------------------------------------------------------------------------
 class ProfileForm(forms.Form):
-    """How the product speaks to the person and how it looks."""
+    """What we call the person; their own name stays in the vault."""
 
-    call_name = forms.CharField(label=_("What shall we call you"), max_length=CALL_NAME_LIMIT, required=False)
-    language = forms.ChoiceField(label=_("Language"), choices=(), widget=forms.RadioSelect, required=False)
-    look = forms.MultipleChoiceField(
-        label=_("Reading modes"), choices=tuple(LOOKS.items()), widget=forms.CheckboxSelectMultiple, required=False
+    call_name = forms.CharField(
+        label=_("What shall we call you"),
+        max_length=CALL_NAME_LIMIT,
+        required=False,
+        help_text=_("For example “Ms Wang”. Shown to you and to those you deal with."),
+        widget=forms.TextInput(attrs={"autocomplete": "nickname"}),
     )
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        language = self.fields["language"]
-        assert isinstance(language, forms.ChoiceField)
-        language.choices = [("", _("As the browser asks")), *settings.LANGUAGES]
-
-
-class NameForm(forms.Form):
-    name = forms.CharField(label=_("Your name"), max_length=40, required=False)
+    name = forms.CharField(
+        label=_("Your name"), max_length=40, required=False, widget=forms.TextInput(attrs={"autocomplete": "name"})
+    )
 
 
 class CloseForm(forms.Form):

@@ -1,8 +1,8 @@
-"""People's accounts. The name and phone number of a person are in the vault; an account holds a user name and a call name."""
+"""People's accounts: a user name and a call name. The name and phone number of a person are in the vault."""
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import pghistory
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
@@ -22,15 +22,13 @@ USERNAME = RegexValidator(
 )
 
 
-class UserQuerySet(models.QuerySet["User"]):
-    def visible_to(self, actor: Actor) -> Self:
+class UserManager(BaseUserManager["User"]):
+    def visible_to(self, actor: Actor) -> models.QuerySet[User]:
         """One's own account; who else has which account is asked by steps that name it."""
         if actor.system:
-            return self
+            return self.all()
         return self.filter(pk=actor.user_id) if actor.user_id is not None else self.none()
 
-
-class UserManager(BaseUserManager["User"].from_queryset(UserQuerySet)):  # type: ignore[misc]
     def get_by_natural_key(self, username: str | None) -> User:
         return self.get(username__iexact=username)
 

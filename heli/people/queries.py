@@ -27,12 +27,33 @@ FIELD_NAMES = {
 
 def own_account(actor: Actor) -> User:
     """The actor's account with its own record. Raises DoesNotExist for nobody. One statement."""
-    return User.objects.select_related("record").get(pk=actor.user_id)
+    return User.objects.select_related("record").get(pk=actor.user_id or 0)
 
 
 def own_records(actor: Actor) -> QuerySet[VaultRecord]:
     """Everything personal that was told under this account, newest first."""
     return VaultRecord.objects.filter(user_id=actor.user_id, erased_at=None).order_by("-id")
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """One record of one's own, opened: when it was told, and (what, content) pairs."""
+
+    at: dt.datetime
+    is_account: bool
+    fields: tuple[tuple[str, str], ...]
+
+
+def kept(actor: Actor, *, after: str | None = None, size: int = 20) -> Page[Kept]:
+    """What is kept about the actor, newest first; opening one's own leaves no reading. Two statements."""
+    own_id = own_account(actor).record_id
+    page = keyset(own_records(actor), order=("-id",), after=after, size=size)
+
+    def opened(record: VaultRecord) -> Kept:
+        fields = tuple((str(FIELD_NAMES[f]), text) for f, text in vault.open_own(record).items() if text)
+        return Kept(record.created_at, record.pk == own_id, fields)
+
+    return page.map(opened)
 
 
 def by_phone(phone: str) -> User | None:
@@ -75,7 +96,7 @@ def _reading(row: Access, known: dict[tuple[str, int], subjects.Subject]) -> Rea
 
 
 def who_read(actor: Actor, *, after: str | None = None, size: int = 20) -> Page[Reading]:
-    """Readings of the actor's records, also of those erased since, newest first. Two statements and one per subject type."""
+    """Readings of the actor's records, also of erased ones, newest first. One statement, and one per subject type."""
     mine = VaultRecord.objects.filter(user_id=actor.user_id).values("pk")
     page = keyset(Access.objects.filter(record__in=mine), order=("-at", "-id"), after=after, size=size)
     known = subjects.describe({(r.subject_type, r.subject_id) for r in page.rows if r.subject_id}, actor)

@@ -148,9 +148,7 @@ def set_password(*, user_id: int, password: str, by: Actor, at: dt.datetime) -> 
     return user
 
 
-def change_profile(
-    *, user_id: int, call_name: str, language: str, look: str, by: Actor, at: dt.datetime
-) -> User:
+def change_profile(*, user_id: int, call_name: str, language: str, look: str, by: Actor, at: dt.datetime) -> User:
     """What others call the person, the language ('', 'zh-hans', 'en') and the reading modes ('', 'large dark' …)."""
     with step("people.change_profile", by=by, at=at) as s:
         user = s.lock(User, user_id)

@@ -4,263 +4,681 @@ import django.contrib.postgres.fields
 import django.contrib.postgres.indexes
 import django.db.models.deletion
 import django.utils.timezone
-import heli.core.scope
 import pgtrigger.compiler
 import pgtrigger.migrations
 from django.conf import settings
 from django.db import migrations, models
 
+import heli.core.scope
+
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('pghistory', '0007_auto_20250421_0444'),
-        ('places', '0002_tree_guard'),
+        ("pghistory", "0007_auto_20250421_0444"),
+        ("places", "0002_tree_guard"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Role',
+            name="Role",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('key', models.SlugField(max_length=40, unique=True)),
-                ('name', models.CharField(max_length=40)),
-                ('name_en', models.CharField(blank=True, default='', max_length=60)),
-                ('caps', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('hear', 'hear'), ('dispatch', 'dispatch'), ('appoint_lead', 'appoint_lead'), ('handle_requests', 'handle_requests'), ('approve_reply', 'approve_reply'), ('supervise', 'supervise'), ('revisit', 'revisit'), ('view_requests', 'view_requests'), ('view_personal', 'view_personal'), ('export', 'export'), ('exclude', 'exclude'), ('manage_areas', 'manage_areas'), ('manage_duty', 'manage_duty'), ('manage_rules', 'manage_rules'), ('manage_orgs', 'manage_orgs'), ('manage_grants', 'manage_grants'), ('import_requests', 'import_requests')], max_length=40), size=None)),
-                ('needs_org', models.BooleanField(default=False)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("key", models.SlugField(max_length=40, unique=True)),
+                ("name", models.CharField(max_length=40)),
+                ("name_en", models.CharField(blank=True, default="", max_length=60)),
+                (
+                    "caps",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(
+                            choices=[
+                                ("hear", "hear"),
+                                ("dispatch", "dispatch"),
+                                ("appoint_lead", "appoint_lead"),
+                                ("handle_requests", "handle_requests"),
+                                ("approve_reply", "approve_reply"),
+                                ("supervise", "supervise"),
+                                ("revisit", "revisit"),
+                                ("view_requests", "view_requests"),
+                                ("view_personal", "view_personal"),
+                                ("export", "export"),
+                                ("exclude", "exclude"),
+                                ("manage_areas", "manage_areas"),
+                                ("manage_duty", "manage_duty"),
+                                ("manage_rules", "manage_rules"),
+                                ("manage_orgs", "manage_orgs"),
+                                ("manage_grants", "manage_grants"),
+                                ("import_requests", "import_requests"),
+                            ],
+                            max_length=40,
+                        ),
+                        size=None,
+                    ),
+                ),
+                ("needs_org", models.BooleanField(default=False)),
             ],
         ),
         migrations.CreateModel(
-            name='RoleEvent',
+            name="RoleEvent",
             fields=[
-                ('pgh_id', models.AutoField(primary_key=True, serialize=False)),
-                ('pgh_created_at', models.DateTimeField(auto_now_add=True)),
-                ('pgh_label', models.TextField(help_text='The event label.')),
-                ('id', models.BigIntegerField()),
-                ('key', models.SlugField(db_index=False, max_length=40)),
-                ('name', models.CharField(max_length=40)),
-                ('name_en', models.CharField(blank=True, default='', max_length=60)),
-                ('caps', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('hear', 'hear'), ('dispatch', 'dispatch'), ('appoint_lead', 'appoint_lead'), ('handle_requests', 'handle_requests'), ('approve_reply', 'approve_reply'), ('supervise', 'supervise'), ('revisit', 'revisit'), ('view_requests', 'view_requests'), ('view_personal', 'view_personal'), ('export', 'export'), ('exclude', 'exclude'), ('manage_areas', 'manage_areas'), ('manage_duty', 'manage_duty'), ('manage_rules', 'manage_rules'), ('manage_orgs', 'manage_orgs'), ('manage_grants', 'manage_grants'), ('import_requests', 'import_requests')], max_length=40), size=None)),
-                ('needs_org', models.BooleanField(default=False)),
+                ("pgh_id", models.AutoField(primary_key=True, serialize=False)),
+                ("pgh_created_at", models.DateTimeField(auto_now_add=True)),
+                ("pgh_label", models.TextField(help_text="The event label.")),
+                ("id", models.BigIntegerField()),
+                ("key", models.SlugField(db_index=False, max_length=40)),
+                ("name", models.CharField(max_length=40)),
+                ("name_en", models.CharField(blank=True, default="", max_length=60)),
+                (
+                    "caps",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(
+                            choices=[
+                                ("hear", "hear"),
+                                ("dispatch", "dispatch"),
+                                ("appoint_lead", "appoint_lead"),
+                                ("handle_requests", "handle_requests"),
+                                ("approve_reply", "approve_reply"),
+                                ("supervise", "supervise"),
+                                ("revisit", "revisit"),
+                                ("view_requests", "view_requests"),
+                                ("view_personal", "view_personal"),
+                                ("export", "export"),
+                                ("exclude", "exclude"),
+                                ("manage_areas", "manage_areas"),
+                                ("manage_duty", "manage_duty"),
+                                ("manage_rules", "manage_rules"),
+                                ("manage_orgs", "manage_orgs"),
+                                ("manage_grants", "manage_grants"),
+                                ("import_requests", "import_requests"),
+                            ],
+                            max_length=40,
+                        ),
+                        size=None,
+                    ),
+                ),
+                ("needs_org", models.BooleanField(default=False)),
             ],
             options={
-                'abstract': False,
+                "abstract": False,
             },
         ),
         migrations.CreateModel(
-            name='Member',
+            name="Member",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('title', models.CharField(blank=True, default='', max_length=40)),
-                ('valid_from', models.DateTimeField(default=django.utils.timezone.now)),
-                ('valid_to', models.DateTimeField(blank=True, null=True)),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='memberships', to=settings.AUTH_USER_MODEL)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("title", models.CharField(blank=True, default="", max_length=40)),
+                ("valid_from", models.DateTimeField(default=django.utils.timezone.now)),
+                ("valid_to", models.DateTimeField(blank=True, null=True)),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="memberships",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Organisation',
+            name="Organisation",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('department', 'Department'), ('township', 'Township or street office'), ('community', 'Community or village committee'), ('social_org', 'Social organisation'), ('association', 'Association'), ('enterprise', 'Enterprise'), ('federation', 'Federation'), ('team', 'Volunteer team'), ('desk', 'Request centre')], max_length=20)),
-                ('name', models.CharField(max_length=80)),
-                ('short_name', models.CharField(max_length=30)),
-                ('initials', models.CharField(blank=True, db_collation='C', default='', max_length=80)),
-                ('code', models.CharField(blank=True, default='', max_length=18)),
-                ('area_path', heli.core.scope.PathField(db_collation='C', db_index=True, max_length=24)),
-                ('opened_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('closed_at', models.DateTimeField(blank=True, null=True)),
-                ('area', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='places.area')),
-                ('parent', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='children', to='orgs.organisation')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("department", "Department"),
+                            ("township", "Township or street office"),
+                            ("community", "Community or village committee"),
+                            ("social_org", "Social organisation"),
+                            ("association", "Association"),
+                            ("enterprise", "Enterprise"),
+                            ("federation", "Federation"),
+                            ("team", "Volunteer team"),
+                            ("desk", "Request centre"),
+                        ],
+                        max_length=20,
+                    ),
+                ),
+                ("name", models.CharField(max_length=80)),
+                ("short_name", models.CharField(max_length=30)),
+                ("initials", models.CharField(blank=True, db_collation="C", default="", max_length=80)),
+                ("code", models.CharField(blank=True, default="", max_length=18)),
+                ("area_path", heli.core.scope.PathField(db_collation="C", db_index=True, max_length=24)),
+                ("opened_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("closed_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "area",
+                    models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name="+", to="places.area"),
+                ),
+                (
+                    "parent",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="children",
+                        to="orgs.organisation",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='MemberEvent',
+            name="MemberEvent",
             fields=[
-                ('pgh_id', models.AutoField(primary_key=True, serialize=False)),
-                ('pgh_created_at', models.DateTimeField(auto_now_add=True)),
-                ('pgh_label', models.TextField(help_text='The event label.')),
-                ('id', models.BigIntegerField()),
-                ('title', models.CharField(blank=True, default='', max_length=40)),
-                ('valid_from', models.DateTimeField(default=django.utils.timezone.now)),
-                ('valid_to', models.DateTimeField(blank=True, null=True)),
-                ('pgh_context', models.ForeignKey(db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='pghistory.context')),
-                ('pgh_obj', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='events', to='orgs.member')),
-                ('user', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to=settings.AUTH_USER_MODEL)),
-                ('org', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='orgs.organisation')),
+                ("pgh_id", models.AutoField(primary_key=True, serialize=False)),
+                ("pgh_created_at", models.DateTimeField(auto_now_add=True)),
+                ("pgh_label", models.TextField(help_text="The event label.")),
+                ("id", models.BigIntegerField()),
+                ("title", models.CharField(blank=True, default="", max_length=40)),
+                ("valid_from", models.DateTimeField(default=django.utils.timezone.now)),
+                ("valid_to", models.DateTimeField(blank=True, null=True)),
+                (
+                    "pgh_context",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to="pghistory.context",
+                    ),
+                ),
+                (
+                    "pgh_obj",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="events",
+                        to="orgs.member",
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        related_query_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "org",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        related_query_name="+",
+                        to="orgs.organisation",
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
+                "abstract": False,
             },
         ),
         migrations.AddField(
-            model_name='member',
-            name='org',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='members', to='orgs.organisation'),
+            model_name="member",
+            name="org",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="members", to="orgs.organisation"
+            ),
         ),
         migrations.CreateModel(
-            name='Grant',
+            name="Grant",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('paths', django.contrib.postgres.fields.ArrayField(base_field=heli.core.scope.PathField(db_collation='C', max_length=24), size=None)),
-                ('reach', django.contrib.postgres.fields.ArrayField(base_field=heli.core.scope.PathField(db_collation='C', max_length=24), size=None)),
-                ('valid_from', models.DateTimeField(default=django.utils.timezone.now)),
-                ('valid_to', models.DateTimeField(blank=True, null=True)),
-                ('reason', models.CharField(default='', max_length=200)),
-                ('end_reason', models.CharField(blank=True, default='', max_length=200)),
-                ('acting_for', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('given_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='grants', to=settings.AUTH_USER_MODEL)),
-                ('org', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='grants', to='orgs.organisation')),
-                ('role', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='orgs.role')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "paths",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=heli.core.scope.PathField(db_collation="C", max_length=24), size=None
+                    ),
+                ),
+                (
+                    "reach",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=heli.core.scope.PathField(db_collation="C", max_length=24), size=None
+                    ),
+                ),
+                ("valid_from", models.DateTimeField(default=django.utils.timezone.now)),
+                ("valid_to", models.DateTimeField(blank=True, null=True)),
+                ("reason", models.CharField(default="", max_length=200)),
+                ("end_reason", models.CharField(blank=True, default="", max_length=200)),
+                (
+                    "acting_for",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "given_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="grants", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
+                (
+                    "org",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="grants",
+                        to="orgs.organisation",
+                    ),
+                ),
+                ("role", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to="orgs.role")),
             ],
         ),
         migrations.CreateModel(
-            name='OrganisationEvent',
+            name="OrganisationEvent",
             fields=[
-                ('pgh_id', models.AutoField(primary_key=True, serialize=False)),
-                ('pgh_created_at', models.DateTimeField(auto_now_add=True)),
-                ('pgh_label', models.TextField(help_text='The event label.')),
-                ('id', models.BigIntegerField()),
-                ('kind', models.CharField(choices=[('department', 'Department'), ('township', 'Township or street office'), ('community', 'Community or village committee'), ('social_org', 'Social organisation'), ('association', 'Association'), ('enterprise', 'Enterprise'), ('federation', 'Federation'), ('team', 'Volunteer team'), ('desk', 'Request centre')], max_length=20)),
-                ('name', models.CharField(max_length=80)),
-                ('short_name', models.CharField(max_length=30)),
-                ('initials', models.CharField(blank=True, db_collation='C', default='', max_length=80)),
-                ('code', models.CharField(blank=True, default='', max_length=18)),
-                ('area_path', heli.core.scope.PathField(db_collation='C', max_length=24)),
-                ('opened_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('closed_at', models.DateTimeField(blank=True, null=True)),
-                ('area', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='places.area')),
-                ('parent', models.ForeignKey(blank=True, db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='orgs.organisation')),
-                ('pgh_context', models.ForeignKey(db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='pghistory.context')),
-                ('pgh_obj', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='events', to='orgs.organisation')),
+                ("pgh_id", models.AutoField(primary_key=True, serialize=False)),
+                ("pgh_created_at", models.DateTimeField(auto_now_add=True)),
+                ("pgh_label", models.TextField(help_text="The event label.")),
+                ("id", models.BigIntegerField()),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("department", "Department"),
+                            ("township", "Township or street office"),
+                            ("community", "Community or village committee"),
+                            ("social_org", "Social organisation"),
+                            ("association", "Association"),
+                            ("enterprise", "Enterprise"),
+                            ("federation", "Federation"),
+                            ("team", "Volunteer team"),
+                            ("desk", "Request centre"),
+                        ],
+                        max_length=20,
+                    ),
+                ),
+                ("name", models.CharField(max_length=80)),
+                ("short_name", models.CharField(max_length=30)),
+                ("initials", models.CharField(blank=True, db_collation="C", default="", max_length=80)),
+                ("code", models.CharField(blank=True, default="", max_length=18)),
+                ("area_path", heli.core.scope.PathField(db_collation="C", max_length=24)),
+                ("opened_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("closed_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "area",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        related_query_name="+",
+                        to="places.area",
+                    ),
+                ),
+                (
+                    "parent",
+                    models.ForeignKey(
+                        blank=True,
+                        db_constraint=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        related_query_name="+",
+                        to="orgs.organisation",
+                    ),
+                ),
+                (
+                    "pgh_context",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to="pghistory.context",
+                    ),
+                ),
+                (
+                    "pgh_obj",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="events",
+                        to="orgs.organisation",
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
+                "abstract": False,
             },
         ),
         migrations.CreateModel(
-            name='GrantEvent',
+            name="GrantEvent",
             fields=[
-                ('pgh_id', models.AutoField(primary_key=True, serialize=False)),
-                ('pgh_created_at', models.DateTimeField(auto_now_add=True)),
-                ('pgh_label', models.TextField(help_text='The event label.')),
-                ('id', models.BigIntegerField()),
-                ('paths', django.contrib.postgres.fields.ArrayField(base_field=heli.core.scope.PathField(db_collation='C', max_length=24), size=None)),
-                ('valid_from', models.DateTimeField(default=django.utils.timezone.now)),
-                ('valid_to', models.DateTimeField(blank=True, null=True)),
-                ('reason', models.CharField(default='', max_length=200)),
-                ('end_reason', models.CharField(blank=True, default='', max_length=200)),
-                ('acting_for', models.ForeignKey(blank=True, db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to=settings.AUTH_USER_MODEL)),
-                ('given_by', models.ForeignKey(db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to=settings.AUTH_USER_MODEL)),
-                ('pgh_context', models.ForeignKey(db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='pghistory.context')),
-                ('pgh_obj', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='events', to='orgs.grant')),
-                ('user', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to=settings.AUTH_USER_MODEL)),
-                ('org', models.ForeignKey(blank=True, db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='orgs.organisation')),
-                ('role', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='orgs.role')),
+                ("pgh_id", models.AutoField(primary_key=True, serialize=False)),
+                ("pgh_created_at", models.DateTimeField(auto_now_add=True)),
+                ("pgh_label", models.TextField(help_text="The event label.")),
+                ("id", models.BigIntegerField()),
+                (
+                    "paths",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=heli.core.scope.PathField(db_collation="C", max_length=24), size=None
+                    ),
+                ),
+                ("valid_from", models.DateTimeField(default=django.utils.timezone.now)),
+                ("valid_to", models.DateTimeField(blank=True, null=True)),
+                ("reason", models.CharField(default="", max_length=200)),
+                ("end_reason", models.CharField(blank=True, default="", max_length=200)),
+                (
+                    "acting_for",
+                    models.ForeignKey(
+                        blank=True,
+                        db_constraint=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        related_query_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "given_by",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        related_query_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "pgh_context",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to="pghistory.context",
+                    ),
+                ),
+                (
+                    "pgh_obj",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="events",
+                        to="orgs.grant",
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        related_query_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "org",
+                    models.ForeignKey(
+                        blank=True,
+                        db_constraint=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        related_query_name="+",
+                        to="orgs.organisation",
+                    ),
+                ),
+                (
+                    "role",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        related_query_name="+",
+                        to="orgs.role",
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
+                "abstract": False,
             },
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='role',
-            trigger=pgtrigger.compiler.Trigger(name='insert_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "orgs_roleevent" ("caps", "id", "key", "name", "name_en", "needs_org", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id") VALUES (NEW."caps", NEW."id", NEW."key", NEW."name", NEW."name_en", NEW."needs_org", _pgh_attach_context(), NOW(), \'insert\', NEW."id"); RETURN NULL;', hash='cb32f2119a9748255f297fca2dc75fdb90f11a95', operation='INSERT', pgid='pgtrigger_insert_insert_2d378', table='orgs_role', when='AFTER')),
+            model_name="role",
+            trigger=pgtrigger.compiler.Trigger(
+                name="insert_insert",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func='INSERT INTO "orgs_roleevent" ("caps", "id", "key", "name", "name_en", "needs_org", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id") VALUES (NEW."caps", NEW."id", NEW."key", NEW."name", NEW."name_en", NEW."needs_org", _pgh_attach_context(), NOW(), \'insert\', NEW."id"); RETURN NULL;',
+                    hash="cb32f2119a9748255f297fca2dc75fdb90f11a95",
+                    operation="INSERT",
+                    pgid="pgtrigger_insert_insert_2d378",
+                    table="orgs_role",
+                    when="AFTER",
+                ),
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='role',
-            trigger=pgtrigger.compiler.Trigger(name='update_update', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD.* IS DISTINCT FROM NEW.*)', func='INSERT INTO "orgs_roleevent" ("caps", "id", "key", "name", "name_en", "needs_org", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id") VALUES (NEW."caps", NEW."id", NEW."key", NEW."name", NEW."name_en", NEW."needs_org", _pgh_attach_context(), NOW(), \'update\', NEW."id"); RETURN NULL;', hash='039647dfda485f7d929d94ac2528dc867779b983', operation='UPDATE', pgid='pgtrigger_update_update_a9c1b', table='orgs_role', when='AFTER')),
+            model_name="role",
+            trigger=pgtrigger.compiler.Trigger(
+                name="update_update",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    condition="WHEN (OLD.* IS DISTINCT FROM NEW.*)",
+                    func='INSERT INTO "orgs_roleevent" ("caps", "id", "key", "name", "name_en", "needs_org", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id") VALUES (NEW."caps", NEW."id", NEW."key", NEW."name", NEW."name_en", NEW."needs_org", _pgh_attach_context(), NOW(), \'update\', NEW."id"); RETURN NULL;',
+                    hash="039647dfda485f7d929d94ac2528dc867779b983",
+                    operation="UPDATE",
+                    pgid="pgtrigger_update_update_a9c1b",
+                    table="orgs_role",
+                    when="AFTER",
+                ),
+            ),
         ),
         migrations.AddField(
-            model_name='roleevent',
-            name='pgh_context',
-            field=models.ForeignKey(db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='pghistory.context'),
+            model_name="roleevent",
+            name="pgh_context",
+            field=models.ForeignKey(
+                db_constraint=False,
+                null=True,
+                on_delete=django.db.models.deletion.DO_NOTHING,
+                related_name="+",
+                to="pghistory.context",
+            ),
         ),
         migrations.AddField(
-            model_name='roleevent',
-            name='pgh_obj',
-            field=models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='events', to='orgs.role'),
+            model_name="roleevent",
+            name="pgh_obj",
+            field=models.ForeignKey(
+                db_constraint=False,
+                on_delete=django.db.models.deletion.DO_NOTHING,
+                related_name="events",
+                to="orgs.role",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='organisation',
-            constraint=models.UniqueConstraint(condition=models.Q(('closed_at', None)), fields=('area_path', 'name'), name='org_name_once'),
+            model_name="organisation",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("closed_at", None)), fields=("area_path", "name"), name="org_name_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='organisation',
-            constraint=models.UniqueConstraint(condition=models.Q(('code', ''), _negated=True), fields=('code',), name='org_code_once'),
+            model_name="organisation",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("code", ""), _negated=True), fields=("code",), name="org_code_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='organisation',
-            constraint=models.CheckConstraint(condition=models.Q(('closed_at', None), ('closed_at__gt', models.F('opened_at')), _connector='OR'), name='org_dates'),
+            model_name="organisation",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("closed_at", None), ("closed_at__gt", models.F("opened_at")), _connector="OR"),
+                name="org_dates",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='organisation',
-            constraint=models.CheckConstraint(condition=models.Q(('parent', models.F('id')), _negated=True), name='org_not_own_parent'),
+            model_name="organisation",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("parent", models.F("id")), _negated=True), name="org_not_own_parent"
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='organisation',
-            trigger=pgtrigger.compiler.Trigger(name='insert_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "orgs_organisationevent" ("area_id", "area_path", "closed_at", "code", "id", "initials", "kind", "name", "opened_at", "parent_id", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "short_name") VALUES (NEW."area_id", NEW."area_path", NEW."closed_at", NEW."code", NEW."id", NEW."initials", NEW."kind", NEW."name", NEW."opened_at", NEW."parent_id", _pgh_attach_context(), NOW(), \'insert\', NEW."id", NEW."short_name"); RETURN NULL;', hash='3224919affdd69e221b68968fe228ad61e26aeef', operation='INSERT', pgid='pgtrigger_insert_insert_4985b', table='orgs_organisation', when='AFTER')),
+            model_name="organisation",
+            trigger=pgtrigger.compiler.Trigger(
+                name="insert_insert",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func='INSERT INTO "orgs_organisationevent" ("area_id", "area_path", "closed_at", "code", "id", "initials", "kind", "name", "opened_at", "parent_id", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "short_name") VALUES (NEW."area_id", NEW."area_path", NEW."closed_at", NEW."code", NEW."id", NEW."initials", NEW."kind", NEW."name", NEW."opened_at", NEW."parent_id", _pgh_attach_context(), NOW(), \'insert\', NEW."id", NEW."short_name"); RETURN NULL;',
+                    hash="3224919affdd69e221b68968fe228ad61e26aeef",
+                    operation="INSERT",
+                    pgid="pgtrigger_insert_insert_4985b",
+                    table="orgs_organisation",
+                    when="AFTER",
+                ),
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='organisation',
-            trigger=pgtrigger.compiler.Trigger(name='update_update', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD.* IS DISTINCT FROM NEW.*)', func='INSERT INTO "orgs_organisationevent" ("area_id", "area_path", "closed_at", "code", "id", "initials", "kind", "name", "opened_at", "parent_id", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "short_name") VALUES (NEW."area_id", NEW."area_path", NEW."closed_at", NEW."code", NEW."id", NEW."initials", NEW."kind", NEW."name", NEW."opened_at", NEW."parent_id", _pgh_attach_context(), NOW(), \'update\', NEW."id", NEW."short_name"); RETURN NULL;', hash='bd1d9f540652bd25fdd8d313e8ae15b5f6ffecbf', operation='UPDATE', pgid='pgtrigger_update_update_adbf0', table='orgs_organisation', when='AFTER')),
+            model_name="organisation",
+            trigger=pgtrigger.compiler.Trigger(
+                name="update_update",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    condition="WHEN (OLD.* IS DISTINCT FROM NEW.*)",
+                    func='INSERT INTO "orgs_organisationevent" ("area_id", "area_path", "closed_at", "code", "id", "initials", "kind", "name", "opened_at", "parent_id", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "short_name") VALUES (NEW."area_id", NEW."area_path", NEW."closed_at", NEW."code", NEW."id", NEW."initials", NEW."kind", NEW."name", NEW."opened_at", NEW."parent_id", _pgh_attach_context(), NOW(), \'update\', NEW."id", NEW."short_name"); RETURN NULL;',
+                    hash="bd1d9f540652bd25fdd8d313e8ae15b5f6ffecbf",
+                    operation="UPDATE",
+                    pgid="pgtrigger_update_update_adbf0",
+                    table="orgs_organisation",
+                    when="AFTER",
+                ),
+            ),
         ),
         migrations.AddConstraint(
-            model_name='member',
-            constraint=models.UniqueConstraint(condition=models.Q(('valid_to', None)), fields=('org', 'user'), name='member_once'),
+            model_name="member",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("valid_to", None)), fields=("org", "user"), name="member_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='member',
-            constraint=models.CheckConstraint(condition=models.Q(('valid_to', None), ('valid_to__gte', models.F('valid_from')), _connector='OR'), name='member_dates'),
+            model_name="member",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("valid_to", None), ("valid_to__gte", models.F("valid_from")), _connector="OR"),
+                name="member_dates",
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='member',
-            trigger=pgtrigger.compiler.Trigger(name='insert_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "orgs_memberevent" ("id", "org_id", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "title", "user_id", "valid_from", "valid_to") VALUES (NEW."id", NEW."org_id", _pgh_attach_context(), NOW(), \'insert\', NEW."id", NEW."title", NEW."user_id", NEW."valid_from", NEW."valid_to"); RETURN NULL;', hash='bd1daaf1d0cc952168709f33eb966ef6e92d29b3', operation='INSERT', pgid='pgtrigger_insert_insert_4689d', table='orgs_member', when='AFTER')),
+            model_name="member",
+            trigger=pgtrigger.compiler.Trigger(
+                name="insert_insert",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func='INSERT INTO "orgs_memberevent" ("id", "org_id", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "title", "user_id", "valid_from", "valid_to") VALUES (NEW."id", NEW."org_id", _pgh_attach_context(), NOW(), \'insert\', NEW."id", NEW."title", NEW."user_id", NEW."valid_from", NEW."valid_to"); RETURN NULL;',
+                    hash="bd1daaf1d0cc952168709f33eb966ef6e92d29b3",
+                    operation="INSERT",
+                    pgid="pgtrigger_insert_insert_4689d",
+                    table="orgs_member",
+                    when="AFTER",
+                ),
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='member',
-            trigger=pgtrigger.compiler.Trigger(name='update_update', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD.* IS DISTINCT FROM NEW.*)', func='INSERT INTO "orgs_memberevent" ("id", "org_id", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "title", "user_id", "valid_from", "valid_to") VALUES (NEW."id", NEW."org_id", _pgh_attach_context(), NOW(), \'update\', NEW."id", NEW."title", NEW."user_id", NEW."valid_from", NEW."valid_to"); RETURN NULL;', hash='3ebc1ed74923ad3fdb3f8b3700a0778736618280', operation='UPDATE', pgid='pgtrigger_update_update_b9fe6', table='orgs_member', when='AFTER')),
+            model_name="member",
+            trigger=pgtrigger.compiler.Trigger(
+                name="update_update",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    condition="WHEN (OLD.* IS DISTINCT FROM NEW.*)",
+                    func='INSERT INTO "orgs_memberevent" ("id", "org_id", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "title", "user_id", "valid_from", "valid_to") VALUES (NEW."id", NEW."org_id", _pgh_attach_context(), NOW(), \'update\', NEW."id", NEW."title", NEW."user_id", NEW."valid_from", NEW."valid_to"); RETURN NULL;',
+                    hash="3ebc1ed74923ad3fdb3f8b3700a0778736618280",
+                    operation="UPDATE",
+                    pgid="pgtrigger_update_update_b9fe6",
+                    table="orgs_member",
+                    when="AFTER",
+                ),
+            ),
         ),
         migrations.AddIndex(
-            model_name='grant',
-            index=models.Index(fields=['user', 'valid_to'], name='grant_user'),
+            model_name="grant",
+            index=models.Index(fields=["user", "valid_to"], name="grant_user"),
         ),
         migrations.AddIndex(
-            model_name='grant',
-            index=models.Index(condition=models.Q(('org__isnull', False)), fields=['org', 'valid_to'], name='grant_org'),
+            model_name="grant",
+            index=models.Index(
+                condition=models.Q(("org__isnull", False)), fields=["org", "valid_to"], name="grant_org"
+            ),
         ),
         migrations.AddIndex(
-            model_name='grant',
-            index=django.contrib.postgres.indexes.GinIndex(fields=['reach'], name='grant_reach'),
+            model_name="grant",
+            index=django.contrib.postgres.indexes.GinIndex(fields=["reach"], name="grant_reach"),
         ),
         migrations.AddConstraint(
-            model_name='grant',
-            constraint=models.CheckConstraint(condition=models.Q(('valid_to', None), ('valid_to__gte', models.F('valid_from')), _connector='OR'), name='grant_dates'),
+            model_name="grant",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("valid_to", None), ("valid_to__gte", models.F("valid_from")), _connector="OR"),
+                name="grant_dates",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='grant',
-            constraint=models.CheckConstraint(condition=models.Q(('paths__len__gt', 0)), name='grant_has_area'),
+            model_name="grant",
+            constraint=models.CheckConstraint(condition=models.Q(("paths__len__gt", 0)), name="grant_has_area"),
         ),
         migrations.AddConstraint(
-            model_name='grant',
-            constraint=models.CheckConstraint(condition=models.Q(('reach__contains', models.F('paths'))), name='grant_reach_holds_areas'),
+            model_name="grant",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("reach__contains", models.F("paths"))), name="grant_reach_holds_areas"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='grant',
-            constraint=models.CheckConstraint(condition=models.Q(('given_by', None), models.Q(('given_by', models.F('user')), _negated=True), _connector='OR'), name='grant_not_to_oneself'),
+            model_name="grant",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("given_by", None), models.Q(("given_by", models.F("user")), _negated=True), _connector="OR"
+                ),
+                name="grant_not_to_oneself",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='grant',
-            constraint=models.CheckConstraint(condition=models.Q(('acting_for', None), models.Q(('acting_for', models.F('user')), _negated=True), _connector='OR'), name='grant_not_for_oneself'),
+            model_name="grant",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("acting_for", None), models.Q(("acting_for", models.F("user")), _negated=True), _connector="OR"
+                ),
+                name="grant_not_for_oneself",
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='grant',
-            trigger=pgtrigger.compiler.Trigger(name='insert_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "orgs_grantevent" ("acting_for_id", "end_reason", "given_by_id", "id", "org_id", "paths", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "reason", "role_id", "user_id", "valid_from", "valid_to") VALUES (NEW."acting_for_id", NEW."end_reason", NEW."given_by_id", NEW."id", NEW."org_id", NEW."paths", _pgh_attach_context(), NOW(), \'insert\', NEW."id", NEW."reason", NEW."role_id", NEW."user_id", NEW."valid_from", NEW."valid_to"); RETURN NULL;', hash='b66528588f75f01471ed869102f5dba9074242e5', operation='INSERT', pgid='pgtrigger_insert_insert_1fc60', table='orgs_grant', when='AFTER')),
+            model_name="grant",
+            trigger=pgtrigger.compiler.Trigger(
+                name="insert_insert",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func='INSERT INTO "orgs_grantevent" ("acting_for_id", "end_reason", "given_by_id", "id", "org_id", "paths", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "reason", "role_id", "user_id", "valid_from", "valid_to") VALUES (NEW."acting_for_id", NEW."end_reason", NEW."given_by_id", NEW."id", NEW."org_id", NEW."paths", _pgh_attach_context(), NOW(), \'insert\', NEW."id", NEW."reason", NEW."role_id", NEW."user_id", NEW."valid_from", NEW."valid_to"); RETURN NULL;',
+                    hash="b66528588f75f01471ed869102f5dba9074242e5",
+                    operation="INSERT",
+                    pgid="pgtrigger_insert_insert_1fc60",
+                    table="orgs_grant",
+                    when="AFTER",
+                ),
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='grant',
-            trigger=pgtrigger.compiler.Trigger(name='update_update', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD."acting_for_id" IS DISTINCT FROM (NEW."acting_for_id") OR OLD."end_reason" IS DISTINCT FROM (NEW."end_reason") OR OLD."given_by_id" IS DISTINCT FROM (NEW."given_by_id") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."org_id" IS DISTINCT FROM (NEW."org_id") OR OLD."paths" IS DISTINCT FROM (NEW."paths") OR OLD."reason" IS DISTINCT FROM (NEW."reason") OR OLD."role_id" IS DISTINCT FROM (NEW."role_id") OR OLD."user_id" IS DISTINCT FROM (NEW."user_id") OR OLD."valid_from" IS DISTINCT FROM (NEW."valid_from") OR OLD."valid_to" IS DISTINCT FROM (NEW."valid_to"))', func='INSERT INTO "orgs_grantevent" ("acting_for_id", "end_reason", "given_by_id", "id", "org_id", "paths", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "reason", "role_id", "user_id", "valid_from", "valid_to") VALUES (NEW."acting_for_id", NEW."end_reason", NEW."given_by_id", NEW."id", NEW."org_id", NEW."paths", _pgh_attach_context(), NOW(), \'update\', NEW."id", NEW."reason", NEW."role_id", NEW."user_id", NEW."valid_from", NEW."valid_to"); RETURN NULL;', hash='19c0c3b6e60cbcb587c0e04a34c4e455b26a20dc', operation='UPDATE', pgid='pgtrigger_update_update_2b873', table='orgs_grant', when='AFTER')),
+            model_name="grant",
+            trigger=pgtrigger.compiler.Trigger(
+                name="update_update",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    condition='WHEN (OLD."acting_for_id" IS DISTINCT FROM (NEW."acting_for_id") OR OLD."end_reason" IS DISTINCT FROM (NEW."end_reason") OR OLD."given_by_id" IS DISTINCT FROM (NEW."given_by_id") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."org_id" IS DISTINCT FROM (NEW."org_id") OR OLD."paths" IS DISTINCT FROM (NEW."paths") OR OLD."reason" IS DISTINCT FROM (NEW."reason") OR OLD."role_id" IS DISTINCT FROM (NEW."role_id") OR OLD."user_id" IS DISTINCT FROM (NEW."user_id") OR OLD."valid_from" IS DISTINCT FROM (NEW."valid_from") OR OLD."valid_to" IS DISTINCT FROM (NEW."valid_to"))',
+                    func='INSERT INTO "orgs_grantevent" ("acting_for_id", "end_reason", "given_by_id", "id", "org_id", "paths", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "reason", "role_id", "user_id", "valid_from", "valid_to") VALUES (NEW."acting_for_id", NEW."end_reason", NEW."given_by_id", NEW."id", NEW."org_id", NEW."paths", _pgh_attach_context(), NOW(), \'update\', NEW."id", NEW."reason", NEW."role_id", NEW."user_id", NEW."valid_from", NEW."valid_to"); RETURN NULL;',
+                    hash="19c0c3b6e60cbcb587c0e04a34c4e455b26a20dc",
+                    operation="UPDATE",
+                    pgid="pgtrigger_update_update_2b873",
+                    table="orgs_grant",
+                    when="AFTER",
+                ),
+            ),
         ),
     ]

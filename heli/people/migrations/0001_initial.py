@@ -11,65 +11,152 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('core', '0001_initial'),
-        ('pghistory', '0007_auto_20250421_0444'),
+        ("core", "0001_initial"),
+        ("pghistory", "0007_auto_20250421_0444"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='User',
+            name="User",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('password', models.CharField(max_length=128, verbose_name='password')),
-                ('last_login', models.DateTimeField(blank=True, null=True, verbose_name='last login')),
-                ('username', models.CharField(max_length=60, unique=True, validators=[django.core.validators.RegexValidator('^(?!\\+?\\d{6,}$)[\\w.-]{2,60}\\Z', '2 to 60 letters, digits, dots, dashes or underscores; not a phone number.')], verbose_name='User name')),
-                ('call_name', models.CharField(blank=True, default='', max_length=40, verbose_name='What others call you')),
-                ('verified_phone', models.BinaryField(max_length=32, null=True, unique=True)),
-                ('password_due', models.BooleanField(default=False)),
-                ('is_active', models.BooleanField(default=True)),
-                ('date_joined', models.DateTimeField(default=django.utils.timezone.now)),
-                ('look', models.CharField(blank=True, default='', max_length=60)),
-                ('language', models.CharField(blank=True, default='', max_length=10)),
-                ('record', models.OneToOneField(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='account', to='core.vaultrecord')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("password", models.CharField(max_length=128, verbose_name="password")),
+                ("last_login", models.DateTimeField(blank=True, null=True, verbose_name="last login")),
+                (
+                    "username",
+                    models.CharField(
+                        max_length=60,
+                        unique=True,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "^(?!\\+?\\d{6,}$)[\\w.-]{2,60}\\Z",
+                                "2 to 60 letters, digits, dots, dashes or underscores; not a phone number.",
+                            )
+                        ],
+                        verbose_name="User name",
+                    ),
+                ),
+                (
+                    "call_name",
+                    models.CharField(blank=True, default="", max_length=40, verbose_name="What others call you"),
+                ),
+                ("verified_phone", models.BinaryField(max_length=32, null=True, unique=True)),
+                ("password_due", models.BooleanField(default=False)),
+                ("is_active", models.BooleanField(default=True)),
+                ("date_joined", models.DateTimeField(default=django.utils.timezone.now)),
+                ("look", models.CharField(blank=True, default="", max_length=60)),
+                ("language", models.CharField(blank=True, default="", max_length=10)),
+                (
+                    "record",
+                    models.OneToOneField(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="account",
+                        to="core.vaultrecord",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='UserEvent',
+            name="UserEvent",
             fields=[
-                ('pgh_id', models.AutoField(primary_key=True, serialize=False)),
-                ('pgh_created_at', models.DateTimeField(auto_now_add=True)),
-                ('pgh_label', models.TextField(help_text='The event label.')),
-                ('id', models.BigIntegerField()),
-                ('username', models.CharField(max_length=60, validators=[django.core.validators.RegexValidator('^(?!\\+?\\d{6,}$)[\\w.-]{2,60}\\Z', '2 to 60 letters, digits, dots, dashes or underscores; not a phone number.')], verbose_name='User name')),
-                ('password_due', models.BooleanField(default=False)),
-                ('is_active', models.BooleanField(default=True)),
-                ('date_joined', models.DateTimeField(default=django.utils.timezone.now)),
-                ('pgh_context', models.ForeignKey(db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='pghistory.context')),
-                ('pgh_obj', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='events', to=settings.AUTH_USER_MODEL)),
-                ('record', models.ForeignKey(db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', related_query_name='+', to='core.vaultrecord')),
+                ("pgh_id", models.AutoField(primary_key=True, serialize=False)),
+                ("pgh_created_at", models.DateTimeField(auto_now_add=True)),
+                ("pgh_label", models.TextField(help_text="The event label.")),
+                ("id", models.BigIntegerField()),
+                (
+                    "username",
+                    models.CharField(
+                        max_length=60,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "^(?!\\+?\\d{6,}$)[\\w.-]{2,60}\\Z",
+                                "2 to 60 letters, digits, dots, dashes or underscores; not a phone number.",
+                            )
+                        ],
+                        verbose_name="User name",
+                    ),
+                ),
+                ("password_due", models.BooleanField(default=False)),
+                ("is_active", models.BooleanField(default=True)),
+                ("date_joined", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "pgh_context",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to="pghistory.context",
+                    ),
+                ),
+                (
+                    "pgh_obj",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="events",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "record",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        related_query_name="+",
+                        to="core.vaultrecord",
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
+                "abstract": False,
             },
         ),
         migrations.AddConstraint(
-            model_name='user',
-            constraint=models.UniqueConstraint(django.db.models.functions.text.Lower('username'), name='user_name_once'),
+            model_name="user",
+            constraint=models.UniqueConstraint(
+                django.db.models.functions.text.Lower("username"), name="user_name_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='user',
-            constraint=models.CheckConstraint(condition=models.Q(('username__regex', '^\\s*$'), _negated=True), name='user_has_name'),
+            model_name="user",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("username__regex", "^\\s*$"), _negated=True), name="user_has_name"
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='user',
-            trigger=pgtrigger.compiler.Trigger(name='insert_insert', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO "people_userevent" ("date_joined", "id", "is_active", "password_due", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "record_id", "username") VALUES (NEW."date_joined", NEW."id", NEW."is_active", NEW."password_due", _pgh_attach_context(), NOW(), \'insert\', NEW."id", NEW."record_id", NEW."username"); RETURN NULL;', hash='adfaed723ee0bdc732c24ef299ae2a6cdb83cd85', operation='INSERT', pgid='pgtrigger_insert_insert_7e9ab', table='people_user', when='AFTER')),
+            model_name="user",
+            trigger=pgtrigger.compiler.Trigger(
+                name="insert_insert",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func='INSERT INTO "people_userevent" ("date_joined", "id", "is_active", "password_due", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "record_id", "username") VALUES (NEW."date_joined", NEW."id", NEW."is_active", NEW."password_due", _pgh_attach_context(), NOW(), \'insert\', NEW."id", NEW."record_id", NEW."username"); RETURN NULL;',
+                    hash="adfaed723ee0bdc732c24ef299ae2a6cdb83cd85",
+                    operation="INSERT",
+                    pgid="pgtrigger_insert_insert_7e9ab",
+                    table="people_user",
+                    when="AFTER",
+                ),
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='user',
-            trigger=pgtrigger.compiler.Trigger(name='update_update', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD."date_joined" IS DISTINCT FROM (NEW."date_joined") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."is_active" IS DISTINCT FROM (NEW."is_active") OR OLD."password_due" IS DISTINCT FROM (NEW."password_due") OR OLD."record_id" IS DISTINCT FROM (NEW."record_id") OR OLD."username" IS DISTINCT FROM (NEW."username"))', func='INSERT INTO "people_userevent" ("date_joined", "id", "is_active", "password_due", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "record_id", "username") VALUES (NEW."date_joined", NEW."id", NEW."is_active", NEW."password_due", _pgh_attach_context(), NOW(), \'update\', NEW."id", NEW."record_id", NEW."username"); RETURN NULL;', hash='385ac42ad4fc0deddf190ef5f5b20b0714ab5f4e', operation='UPDATE', pgid='pgtrigger_update_update_86e64', table='people_user', when='AFTER')),
+            model_name="user",
+            trigger=pgtrigger.compiler.Trigger(
+                name="update_update",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    condition='WHEN (OLD."date_joined" IS DISTINCT FROM (NEW."date_joined") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."is_active" IS DISTINCT FROM (NEW."is_active") OR OLD."password_due" IS DISTINCT FROM (NEW."password_due") OR OLD."record_id" IS DISTINCT FROM (NEW."record_id") OR OLD."username" IS DISTINCT FROM (NEW."username"))',
+                    func='INSERT INTO "people_userevent" ("date_joined", "id", "is_active", "password_due", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "record_id", "username") VALUES (NEW."date_joined", NEW."id", NEW."is_active", NEW."password_due", _pgh_attach_context(), NOW(), \'update\', NEW."id", NEW."record_id", NEW."username"); RETURN NULL;',
+                    hash="385ac42ad4fc0deddf190ef5f5b20b0714ab5f4e",
+                    operation="UPDATE",
+                    pgid="pgtrigger_update_update_86e64",
+                    table="people_user",
+                    when="AFTER",
+                ),
+            ),
         ),
     ]
