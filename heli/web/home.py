@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from django.conf import settings
 from django.utils import timezone
@@ -43,9 +44,31 @@ def remember(by: Actor, *, language: str | None = None, look: str | None = None)
         )
 
 
+class Act(Protocol):
+    """What a room says of work that waits; `state` is one of the look's."""
+
+    title: Words
+    words: Words
+    count: int
+    url: str
+    state: str
+
+
+# each room's own answer to "what should this person do next": (actor, now) -> acts
+NEXT_ACTS: tuple[Callable[[Actor, dt.datetime], Sequence[Act]], ...] = ()
+URGENCY = ("late", "soon", "you", "back", "doing", "", "pause", "done")
+
+
+def arranged(acts: Iterable[Act]) -> tuple[Act | None, list[Act]]:
+    """The most urgent act that has something in it, by itself, and the others in the same order; empty ones last."""
+    rows = sorted(acts, key=lambda a: (a.count == 0, URGENCY.index(a.state)))
+    return (rows[0], rows[1:]) if rows and rows[0].count else (None, rows)
+
+
 def staff(actor: Actor, now: dt.datetime) -> dict[str, Any]:
     """The acts waiting for this person; the most urgent one first and by itself."""
-    return {"now": now, "first": None, "acts": []}
+    first, acts = arranged([act for room in NEXT_ACTS for act in room(actor, now)])
+    return {"now": now, "first": first, "acts": acts}
 
 
 def _stations(now: dt.datetime) -> tuple[list[Station], bool]:
