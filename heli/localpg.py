@@ -332,7 +332,7 @@ def _init(home: Path, *, fsync: bool) -> None:
     with (draft / "postgresql.conf").open("a") as conf:
         conf.write("\ninclude_if_exists = 'heli.conf'\n")
     if fsync:
-        os.sync()
+        _run([bin_dir / "initdb", "--sync-only", "-D", draft], prefix=prefix)
     draft.rename(data)
 
 
