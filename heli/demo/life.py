@@ -16,8 +16,9 @@ from dataclasses import dataclass, field
 
 from heli.core.actor import PUBLIC, Actor
 from heli.core.errors import HeliError
+from heli.core.scope import within
 from heli.demo.content import Content, Place, RequestText
-from heli.demo.county import COUNTY, Staff
+from heli.demo.county import Staff
 from heli.engines.workdays import Calendar
 from heli.loop import duty, jobs, links, steps
 from heli.loop.clocks import local_day
@@ -77,6 +78,8 @@ class Life:
     areas: Sequence[Area]
     streets: tuple[str, ...]
     residents: Sequence[tuple[Actor, str, str]] = ()
+    share: int = 0  # this life is the share-th of so many lived side by side
+    shares: int = 1
     heap: list[tuple[dt.datetime, int, Act]] = field(default_factory=list)
     count: Counter[str] = field(default_factory=Counter)
     _duty: dict[tuple[str, str], list[duty.Responsible]] = field(default_factory=dict)
@@ -133,7 +136,7 @@ class Life:
         """When what is told: more by day than by night, more on Mondays, twins close to each other."""
         days = max(1, (self.end - self.begin) // DAY)
         planned = 0
-        for group in self.content.twins:
+        for group in self.content.twins[self.share :: self.shares]:
             area = self.rng.choice(self.areas)
             start = self.begin + DAY * self.rng.uniform(1, max(1.5, days - 2))
             first: Case | None = None
@@ -281,7 +284,7 @@ class Life:
     def give_back(self, c: Case, dispatch_id: int, at: dt.datetime) -> None:
         assert c.unit is not None
         uphold = not self.chance(0.18)
-        why = self.content.give_back(self.rng, c.told, upheld=uphold)
+        why = self.content.give_back(self.rng, c.told, upheld=uphold, at=at)
         steps.ask_return(
             dispatch_id=dispatch_id, by=self.staff.officers[c.unit.pk], at=at,
             reason_code=why.code, reason=why.text, legal_basis=why.basis,
@@ -506,8 +509,8 @@ class Life:
 
     def supervise(self, at: dt.datetime) -> None:
         """The supervisor's morning: a word to the two that are overdue longest."""
-        late = Request.objects.filter(area_path__startswith=COUNTY, state="handling", due_at__lt=at - DAY * 3).order_by("due_at")
-        for request in [r for r in late[:12] if r.area_path.startswith(self.streets) and self.chance(0.2)][:2]:
+        late = Request.objects.filter(within("area_path", self.streets), state="handling", due_at__lt=at - DAY * 3)
+        for request in [r for r in late.order_by("due_at", "id")[:12] if self.chance(0.2)][:2]:
             steps.supervise(request_id=request.pk, by=self.staff.supervisor, at=at, text=self.content.supervise(self.rng, "supervise", at=at))
             self.count["supervised by hand"] += 1
 
