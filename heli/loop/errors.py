@@ -98,3 +98,11 @@ class ReturnTooLate(HeliError):
     code = "L-124"
     status = 409
     sentence = _("A return is asked for within %(window)s of dispatch. Handle it, or ask another unit to help.")
+
+
+class NotToldToUnit(HeliError):
+    code = "L-131"
+    status = 403
+    sentence = _(
+        "The resident asked that the unit is not told who said it. Ask through this page; the request centre passes it on."
+    )

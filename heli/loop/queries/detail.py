@@ -1,23 +1,58 @@
-"""One request with everything its page shows. Staff page: 7 statements beside session, account and grants."""
+"""One request with everything its page shows. Staff page: 7 statements at most beside session, account and grants."""
 
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import OuterRef, Q
-from django.db.models.functions import JSONObject
+from django.db.models import F, OuterRef, Q, Subquery, Value
+from django.db.models.functions import Coalesce, JSONObject, NullIf
+from django.utils.translation import gettext as _
 
 from heli.core.actor import Actor
 from heli.core.caps import Cap
 from heli.core.errors import NotFound
 from heli.core.models import Event
-from heli.loop.models import Clock, Dispatch, Extension, Handling, Remark, Request, Review, Voice
+from heli.loop.models import Clock, Dispatch, Exclusion, Extension, Handling, Remark, Request, Review, Voice
 from heli.loop.queries import parts
+from heli.orgs.models import Organisation
+from heli.people.models import User
 
 SUBJECT = "loop.request"
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A reply of one round, as it stands or was sent; people by what they are called."""
+
+    pk: int
+    unit_id: int
+    lap: int
+    text: str
+    photos: tuple[str, ...]
+    papers: tuple[str, ...]
+    state: str
+    written_by_id: int | None
+    written_by: str
+    written_at: dt.datetime
+    reviewed_by: str
+    sent_at: dt.datetime | None
+
+    @classmethod
+    def of(cls, row: dict[str, Any]) -> Written:
+        """From a row of `replies_of`, whose times are ISO texts."""
+        sent = row["sent_at"]
+        return cls(
+            **row
+            | {
+                "photos": tuple(row["photos"]),
+                "papers": tuple(row["papers"]),
+                "written_at": dt.datetime.fromisoformat(row["written_at"]),
+                "sent_at": dt.datetime.fromisoformat(sent) if sent else None,
+            }
+        )
 
 
 @dataclass(slots=True)
@@ -26,19 +61,24 @@ class Detail:
 
     request: Request
     dispatches: list[Dispatch]
-    clocks: list[parts.ClockPart]
+    clocks: list[parts.ClockPart]  # the running ones first, most urgent first
+    running: list[parts.ClockPart]
     trail: list[parts.TrailEntry]
-    handlings: list[Handling]
+    events: list[Event]  # newest first, like the trail
+    handlings: list[Written]  # newest first
     voices: list[Any]
-    remarks: list[Remark]
+    remarks: list[Remark]  # newest first
     stations: list[parts.Station]
     lap: str
     working_days: float
     lead: Dispatch | None = None
     extensions: list[dict[str, Any]] = field(default_factory=list)
+    twins: list[dict[str, Any]] = field(default_factory=list)  # joined into this one: code, title, state
+    split_into: list[dict[str, Any]] = field(default_factory=list)  # its parts: code, title, state
+    exclusions: list[dict[str, Any]] = field(default_factory=list)  # newest first
 
     @property
-    def reply(self) -> Handling | None:
+    def reply(self) -> Written | None:
         """The reply of the present round, or the last one that was sent."""
         return self.handlings[0] if self.handlings else None
 
@@ -51,30 +91,94 @@ def by_code(actor: Actor, code: str, *related: str) -> Request:
     return found  # type: ignore[no-any-return]
 
 
+def called(person: str) -> Coalesce:
+    """What a person is called, '' for nobody; `person` is the way to the account, like "written_by__"."""
+    return Coalesce(NullIf(F(f"{person}call_name"), Value("")), F(f"{person}username"), Value(""))
+
+
+def with_company(actor: Actor) -> Any:
+    """Requests the actor may see, each with its replies, twins, parts and exclusions as rows of JSON."""
+    short = JSONObject(code="code", title="title", state="state")
+    replies = Handling.objects.filter(request=OuterRef("pk"), kind="reply").order_by("-lap", "-id")
+    written = JSONObject(
+        **{n: n for n in Written.__slots__ if not n.endswith("_by")},
+        written_by=called("written_by__"),
+        reviewed_by=called("reviewed_by__"),
+    )
+    exclusions = Exclusion.objects.filter(request=OuterRef("pk")).order_by("-id")
+    kept = ("id", "reason", "evidence", "state", "proposed_at", "proposed_by")
+    return Request.objects.visible_to(actor).annotate(
+        replies_of=ArraySubquery(replies.values(json=written)),
+        twins_of=ArraySubquery(Request.objects.filter(merged_into=OuterRef("pk")).order_by("id").values(json=short)),
+        parts_of=ArraySubquery(Request.objects.filter(parent=OuterRef("pk")).order_by("id").values(json=short)),
+        exclusions_of=ArraySubquery(exclusions.values(json=JSONObject(**{n: n for n in kept}))),
+    )
+
+
+def events_of(request: Request) -> list[Event]:
+    """What happened to a request, newest first, each with `who` did it and for which `org`. One statement."""
+    who = User.objects.filter(pk=OuterRef("user_id")).values(name=called(""))
+    org = Organisation.objects.filter(pk=OuterRef("org_id")).values("short_name")
+    rows = Event.objects.filter(subject_type=SUBJECT, subject_id=request.pk).order_by("-at", "-id")
+    return list(rows.annotate(who=Subquery(who), org=Subquery(org)))
+
+
+def with_names(events: list[Event], entries: list[parts.TrailEntry]) -> list[parts.TrailEntry]:
+    """The trail for staff: who of us did it stands before what was said. The resident's own acts name nobody, except
+    whoever took them down at the counter or on the phone."""
+    named = []
+    for event, entry in zip(events, entries, strict=True):
+        org, who = event.org or "", event.who or ""  # type: ignore[attr-defined]
+        by, said = " ".join(x for x in (org, who) if x) if org or not entry.you else "", str(entry.words)
+        both = _("%(who)s: %(said)s") % {"who": by, "said": said}
+        named.append(replace(entry, words=both if by and said else by or said))
+    return named
+
+
 def detail(actor: Actor, code: str, now: dt.datetime) -> Detail:
-    """The whole request for staff who may see it. Statements: request, dispatches, clocks (with rules and extensions),
-    remarks, handlings, voices (with reviews), events."""
-    request = by_code(actor, code, "category__parent__parent", "area__parent__parent", "unit", "merged_into", "parent", "heard_by")
+    """The whole request for staff who may see it; NotFound (L-404) otherwise.
+
+    Statements: request (with replies, twins, parts and exclusions), dispatches, clocks (with rules and extensions),
+    remarks, events, voices (with reviews), and the calendar once a minute.
+    """
+    related = ("category__parent__parent", "area__parent__parent", "unit", "merged_into", "parent", "heard_by")
+    request = with_company(actor).select_related(*related).filter(code=code).first()
+    if request is None:
+        raise NotFound
     dispatches = list(Dispatch.objects.filter(request=request).select_related("unit", "accepted_by").order_by("-id"))
     extensions = Extension.objects.filter(clock=OuterRef("pk")).values(
-        json=JSONObject(id="id", kind="kind", days="days", until="until", state="state", reason="reason", basis="basis", asked_by="asked_by")
+        json=JSONObject(
+            id="id",
+            kind="kind",
+            days="days",
+            until="until",
+            state="state",
+            reason="reason",
+            basis="basis",
+            asked_by="asked_by",
+        )
     )
     clocks = list(
-        Clock.objects.filter(request=request).select_related("rule", "unit").annotate(asked=ArraySubquery(extensions)).order_by("due_at", "id")
+        Clock.objects.filter(request=request)
+        .select_related("rule", "unit")
+        .annotate(asked=ArraySubquery(extensions))
+        .order_by("due_at", "id")
     )
     remarks = list(Remark.objects.filter(request=request).order_by("-id"))
-    handlings = list(Handling.objects.filter(request=request).select_related("unit", "written_by", "reviewed_by").order_by("-lap", "-id"))
-    events = list(Event.objects.filter(subject_type=SUBJECT, subject_id=request.pk).order_by("-at", "-id"))
+    events = events_of(request)
     cal = parts.display_calendar(request.area_path, now)
     mine = request.unit_id in actor.org_ids(Cap.HANDLE_REQUESTS, Cap.APPROVE_REPLY)
+    counting = {c.pk for c in clocks if c.outcome == "running"}
     shown = [parts.clock_part(c, cal, now) for c in clocks if c.outcome != "cancelled" and c.kind != "review"]
-    running = [c for c in shown if c.state in {"late", "soon", "doing", "pause"} and any(k.pk == c.pk and k.outcome == "running" for k in clocks)]
+    running = [c for c in shown if c.pk in counting]
     return Detail(
         request=request,
         dispatches=dispatches,
-        clocks=running + [c for c in shown if c not in running],
-        trail=parts.trail(events, {r.pk: r for r in remarks}, public=False),
-        handlings=handlings,
+        clocks=running + [c for c in shown if c.pk not in counting],
+        running=running,
+        trail=with_names(events, parts.trail(events, {r.pk: r for r in remarks}, public=False)),
+        events=events,
+        handlings=[Written.of(row) for row in request.replies_of],
         voices=voices_of(actor, request),
         remarks=remarks,
         stations=parts.stations(
@@ -89,19 +193,41 @@ def detail(actor: Actor, code: str, now: dt.datetime) -> Detail:
         working_days=round(cal.used(request.heard_at, request.closed_at or now, "working_minute") / cal.day_minutes, 1),
         lead=next((d for d in dispatches if d.role == "lead" and d.state in Dispatch.LIVE), None),
         extensions=[{**x, "clock": c.pk, "clock_kind": c.kind} for c in clocks for x in c.asked],
+        twins=request.twins_of,
+        split_into=request.parts_of,
+        exclusions=request.exclusions_of,
     )
+
+
+def speaking_of(request: Request) -> Q:
+    """Voices a request is handled for: its own, its twins', and of a part those of the whole."""
+    said = Q(request=request) | Q(request__merged_into=request)
+    return said if request.parent_id is None else said | Q(request=request.parent_id)
 
 
 def voices_of(actor: Actor, request: Request) -> list[Any]:
-    """Everybody who said it (twins included), with masks and reviews. One statement.
+    """Everybody who said it (twins included; of a part, whoever said the whole), with masks and reviews. One statement.
 
-    `masked` is False where the reporter asked not to be named to the unit and the actor only works for a unit.
+    `named` is False where the reporter asked not to be named to the unit and the actor only works for a unit.
     """
-    reviews = Review.objects.filter(voice=OuterRef("pk"), request=request.pk).order_by("lap").values(
-        json=JSONObject(lap="lap", solved="solved", satisfaction="satisfaction", contacted="contacted", words="words", reached="reached", source="source", at="at")
+    reviews = (
+        Review.objects.filter(voice=OuterRef("pk"), request=request.pk)
+        .order_by("lap")
+        .values(
+            json=JSONObject(
+                lap="lap",
+                solved="solved",
+                satisfaction="satisfaction",
+                contacted="contacted",
+                words="words",
+                reached="reached",
+                source="source",
+                at="at",
+            )
+        )
     )
     voices = list(
-        Voice.objects.filter(Q(request=request) | Q(request__merged_into=request))
+        Voice.objects.filter(speaking_of(request))
         .select_related("record", "request")
         .annotate(judged=ArraySubquery(reviews))
         .order_by("id")
@@ -119,7 +245,12 @@ def timeline(voice: Voice, request: Request, now: dt.datetime) -> list[parts.Tra
     """
     ids = {request.pk, voice.request_id}
     events = Event.objects.filter(subject_type=SUBJECT, subject_id__in=ids, public=True).order_by("-at", "-id")
-    shown = [e for e in events if e.subject_id == voice.request_id or e.step not in {"request.hear", "request.add_words", "request.judge", "request.merge"}]
+    shown = [
+        e
+        for e in events
+        if e.subject_id == voice.request_id
+        or e.step not in {"request.hear", "request.add_words", "request.judge", "request.merge"}
+    ]
     remarks = {
         r.pk: r
         for r in Remark.objects.filter(request__in=ids, kind__in=("question", "answer"))

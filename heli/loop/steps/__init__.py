@@ -24,6 +24,7 @@ from heli.loop.steps.oversee import (
     refuse_exclusion,
     supervise,
 )
+from heli.loop.steps.reveal import export_list, reveal
 
 __all__ = [
     "Heard",
@@ -42,6 +43,7 @@ __all__ = [
     "decide_extension",
     "decide_return",
     "decline",
+    "export_list",
     "force",
     "give_opinion",
     "hear",
@@ -55,6 +57,7 @@ __all__ = [
     "reclassify",
     "recompute_provisional",
     "refuse_exclusion",
+    "reveal",
     "split",
     "supervise",
     "unmerge",

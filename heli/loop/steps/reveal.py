@@ -1,0 +1,102 @@
+"""Reading who said a request, and taking a list away: both leave a trace before anything is shown."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+
+from django.utils.translation import gettext_lazy as _
+
+from heli.core import vault
+from heli.core.actor import Actor
+from heli.core.caps import Cap
+from heli.core.errors import Forbidden, Invalid, NotFound, PaperMissing
+from heli.core.scope import covers
+from heli.core.steps import Step, step
+from heli.loop.errors import NotToldToUnit
+from heli.loop.models import Confidentiality, Request, Voice
+from heli.loop.queries.detail import speaking_of
+from heli.loop.steps.handle import unit_at_work
+from heli.loop.steps.hear import SUBJECT, without_personal
+
+DESK = (Cap.DISPATCH, Cap.REVISIT, Cap.HEAR)  # who works for the request centre of an area, not for a unit
+FIELDS = ("name", "phone")
+
+
+def reveal(*, request_id: int, voice_id: int, by: Actor, at: dt.datetime, purpose: str) -> dict[str, str]:
+    """Name and phone number of one voice of a visible request, for a stated purpose: {"name": …, "phone": …}.
+
+    The reading is recorded with reader, unit, purpose and time; its owner can see it.
+
+    Raises:
+        NotFound: no such request in the actor's scope, or no such voice of it (L-404).
+        Forbidden: the actor may not read personal data here (L-403).
+        NotToldToUnit: the resident asked that the unit is not told who said it (L-131).
+        PaperMissing: no purpose (L-103). Invalid: nobody left a name or number (L-400).
+    """
+    purpose = without_personal(purpose.strip())[:200]
+    if not purpose:
+        raise PaperMissing(field="purpose", paper=_("what you need it for"))
+    with step("record.reveal", by=by, at=at) as s:
+        request = s.lock(Request, request_id)
+        voice = Voice.objects.select_related("request").filter(speaking_of(request), pk=voice_id).first()
+        if voice is None:
+            raise NotFound
+        org_id = reader_for(s, request, voice)
+        if voice.record_id is None:
+            raise Invalid(_("Nobody left a name or a number here."), field="purpose")
+        shown = vault.reveal(
+            voice.record_id,
+            fields=FIELDS,
+            by=by,
+            purpose=purpose,
+            at=at,
+            about=(SUBJECT, voice.request_id),
+            org_id=org_id,
+        )
+        s.about(SUBJECT, request.pk, request.area_path)
+        s.record(voice, reason=purpose, fields=list(FIELDS))
+    return shown
+
+
+def reader_for(s: Step, request: Request, voice: Voice) -> int | None:
+    """The organisation for which the actor may read this voice's data; None where the grant names no organisation.
+
+    The centre of the area may always (by one grant that holds both capabilities); a unit that holds the request may,
+    unless the resident asked not to be named to it.
+    """
+    for g in s.by.grants:
+        if Cap.VIEW_PERSONAL in g.caps and g.caps.intersection(DESK) and covers(g.paths, request.area_path):
+            s.require(Cap.VIEW_PERSONAL, path=request.area_path, org_id=g.org_id)
+            return g.org_id
+    unit_id = unit_at_work(s, request)
+    if unit_id is None or not s.by.can(Cap.VIEW_PERSONAL, org_id=unit_id):
+        raise Forbidden
+    if voice.request.confidentiality != Confidentiality.OPEN:
+        raise NotToldToUnit
+    return unit_id
+
+
+def export_list(
+    *,
+    name: str,
+    by: Actor,
+    at: dt.datetime,
+    purpose: str,
+    rows: int,
+    filters: Mapping[str, str],
+    org_id: int | None,
+    path: str,
+) -> None:
+    """Somebody takes a list of requests away as a file; kept: which list, how many rows, what for.
+
+    Call before the file is made. Raises Forbidden (L-403), PaperMissing without a purpose (L-103).
+    """
+    purpose = without_personal(purpose.strip())[:200]
+    if not purpose:
+        raise PaperMissing(field="purpose", paper=_("what you need it for"))
+    with step("requests.export", by=by, at=at) as s:
+        s.require(Cap.EXPORT, path=None if org_id else path, org_id=org_id)
+        s.about("loop.export", org_id or 0, path)
+        narrowed = {k: without_personal(v) for k, v in filters.items() if v}
+        s.record(list=name, rows=rows, purpose=purpose, filters=narrowed)
