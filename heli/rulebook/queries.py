@@ -79,6 +79,12 @@ def choose(rows: Iterable[RuleVersion], facts: Mapping[str, str]) -> dict[str, R
     return best
 
 
+def explain(key: str, path: str, on: dt.date) -> list[RuleVersion]:
+    """All rows of a key that could decide here on a day, the most specific first. One statement."""
+    rows = candidates([key], path, on)
+    return sorted(rows, key=lambda r: (len(r.area_path), keys.weight(r.applies_to)), reverse=True)
+
+
 def in_force(
     wanted: Collection[str], *, path: str, on: dt.date, facts: Mapping[str, str] | None = None
 ) -> dict[str, RuleVersion]:

@@ -25,7 +25,9 @@ def at(text: str) -> dt.datetime:
     return dt.datetime.fromisoformat(text).replace(tzinfo=CHINA)
 
 
-def publish(days: list[NewDay], *, area: str = "", year: int = 2027, citation: str = "国办发明电〔2026〕0号") -> YearImported:
+def publish(
+    days: list[NewDay], *, area: str = "", year: int = 2027, citation: str = "国办发明电〔2026〕0号"
+) -> YearImported:
     return steps.import_calendar_year(area_path=area, year=year, days=days, citation=citation, by=SYSTEM, at=NOW)
 
 

@@ -67,7 +67,15 @@ def test_a_changed_value_becomes_a_new_version_from_the_same_day(book: None, tmp
 
 def test_a_file_does_not_undo_what_an_administrator_wrote(book: None, tmp_path: Path) -> None:
     bring(book_of(tmp_path, ROW))
-    local = steps.NewRule("clock.reply", "370602", {"amount": 2, "unit": "working_day"}, "区里的", TODAY, {"urgency": "normal"}, reason="试点")
+    local = steps.NewRule(
+        "clock.reply",
+        "370602",
+        {"amount": 2, "unit": "working_day"},
+        "区里的",
+        TODAY,
+        {"urgency": "normal"},
+        reason="试点",
+    )
     steps.set_rule(rule=local, by=admin_of("370602"), at=NOW)
     assert bring(book_of(tmp_path, ROW)).unchanged == 1
     bring(book_of(tmp_path, ROW | {"citation": "某文件，第三条"}))
@@ -96,7 +104,10 @@ def test_a_file_may_give_a_last_day_later(book: None, tmp_path: Path) -> None:
         ("area: '37'\nrules: [{key: clock.reply}]", "missing"),
         ("area: '37'\nrules: [{key: clock.reply, value: 5, citation: x, verified: true, from: 2026-01-01}]", "missing"),
         ("area: '37'\nrules: [{key: clock.reply, value: 5, citation: x, verified: false, from: soon}]", "missing"),
-        ("area: '37'\nrules: [{key: clock.reply, value: 5, citation: x, verified: false, from: 2026-01-01}]", "clock.reply"),
+        (
+            "area: '37'\nrules: [{key: clock.reply, value: 5, citation: x, verified: false, from: 2026-01-01}]",
+            "clock.reply",
+        ),
         ("area: '37'\nrules: [{key: clock.reply, speed: 1}]", "fields"),
         ("a: [", "read"),
     ],

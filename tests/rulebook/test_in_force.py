@@ -5,8 +5,8 @@ from __future__ import annotations
 import datetime as dt
 
 import pytest
-from django.test.utils import CaptureQueriesContext
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from heli.core.actor import SYSTEM
 from heli.rulebook import queries, steps
@@ -33,7 +33,11 @@ def period(amount: int, unit: str) -> dict[str, object]:
     ("path", "facts", "reply"),
     [
         ("370602003006", {}, "5 个工作日"),  # 大海阳社区: the province's row
-        ("370602003006", {"kind": "question"}, "5 个工作日"),  # the province's row is nearer than the country's for questions
+        (
+            "370602003006",
+            {"kind": "question"},
+            "5 个工作日",
+        ),  # the province's row is nearer than the country's for questions
         ("370602003006", {"urgency": "emergency"}, "2 小时"),  # the province says nothing of emergencies
         ("370602003006", {"urgency": "urgent"}, "24 小时"),
         ("310106019", {}, "5 个工作日"),  # 大宁路街道
@@ -53,7 +57,10 @@ def test_what_holds_differs_by_place_and_case(book: None, path: str, facts: dict
 def test_it_is_one_statement_however_many_keys(book: None) -> None:
     with CaptureQueriesContext(connection) as asked:
         found = queries.in_force(
-            ["clock.dispatch", "clock.accept", "clock.contact", "clock.reply"], path="370602003006", on=TODAY, facts=NORMAL
+            ["clock.dispatch", "clock.accept", "clock.contact", "clock.reply"],
+            path="370602003006",
+            on=TODAY,
+            facts=NORMAL,
         )
     assert len(found) == 4
     assert len(asked) == 1
@@ -71,8 +78,14 @@ def test_a_missing_rule_fails_closed_and_is_named(book: None) -> None:
 
 def test_the_day_decides(book: None) -> None:
     assert say("37", "clock.reply", on=dt.date(2019, 12, 31)) == "5 个工作日"  # the country's
-    assert queries.in_force(["clock.reply"], path="37", on=dt.date(2019, 12, 31), facts=NORMAL)["clock.reply"].area_path == ""
-    assert queries.in_force(["clock.reply"], path="37", on=dt.date(2020, 1, 1), facts=NORMAL)["clock.reply"].area_path == "37"
+    assert (
+        queries.in_force(["clock.reply"], path="37", on=dt.date(2019, 12, 31), facts=NORMAL)["clock.reply"].area_path
+        == ""
+    )
+    assert (
+        queries.in_force(["clock.reply"], path="37", on=dt.date(2020, 1, 1), facts=NORMAL)["clock.reply"].area_path
+        == "37"
+    )
 
 
 def test_the_nearest_area_wins_and_does_not_reach_its_neighbour(book: None) -> None:

@@ -27,7 +27,12 @@ def new(value: Any = None, *, start: dt.date = TODAY, area: str = COUNTY, **more
     facts = more.pop("applies_to", NORMAL)
     more = {"citation": "芝罘区办发〔2026〕8号", "reason": "试点", **more}
     return NewRule(
-        key=more.pop("key", "clock.reply"), area_path=area, value=value or THREE, valid_from=start, applies_to=facts, **more
+        key=more.pop("key", "clock.reply"),
+        area_path=area,
+        value=value or THREE,
+        valid_from=start,
+        applies_to=facts,
+        **more,
     )
 
 
@@ -36,7 +41,9 @@ def put(rule: NewRule, by: Actor = ADMIN, at: dt.datetime = NOW, after: int | No
 
 
 def holds(on: dt.date, area: str = COUNTY) -> tuple[str, int]:
-    rule = queries.in_force(["clock.reply"], path=area, on=on, facts={"urgency": "normal", "kind": "help"})["clock.reply"]
+    rule = queries.in_force(["clock.reply"], path=area, on=on, facts={"urgency": "normal", "kind": "help"})[
+        "clock.reply"
+    ]
     return rule.words, rule.version
 
 
@@ -80,7 +87,9 @@ def test_it_leaves_an_event_and_a_history(book: None) -> None:
     assert event.data == {"key": "clock.reply", "version": 2, "supersedes": rule.supersedes_id}
     assert event.area_path == COUNTY
     with connection.cursor() as cursor:  # rows the triggers wrote: the insert, and the end of the first version
-        cursor.execute("SELECT pgh_label, valid_to FROM rulebook_ruleevent WHERE id = %s ORDER BY pgh_id", [rule.supersedes_id])
+        cursor.execute(
+            "SELECT pgh_label, valid_to FROM rulebook_ruleevent WHERE id = %s ORDER BY pgh_id", [rule.supersedes_id]
+        )
         assert cursor.fetchall() == [("insert", None), ("update", TODAY)]
 
 
@@ -112,10 +121,22 @@ def test_the_database_refuses_two_versions_at_a_time(book: None, start: int, end
             valid_from=days(start), valid_to=None if end is None else days(end),
         )  # fmt: skip
     Rule.objects.create(  # another area, other cases: no overlap
-        key=rule.key, area_path=NEXT_COUNTY, applies_to=rule.applies_to, version=1, value=TWO, citation="x", valid_from=TODAY
+        key=rule.key,
+        area_path=NEXT_COUNTY,
+        applies_to=rule.applies_to,
+        version=1,
+        value=TWO,
+        citation="x",
+        valid_from=TODAY,
     )
     Rule.objects.create(
-        key=rule.key, area_path=COUNTY, applies_to={"urgency": "urgent"}, version=1, value=TWO, citation="x", valid_from=TODAY
+        key=rule.key,
+        area_path=COUNTY,
+        applies_to={"urgency": "urgent"},
+        version=1,
+        value=TWO,
+        citation="x",
+        valid_from=TODAY,
     )
 
 
