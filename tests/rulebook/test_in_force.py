@@ -109,6 +109,13 @@ def test_more_facts_and_deeper_categories_win(book: None) -> None:
     assert say("370602", "clock.reply", category="020101", urgency="emergency") == "1 小时"
 
 
+def test_all_rows_that_could_decide_are_told_in_order(book: None) -> None:
+    write("clock.reply", period(3, "working_day"), "370602", urgency="normal")
+    rows = queries.explain("clock.reply", "370602", TODAY)
+    assert [(r.area_path, len(r.applies_to)) for r in rows[:3]] == [("370602", 1), ("37", 1), ("", 2)]
+    assert rows[-1].applies_to == {}
+
+
 def test_a_version_says_what_a_clock_freezes(book: None) -> None:
     rule = queries.in_force(["clock.reply"], path="370602", on=TODAY, facts=NORMAL)["clock.reply"]
     assert rule.value == {"amount": 5, "unit": "working_day"}
