@@ -152,6 +152,12 @@ def _grants(orgs: dict[str, int], users: dict[str, int]) -> None:
 
 def _what_the_loop_needs() -> None:
     """Rules, calendar, categories and the duty list, by the import steps of their rooms."""
+    from heli.loop import reference
+    from heli.rulebook import files
+
+    files.import_shipped(by=SYSTEM, at=BORN)
+    reference.import_categories(at=BORN)
+    reference.import_duty(at=BORN, path=DUTY)
 
 
 @dataclass

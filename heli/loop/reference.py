@@ -63,10 +63,11 @@ def import_categories(*, at: dt.datetime, path: Path = DATA / "categories.yaml")
 def import_units(data: Mapping[str, Any], at: dt.datetime) -> dict[str, Organisation]:
     """The units a duty list names, and the committees of the county's communities: {key: organisation}."""
     county = str(data["area"])
-    have = {(o.area_path, o.short_name): o for o in Organisation.objects.filter(within("area_path", (county,)))}
+    here = list(Organisation.objects.filter(within("area_path", (county,)), closed_at=None))
+    have = {(o.area_path, o.short_name): o for o in here} | {(o.area_path, o.name): o for o in here}
 
     def put(name: str, short: str, kind: str, path: str, parent_id: int | None = None) -> Organisation:
-        found = have.get((path, short))
+        found = have.get((path, short)) or have.get((path, name))
         return found or create_org(
             kind=kind, name=name, short_name=short, area_path=path, parent_id=parent_id, by=SYSTEM, at=at
         )
