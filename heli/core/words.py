@@ -75,6 +75,12 @@ def day(of: dt.date | dt.datetime, now: dt.datetime) -> str:
             return _("yesterday")
         case 1:
             return _("tomorrow")
+    return full_day(of, now)
+
+
+def full_day(of: dt.date | dt.datetime, now: dt.datetime) -> str:
+    """The date and weekday, also of today: "11 月 18 日（周二）", "2025 年 11 月 18 日（周二）"."""
+    one, today = timezone.localtime(of).date() if isinstance(of, dt.datetime) else of, timezone.localtime(now).date()
     if one.year == today.year:
         return _("%(weekday)s %(day)s %(month)s") % _slots(one)
     return _("%(weekday)s %(day)s %(month)s %(year)s") % _slots(one)

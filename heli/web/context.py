@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from typing import Any
 
 from django.http import HttpRequest
@@ -47,6 +47,8 @@ MENU: tuple[tuple[str, str, Words, frozenset[Cap]], ...] = (
     ("web:accessibility", "contrast", pgettext_lazy("nav", "How pages look"), frozenset()),
 )
 
+ROOM_IN_BAR = 5
+
 
 def url(name: str, **kwargs: Any) -> str:
     """The address of a route, or "" while no room has it."""
@@ -56,24 +58,26 @@ def url(name: str, **kwargs: Any) -> str:
         return ""
 
 
-def first_url(names: Iterable[str]) -> str:
-    """The first of these routes that is there."""
-    return next((found for name in names if (found := url(name))), "")
+def _links(request: HttpRequest, actor: Actor) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The top bar and the menu. Who has few pages has them all in the bar; what is there is not also in the menu."""
 
+    def bar(name: str, where: str, said: Words) -> dict[str, Any]:
+        current = request.path == where if where == "/" else request.path.startswith(where)
+        return {"name": name, "url": where, "words": said, "current": current}
 
-def _nav(request: HttpRequest, actor: Actor) -> Iterator[dict[str, Any]]:
-    for name, said, caps in NAV:
-        where = url(name) if actor.caps & caps else ""
-        if where:
-            current = request.path == where if where == "/" else request.path.startswith(where)
-            yield {"name": name, "url": where, "words": said, "current": current}
-
-
-def _menu(actor: Actor) -> Iterator[dict[str, Any]]:
+    nav = [bar(name, where, said) for name, said, caps in NAV if actor.caps & caps and (where := url(name))]
+    menu = []
     for name, icon, said, caps in MENU:
         where = url(name) if not caps or actor.caps & caps else ""
-        if where:
-            yield {"url": where, "words": said, "icon": icon}
+        if where and caps and len(nav) < ROOM_IN_BAR:
+            nav.append(bar(name, where, said))
+        elif where:
+            menu.append({"url": where, "words": said, "icon": icon})
+    if sum(item["current"] for item in nav) > 1:  # /orgs/grants/ lies below /orgs/
+        longest = max((item for item in nav if item["current"]), key=lambda item: len(item["url"]))
+        for item in nav:
+            item["current"] = item is longest
+    return nav, menu
 
 
 def page_base(request: HttpRequest) -> str:
@@ -87,8 +91,9 @@ def page(request: HttpRequest) -> dict[str, Any]:
     """Context processor of all templates."""
     actor: Actor = getattr(request, "actor", PUBLIC)
 
-    def lazily(make: Callable[[], Iterable[Any]]) -> Any:
-        return SimpleLazyObject(lambda: list(make()))
+    @cache
+    def links() -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        return _links(request, actor)
 
     return {
         "look": Look.read(request.COOKIES.get(LOOK_COOKIE, "")),
@@ -97,8 +102,8 @@ def page(request: HttpRequest) -> dict[str, Any]:
         "actor": actor,
         "person": actor.name if actor.user_id is not None else "",
         "unit_name": next((g.org_name for g in actor.grants if g.org_name), ""),
-        "nav": lazily(lambda: _nav(request, actor)),
-        "menu": lazily(lambda: _menu(actor)),
+        "nav": SimpleLazyObject(lambda: links()[0]),
+        "menu": SimpleLazyObject(lambda: links()[1]),
         "search_url": url("loop:requests") if actor.is_staff else "",
         "hear_url": url("loop:hear") if Cap.HEAR in actor.caps else "",
     }

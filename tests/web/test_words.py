@@ -49,6 +49,11 @@ def test_day(one: dt.date, zh: str) -> None:
         assert words.day(one, NOW) == zh
 
 
+def test_full_day_names_today_too() -> None:
+    with translation.override("zh-hans"):
+        assert words.full_day(NOW, NOW) == "11 月 18 日（周二）"
+
+
 @pytest.mark.parametrize(
     ("moment", "zh"),
     [

@@ -268,6 +268,12 @@ def day(of: dt.date | dt.datetime | None) -> str:
 
 
 @register.filter
+def full_day(of: dt.date | dt.datetime | None) -> str:
+    """The date and weekday, also of today."""
+    return "" if of is None else words.full_day(of, timezone.now())
+
+
+@register.filter
 def due_by(at: dt.datetime | None) -> str:
     """24 日（周一）15:30 前"""
     return "" if at is None else words.due_by(at, timezone.now())
