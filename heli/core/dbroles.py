@@ -12,9 +12,10 @@ APP_ROLE = "heli_app"
 
 def append_only_tables() -> list[str]:
     """Tables that only ever grow: models marked `append_only` and the trigger-written histories."""
+    tables = [m for m in apps.get_models(include_auto_created=True) if m._meta.managed and not m._meta.proxy]
     return [
         m._meta.db_table
-        for m in apps.get_models(include_auto_created=True)
+        for m in tables
         if getattr(m, "append_only", False) or "pgh_id" in {f.name for f in m._meta.fields}
     ]
 

@@ -6,6 +6,7 @@ import datetime as dt
 import io
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
 from typing import Any, TypeVar
 
 from django.http import HttpResponse
@@ -57,23 +58,26 @@ def workbook(
     Raises:
         TooManyRows: more than `cap` rows (L-105); nothing is cut off silently.
     """
+    chosen = list(islice(rows, cap + 1))
+    if len(chosen) > cap:
+        raise TooManyRows(cap=cap)
+    # All values before the first cell: a workbook given up half-way would leave its rows in a temporary file.
+    values = [[safe_cell(get(row)) for _header, get in columns] for row in chosen]
     book = Workbook(write_only=True)
     sheet = book.create_sheet(title[:31])
 
-    def text_cell(value: Any) -> Any:
-        cell = WriteOnlyCell(sheet, value=safe_cell(value))
-        if isinstance(cell.value, str):
-            cell.data_type = "s"  # openpyxl would guess a formula from '='
-        return cell
+    def cell(value: Any) -> Any:
+        made = WriteOnlyCell(sheet, value=value)
+        if isinstance(value, str):
+            made.data_type = "s"  # openpyxl would guess a formula from '='
+        return made
 
-    sheet.append([text_cell(str(header)) for header, _get in columns])
-    for n, row in enumerate(rows):
-        if n >= cap:
-            raise TooManyRows(cap=cap)
-        sheet.append([text_cell(get(row)) for _header, get in columns])
+    sheet.append([cell(safe_cell(str(header))) for header, _get in columns])
+    for line in values:
+        sheet.append([cell(value) for value in line])
     about = book.create_sheet("README")
-    for line in notes:
-        about.append([safe_cell(line)])
+    for note in notes:
+        about.append([safe_cell(note)])
     out = io.BytesIO()
     book.save(out)
     return out.getvalue()

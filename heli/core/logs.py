@@ -9,7 +9,7 @@ import structlog
 from structlog.typing import EventDict, WrappedLogger
 
 LINK = re.compile(r"(/t/)[A-Za-z0-9_-]{8,}")
-NUMBER = re.compile(r"(?<!\d)(1[3-9]\d)\d{4}(\d{4})(?!\d)|(?<!\d)\d{6}(19|20)\d{2}\d{4}\d{3}[\dXx](?!\d)")
+NUMBER = re.compile(r"(?<!\d)(?:86)?1[3-9]\d{9}(?!\d)|(?<!\d)\d{6}(?:19|20)\d{2}\d{4}\d{3}[\dXx](?!\d)")
 
 
 def scrub(text: str) -> str:

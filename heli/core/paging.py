@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from django.core.exceptions import ValidationError
-from django.db.models import F, Field, Model, Q, QuerySet
+from django.db.models import DateTimeField, F, Field, Model, Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from heli.core.errors import Invalid
@@ -55,7 +55,12 @@ def _column(qs: QuerySet[Any], name: str) -> Field[Any, Any]:
 def _read(field: Field[Any, Any], value: Any) -> Any:
     if value is None or isinstance(value, list | dict) or (isinstance(value, str) and "\0" in value):
         raise ValueError
-    return field.to_python(value)
+    if isinstance(field, DateTimeField) and "T" not in str(value):
+        raise ValueError
+    read = field.to_python(value)
+    if isinstance(read, dt.datetime) and read.tzinfo is None:
+        raise ValueError
+    return read
 
 
 def _unpack(cursor: str, columns: Sequence[Field[Any, Any]]) -> list[Any]:
