@@ -206,7 +206,7 @@ class AreaChange(models.Model):
 
 
 class AreaRevision(models.Model):
-    """One row whose token changes with every change of the tree: dictionaries kept in memory ask whether it is theirs."""
+    """One row whose token changes with every change of the tree, so that a dictionary in memory knows it is stale."""
 
     token = models.UUIDField(default=uuid.uuid4)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from heli.engines import identifiers
+
 PATH_LENGTH = {1: 2, 2: 4, 3: 6, 4: 9, 5: 12}
 
 PEOPLES = (
@@ -39,11 +41,16 @@ def padded_to_path(code: str, level: int) -> str:
     return code[:length]
 
 
+def unpadded(code: str) -> str:
+    """An area code of 2 to 12 digits, padded or not, as a path; '' when it is none. '370602000000' → '370602'."""
+    try:
+        return identifiers.area_path(code)
+    except identifiers.BadIdentifier:
+        return ""
+
+
 def fold(text: str) -> str:
     """The text with full-width letters and digits made plain, character for character (positions stay true)."""
-    folded = unicodedata.normalize("NFKC", text)
-    if len(folded) == len(text):
-        return folded
     return "".join(f if len(f := unicodedata.normalize("NFKC", c)) == 1 else c for c in text)
 
 
@@ -61,7 +68,7 @@ def stem(name: str, level: int) -> str:
 
 
 def short(name: str, level: int) -> str:
-    """What the place is called in a list: 毓璜顶 (街道), 大海阳社区, 张家庄村. Provinces to counties keep their name."""
+    """What the place is called in a list: 毓璜顶, 大海阳社区, 张家庄村. Names down to the county stay whole."""
     if level <= 3:
         return name
     if level == 4:
@@ -98,3 +105,20 @@ def forms(name: str, level: int) -> tuple[set[str], set[str]]:
     elif level <= 3 and name.endswith(("自治州", "自治县", "自治旗")):
         strong.add(root + name[-1])
     return {s for s in strong if len(s) > 1}, {w for w in weak - strong if len(w) > 1}
+
+
+_ZONE = re.compile("(经济技术|经济|高新技术产业|高新技术|高技术产业|高新)开发区$|高新技术产业园区$")
+_ZONE_SHORT = {"经": ("开发区", "经开区", "经济开发区"), "高": ("高新区", "高新开发区")}
+
+
+def zone_forms(name: str, *, local: bool) -> set[str]:
+    """Short names of a development zone: 烟台经济技术开发区 → 烟台开发区, 烟台经开区; `local` adds 开发区 alone."""
+    found = _ZONE.search(name)
+    if not found:
+        return set()
+    where = name[: found.start()].removesuffix("火炬")
+    short_forms = _ZONE_SHORT[found[0][0]]
+    city = where.removesuffix("市")
+    return {w + s for s in short_forms for w in ({city, city + "市"} if city else set())} | (
+        set(short_forms) if local else set()
+    )

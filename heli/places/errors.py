@@ -1,0 +1,46 @@
+"""What can go wrong with areas, each with its code."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext_lazy as _
+
+from heli.core.errors import HeliError
+
+
+class AreaInUse(HeliError):
+    code = "L-201"
+    status = 409
+    sentence = _("%(count)s areas inside it are still in force. End or move those first.")
+
+
+class PathTaken(HeliError):
+    code = "L-202"
+    status = 409
+    sentence = _("The code %(path)s already belongs to %(name)s. Choose another one.")
+
+
+class TableShrinks(HeliError):
+    code = "L-203"
+    status = 409
+    sentence = _(
+        "By this table %(gone)s of %(total)s areas would end. That looks like part of a table. "
+        "If it is meant, import it again and say so."
+    )
+
+
+class TableUnreadable(HeliError):
+    code = "L-204"
+    status = 400
+    sentence = _("Line %(line)s of the table cannot be read: %(problem)s.")
+
+
+class NotInside(HeliError):
+    code = "L-205"
+    status = 400
+    sentence = _("%(name)s cannot lie there: it would be inside itself, or below something of its own level.")
+
+
+class ShapesOff(HeliError):
+    code = "L-206"
+    status = 404
+    sentence = _("Boundary shapes are switched off here.")
