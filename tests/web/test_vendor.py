@@ -3,6 +3,9 @@
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
+
+from django.core.management import call_command
 
 import heli.web
 
@@ -33,3 +36,16 @@ def test_nothing_points_at_a_file_that_is_not_shipped() -> None:
     for path in listed():
         if path.endswith((".js", ".css")):
             assert b"sourceMappingURL" not in (VENDOR / path).read_bytes(), path
+
+
+def test_a_server_can_collect_and_hash_every_static_file(tmp_path: Path, settings: Any) -> None:
+    """What production does; it fails on a style or script that names a file we do not ship."""
+    settings.STATIC_ROOT = tmp_path
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"},
+    }
+    call_command("collectstatic", interactive=False, verbosity=0)
+    kept = json.loads((tmp_path / "staticfiles.json").read_text())["paths"]
+    assert "heli/heli.css" in kept
+    assert all((tmp_path / path).exists() for path in kept.values())

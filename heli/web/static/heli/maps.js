@@ -6,8 +6,7 @@
      Band 0 is the one to look at: it is hatched as well as coloured.
    Pins: <div class="h-map" data-pins="ID" role="img" aria-label="…"></div> {{ pins|json_script:"ID" }}
      pins: {points: [{lng, lat, kind: "here"|"other"|"soon", words, url}], tiles: "https://…/{z}/{x}/{y}.png" or "", attribution: ""}.
-     With tiles and Leaflet loaded a real map is shown; without, distances from the pin called "here".
-   Place: <button data-locate data-lat="#id" data-lng="#id" data-said="#id" data-words-…> asks the device where the matter is. */
+     With tiles and Leaflet loaded a real map is shown; without, distances from the pin called "here". */
 (function () {
   'use strict';
   const NS = 'http://www.w3.org/2000/svg', LINK = 'http://www.w3.org/1999/xlink';
@@ -134,22 +133,5 @@
     const data = json(box.getAttribute('data-pins'));
     if (!data || !data.points.length) { box.hidden = true; return; }
     if (data.tiles && window.L) { tiled(box, data); } else { drawPins(box, data); }
-  });
-
-  /* Where the matter is, from the device ------------------------------------------------------------------------------ */
-  all('[data-locate]').forEach((button) => {
-    if (!navigator.geolocation || !window.isSecureContext) { button.hidden = true; return; }
-    const said = document.querySelector(button.getAttribute('data-said'));
-    const tell = (name) => { if (said) { said.textContent = button.getAttribute('data-words-' + name) || ''; } };
-    button.addEventListener('click', () => {
-      tell('asking');
-      navigator.geolocation.getCurrentPosition((where) => {
-        [['data-lat', where.coords.latitude], ['data-lng', where.coords.longitude]].forEach(([name, value]) => {
-          const input = document.querySelector(button.getAttribute(name));
-          if (input) { input.value = value.toFixed(5); input.dispatchEvent(new Event('change', { bubbles: true })); }
-        });
-        tell('found');
-      }, () => tell('failed'), { enableHighAccuracy: true, timeout: 10000, maximumAge: 60000 });
-    });
   });
 }());
