@@ -91,7 +91,7 @@ def database(url: str) -> dict[str, Any]:
         "PORT": parts.get("port", ""),
         "CONN_MAX_AGE": 600,
         "CONN_HEALTH_CHECKS": False,
-        "OPTIONS": extra,
+        "OPTIONS": {**extra, "server_side_binding": True},
     }
 
 

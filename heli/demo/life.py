@@ -108,7 +108,8 @@ class Life:
         self.plan(requests)
         tick = self.begin
         while tick < self.end:
-            self.later(tick, self.clerks_of_time)
+            if tick.hour % 2 == 0 and 8 <= tick.hour <= 20 or tick.hour == 2:
+                self.later(tick, self.clerks_of_time)
             tick += HOUR
         shown = self.begin
         while self.heap:
@@ -123,7 +124,7 @@ class Life:
         return self.count
 
     def clerks_of_time(self, at: dt.datetime) -> None:
-        """What the periodic jobs do: reminders every hour, closing what nobody judged once a day."""
+        """What the periodic jobs do: reminders every two hours of the day, closing what nobody judged once a day."""
         for rung, n in steps.climb(at=at, paths=self.streets).items():
             self.count[rung] += n
         if at.hour == 2:

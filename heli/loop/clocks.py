@@ -10,6 +10,7 @@ import datetime as dt
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from django.db import connection
 from django.utils import timezone
 
 from heli.core.steps import Step
@@ -19,7 +20,20 @@ from heli.rulebook import queries as rulebook
 from heli.rulebook.queries import RuleVersion
 
 DUE = ("due_at", "due_kind")
-CHANGES = ["outcome", "stopped_at", "due_at", "paused_until", "provisional", "rung", "rung_at"]
+CHANGES = {  # column of a clock that may change: its type in the database
+    "outcome": "text",
+    "stopped_at": "timestamptz",
+    "due_at": "timestamptz",
+    "paused_until": "timestamptz",
+    "provisional": "boolean",
+    "rung": "smallint",
+    "rung_at": "timestamptz",
+}
+UPDATE = """UPDATE loop_clock c SET {columns} FROM (SELECT * FROM unnest({arrays})) AS v (id, {names}) WHERE c.id = v.id""".format(
+    columns=", ".join(f"{n} = v.{n}" for n in CHANGES),
+    arrays=", ".join(["%s::bigint[]", *(f"%s::{t}[]" for t in CHANGES.values())]),
+    names=", ".join(CHANGES),
+)
 
 
 def local_day(at: dt.datetime) -> dt.date:
@@ -32,6 +46,12 @@ def facts_of(request: Request) -> dict[str, str]:
     if request.category_id is not None and request.category is not None:
         facts["category"] = request.category.code
     return facts
+
+
+def write(clocks: list[Clock]) -> None:
+    """Save what may change of several clocks, in one statement however many and however different."""
+    with connection.cursor() as cur:
+        cur.execute(UPDATE, [[c.pk for c in clocks], *([getattr(c, n) for c in clocks] for n in CHANGES)])
 
 
 def rules_for(request: Request, keys: Collection[str], at: dt.datetime) -> dict[str, RuleVersion]:
@@ -122,6 +142,19 @@ class Board:
             c.stopped_at = self.s.at
             self._touch(c)
 
+    def reopen(self, kind: str, *outcomes: str) -> bool:
+        """What stopped the last clock of this kind was a mistake: it runs on as if it had never stopped.
+
+        False when there is none, or it did not end in one of `outcomes`. One statement.
+        """
+        last = Clock.objects.filter(request=self.request, kind=kind, lap=self.request.lap).order_by("-id").first()
+        if last is None or last.outcome not in outcomes:
+            return False
+        last.outcome, last.stopped_at = "running", None
+        self.clocks.append(last)
+        self._touch(last)
+        return True
+
     def _touch(self, clock: Clock) -> None:
         if clock.pk:
             self.changed.add(clock.pk)
@@ -129,9 +162,7 @@ class Board:
     def save(self) -> None:
         """Write all changes; set due_at and due_kind on the request (the caller saves it)."""
         if self.changed:
-            Clock.objects.bulk_update(
-                [c for c in self.clocks if c.pk in self.changed], CHANGES
-            )
+            write([c for c in self.clocks if c.pk in self.changed])
         self.settle()
         if self.new:
             Clock.objects.bulk_create(self.new)
