@@ -29,7 +29,9 @@ for name, group in (("areas", areas), ("rules", rules), ("grants", grants), ("lo
     app.add_typer(group, name=name)
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
-As = Annotated[str, typer.Option("--as", metavar="USER", help="Act as this account; without it as the machine's owner.")]
+As = Annotated[
+    str, typer.Option("--as", metavar="USER", help="Act as this account; without it as the machine's owner.")
+]
 P = ParamSpec("P")
 T = TypeVar("T")
 out, err = Console(), Console(stderr=True)
@@ -71,16 +73,21 @@ def command(group: typer.Typer, name: str | None = None) -> Callable[[Callable[P
     def add(run: Callable[P, T]) -> Callable[P, T]:
         @functools.wraps(run)
         def guarded(*args: P.args, **kwargs: P.kwargs) -> T:
-            import django  # noqa: PLC0415
+            import django
 
             django.setup()
-            from heli.core.errors import HeliError  # noqa: PLC0415
+            from heli.core.errors import HeliError
 
             try:
                 return run(*args, **kwargs)
             except HeliError as error:
                 if kwargs.get("as_json"):
-                    print(json.dumps({"error": {"code": error.code, "words": error.words, "field": error.field}}, ensure_ascii=False))
+                    print(
+                        json.dumps(
+                            {"error": {"code": error.code, "words": error.words, "field": error.field}},
+                            ensure_ascii=False,
+                        )
+                    )
                 else:
                     err.print(f"[bold]{error.code}[/bold] {error.words}", highlight=False)
                 raise typer.Exit(1) from error
@@ -93,10 +100,10 @@ def command(group: typer.Typer, name: str | None = None) -> Callable[[Callable[P
 
 def actor(username: str) -> Any:
     """The account named by --as with its grants, or the system."""
-    from heli.core.actor import SYSTEM  # noqa: PLC0415
-    from heli.core.errors import NotFound  # noqa: PLC0415
-    from heli.orgs.queries import actor_for  # noqa: PLC0415
-    from heli.people.models import User  # noqa: PLC0415
+    from heli.core.actor import SYSTEM
+    from heli.core.errors import NotFound
+    from heli.orgs.queries import actor_for
+    from heli.people.models import User
 
     if not username:
         return SYSTEM
@@ -107,13 +114,15 @@ def actor(username: str) -> Any:
 
 
 def now() -> dt.datetime:
-    from django.utils import timezone  # noqa: PLC0415
+    from django.utils import timezone
 
     return timezone.now()
 
 
 def bar(what: str, quiet: bool) -> Progress:
-    return Progress(TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=err, disable=quiet)
+    return Progress(
+        TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=err, disable=quiet
+    )
 
 
 # The whole ----------------------------------------------------------------------------------------------------------
@@ -125,9 +134,9 @@ def serve(
     threads: Annotated[int, typer.Option(help="Threads a process runs requests on.")] = 4,
 ) -> None:
     """The web server (granian, WSGI)."""
-    from granian.constants import Interfaces  # noqa: PLC0415
-    from granian.log import LogLevels  # noqa: PLC0415
-    from granian.server import Server  # noqa: PLC0415
+    from granian.constants import Interfaces
+    from granian.log import LogLevels
+    from granian.server import Server
 
     Server(
         "heli.wsgi:application", address=host, port=port, interface=Interfaces.WSGI, workers=workers, blocking_threads=threads,
@@ -138,7 +147,7 @@ def serve(
 @command(app)
 def worker(queues: Annotated[str, typer.Option(help="Comma separated; empty for all.")] = "") -> None:
     """What runs later: reminders, deadlines, messages."""
-    from procrastinate.contrib.django import app as jobs  # noqa: PLC0415
+    from procrastinate.contrib.django import app as jobs
 
     jobs.run_worker(queues=queues.split(",") if queues else None, wait=True, listen_notify=True)
 
@@ -151,7 +160,7 @@ def demo(
     as_json: Json = False,
 ) -> None:
     """One real county lives 30 days; then its pages are served on this machine only."""
-    from heli.demo import running  # noqa: PLC0415
+    from heli.demo import running
 
     running.run(once=once, port=port, requests=requests, as_json=as_json)
 
@@ -163,54 +172,70 @@ def areas_import(
     as_json: Json = False,
 ) -> None:
     """Bring the area tree to the shipped table. Twice does no harm."""
-    from heli.places import steps  # noqa: PLC0415
+    from heli.places import steps
 
     with bar("areas", as_json) as progress:
         task = progress.add_task("", total=None)
         done = steps.import_areas(
-            at=now(), under=tuple(p for p in under.split(",") if p), progress=lambda n, total: progress.update(task, completed=n, total=total)
+            at=now(),
+            under=tuple(p for p in under.split(",") if p),
+            progress=lambda n, total: progress.update(task, completed=n, total=total),
         )
     show(done, as_json)
 
 
 @command(areas, "search")
-def areas_search(text: str, within: Annotated[str, typer.Option(help="Inside this path.")] = "", as_json: Json = False) -> None:
+def areas_search(
+    text: str, within: Annotated[str, typer.Option(help="Inside this path.")] = "", as_json: Json = False
+) -> None:
     """By name, pinyin initials or code."""
-    from heli.places import queries  # noqa: PLC0415
+    from heli.places import queries
 
     found = queries.search(text, within=(within,) if within else ())
     show([{"path": a.path, "name": a.name, "level": a.level, "kind": a.kind} for a in found], as_json)
 
 
 @command(areas, "resolve")
-def areas_resolve(text: str, within: Annotated[str, typer.Option(help="Inside this path.")] = "", as_json: Json = False) -> None:
+def areas_resolve(
+    text: str, within: Annotated[str, typer.Option(help="Inside this path.")] = "", as_json: Json = False
+) -> None:
     """Which area an address speaks of; asks when two fit."""
-    from heli.places import queries  # noqa: PLC0415
+    from heli.places import queries
 
     r = queries.resolve(text, within=within or None)
     area = {"path": r.area.path, "name": r.area.name} if r.area else None
-    show({"area": area, "rest": r.rest, "candidates": [{"path": c.path, "name": c.name} for c in r.candidates]}, as_json)
+    show(
+        {"area": area, "rest": r.rest, "candidates": [{"path": c.path, "name": c.name} for c in r.candidates]}, as_json
+    )
 
 
 @command(areas, "move")
 def areas_move(
-    path: str, parent: str, basis: Annotated[str, typer.Option(help="The decision it rests on.")], as_json: Json = False, by: As = ""
+    path: str,
+    parent: str,
+    basis: Annotated[str, typer.Option(help="The decision it rests on.")],
+    as_json: Json = False,
+    by: As = "",
 ) -> None:
     """Put an area with all below it under another parent."""
-    from heli.places import steps  # noqa: PLC0415
-    from heli.places.models import Area  # noqa: PLC0415
+    from heli.places import steps
+    from heli.places.models import Area
 
     found = {a.path: a.pk for a in Area.objects.filter(path__in=(path, parent))}
-    done = steps.move_area(area_id=found.get(path, 0), parent_id=found.get(parent, 0), by=actor(by), at=now(), basis=basis)
+    done = steps.move_area(
+        area_id=found.get(path, 0), parent_id=found.get(parent, 0), by=actor(by), at=now(), basis=basis
+    )
     show({"path": done.path, "name": done.name}, as_json)
 
 
 # Rules --------------------------------------------------------------------------------------------------------------
 @command(rules, "import")
-def rules_import(files: Annotated[list[Path] | None, typer.Argument()] = None, as_json: Json = False, by: As = "") -> None:
+def rules_import(
+    files: Annotated[list[Path] | None, typer.Argument()] = None, as_json: Json = False, by: As = ""
+) -> None:
     """Rules from files; without files the shipped rules and calendars. Provisional deadlines are computed anew."""
-    from heli.loop.steps import recompute_provisional  # noqa: PLC0415
-    from heli.rulebook import files as book  # noqa: PLC0415
+    from heli.loop.steps import recompute_provisional
+    from heli.rulebook import files as book
 
     who, at = actor(by), now()
     if files:
@@ -218,32 +243,78 @@ def rules_import(files: Annotated[list[Path] | None, typer.Argument()] = None, a
         return
     done, years = book.import_shipped(by=who, at=at)
     changed = recompute_provisional(area_path="", at=at)
-    show({"added": len(done.added), "changed": len(done.changed), "unchanged": done.unchanged, "years": len(years), "deadlines": changed}, as_json)
+    show(
+        {
+            "added": len(done.added),
+            "changed": len(done.changed),
+            "unchanged": done.unchanged,
+            "years": len(years),
+            "deadlines": changed,
+        },
+        as_json,
+    )
 
 
 @command(rules, "list")
-def rules_list(area: Annotated[str, typer.Option(help="Rules in force in this area.")] = "", as_json: Json = False) -> None:
+def rules_list(
+    area: Annotated[str, typer.Option(help="Rules in force in this area.")] = "", as_json: Json = False
+) -> None:
     """Every rule in force."""
-    from heli.rulebook import keys, queries  # noqa: PLC0415
+    from heli.rulebook import keys, queries
 
     rows = queries.candidates(list(keys.KEYS), area, now().date())
-    show([{"id": r.id, "key": r.key, "area": r.area_path, "applies_to": r.applies_to, "value": r.words, "verified": r.verified, "citation": r.citation} for r in rows], as_json)
+    show(
+        [
+            {
+                "id": r.id,
+                "key": r.key,
+                "area": r.area_path,
+                "applies_to": r.applies_to,
+                "value": r.words,
+                "verified": r.verified,
+                "citation": r.citation,
+            }
+            for r in rows
+        ],
+        as_json,
+    )
 
 
 @command(rules, "show")
 def rules_show(key: str, area: Annotated[str, typer.Option()] = "", as_json: Json = False) -> None:
     """The rows of one rule in an area, with their citations."""
-    from heli.rulebook import queries  # noqa: PLC0415
+    from heli.rulebook import queries
 
     rows = queries.candidates([key], area, now().date())
-    show([{"id": r.id, "version": r.version, "area": r.area_path, "applies_to": r.applies_to, "value": r.words, "verified": r.verified, "citation": r.citation, "from": r.valid_from} for r in rows], as_json)
+    show(
+        [
+            {
+                "id": r.id,
+                "version": r.version,
+                "area": r.area_path,
+                "applies_to": r.applies_to,
+                "value": r.words,
+                "verified": r.verified,
+                "citation": r.citation,
+                "from": r.valid_from,
+            }
+            for r in rows
+        ],
+        as_json,
+    )
 
 
 # Grants -------------------------------------------------------------------------------------------------------------
 @command(grants, "list")
 def grants_list(user: str, as_json: Json = False) -> None:
     """What one account may do now."""
-    show([{"id": g.id, "unit": g.org_name, "areas": ",".join(g.paths), "may": ", ".join(sorted(g.caps))} for g in actor(user).grants], as_json)
+    show(
+        [
+            {"id": g.id, "unit": g.org_name, "areas": ",".join(g.paths), "may": ", ".join(sorted(g.caps))}
+            for g in actor(user).grants
+        ],
+        as_json,
+    )
 
 
 @command(grants, "give")
@@ -257,18 +328,26 @@ def grants_give(
     by: As = "",
 ) -> None:
     """Give an account a role."""
-    from heli.orgs import steps  # noqa: PLC0415
+    from heli.orgs import steps
 
     grant = steps.give_grant(
-        user_id=actor(user).user_id, role=role, paths=paths.split(","), reason=reason, org_id=unit or None, by=actor(by), at=now()
+        user_id=actor(user).user_id,
+        role=role,
+        paths=paths.split(","),
+        reason=reason,
+        org_id=unit or None,
+        by=actor(by),
+        at=now(),
     )
     show({"id": grant.pk}, as_json)
 
 
 @command(grants, "end")
-def grants_end(grant: int, reason: Annotated[str, typer.Option(help="Why.")], as_json: Json = False, by: As = "") -> None:
+def grants_end(
+    grant: int, reason: Annotated[str, typer.Option(help="Why.")], as_json: Json = False, by: As = ""
+) -> None:
     """End a grant; it stops counting at the holder's next request."""
-    from heli.orgs import steps  # noqa: PLC0415
+    from heli.orgs import steps
 
     show({"id": steps.end_grant(grant_id=grant, reason=reason, by=actor(by), at=now()).pk}, as_json)
 
@@ -277,8 +356,8 @@ def grants_end(grant: int, reason: Annotated[str, typer.Option(help="Why.")], as
 @command(loop, "trace")
 def loop_trace(code: str, as_json: Json = False, by: As = "") -> None:
     """A request's whole journey: where it stands, its clocks, and everything that happened."""
-    from heli.engines.identifiers import normalise  # noqa: PLC0415
-    from heli.loop.queries.detail import detail  # noqa: PLC0415
+    from heli.engines.identifiers import normalise
+    from heli.loop.queries.detail import detail
 
     d = detail(actor(by), normalise(code), now())
     shown = {
@@ -288,8 +367,13 @@ def loop_trace(code: str, as_json: Json = False, by: As = "") -> None:
         "round": d.request.lap,
         "area": d.request.area_path,
         "unit": d.request.unit.name if d.request.unit else None,
-        "clocks": [{"name": str(c.name), "words": str(c.words), "due": c.due_at, "rule": str(c.rule_words)} for c in d.clocks],
-        "journey": [{"at": t.at, "what": str(t.title), "words": str(t.words), "resident_sees": t.public} for t in reversed(d.trail)],
+        "clocks": [
+            {"name": str(c.name), "words": str(c.words), "due": c.due_at, "rule": str(c.rule_words)} for c in d.clocks
+        ],
+        "journey": [
+            {"at": t.at, "what": str(t.title), "words": str(t.words), "resident_sees": t.public}
+            for t in reversed(d.trail)
+        ],
     }
     if as_json:
         show(shown, True)
@@ -307,14 +391,16 @@ def pairs(text: str) -> dict[str, str]:
 @command(loop, "import")
 def loop_import(
     file: Path,
-    columns: Annotated[str, typer.Option("--map", help="Our field=their column, comma separated: key, text, title, at, area, …")],
+    columns: Annotated[
+        str, typer.Option("--map", help="Our field=their column, comma separated: key, text, title, at, area, …")
+    ],
     area: Annotated[str, typer.Option(help="Area path for rows without one.")] = "",
     source: Annotated[str, typer.Option(help="Name of the batch's source; a row is known by source and key.")] = "",
     as_json: Json = False,
     by: As = "",
 ) -> None:
     """Take a batch of messages (CSV, xlsx, .xz) into the dispatch queue: all of it, or with any bad row nothing."""
-    from heli.loop import importing  # noqa: PLC0415
+    from heli.loop import importing
 
     with bar("rows", as_json) as progress:
         task = progress.add_task("", total=None)
@@ -338,10 +424,10 @@ def loop_replay(
     as_json: Json = False,
 ) -> None:
     """Drive real messages with their real replies through the steps, and judge them by each rule set."""
-    from heli.core.errors import NotFound  # noqa: PLC0415
-    from heli.loop import importing  # noqa: PLC0415
-    from heli.loop.replay import replay  # noqa: PLC0415
-    from heli.orgs.models import Organisation  # noqa: PLC0415
+    from heli.core.errors import NotFound
+    from heli.loop import importing
+    from heli.loop.replay import replay
+    from heli.orgs.models import Organisation
 
     org = Organisation.objects.filter(short_name=unit, area_path__startswith=area[:6]).first()
     if org is None:
@@ -349,10 +435,31 @@ def loop_replay(
     with bar("messages", as_json) as progress:
         task = progress.add_task("", total=None)
         done = replay(
-            importing.open_table(file), columns=pairs(columns), area_path=area, unit_id=org.pk, progress=lambda n: progress.update(task, completed=n)
+            importing.open_table(file),
+            columns=pairs(columns),
+            area_path=area,
+            unit_id=org.pk,
+            progress=lambda n: progress.update(task, completed=n),
         )
-    sets = [{"rules": r.name, "limit": r.words, "on_time": r.on_time, "of": r.of, "share": f"{r.share:.1%}", "provisional": r.provisional} for r in done.rule_sets]
-    head = {"rows": done.rows, "answered": done.answered, "known": done.known, "clocks_met": done.met, "clocks_late": done.late, "errors": len(done.errors)}
+    sets = [
+        {
+            "rules": r.name,
+            "limit": r.words,
+            "on_time": r.on_time,
+            "of": r.of,
+            "share": f"{r.share:.1%}",
+            "provisional": r.provisional,
+        }
+        for r in done.rule_sets
+    ]
+    head = {
+        "rows": done.rows,
+        "answered": done.answered,
+        "known": done.known,
+        "clocks_met": done.met,
+        "clocks_late": done.late,
+        "errors": len(done.errors),
+    }
     if as_json:
         show({**head, "rule_sets": sets, "error_rows": done.errors}, True)
     else:
@@ -363,7 +470,7 @@ def loop_replay(
 @command(loop, "climb")
 def loop_climb(as_json: Json = False) -> None:
     """One pass of the ladder of reminders, and of what nobody judged in time."""
-    from heli.loop import jobs, steps  # noqa: PLC0415
+    from heli.loop import jobs, steps
 
     at = now()
     show({**steps.climb(at=at), "lapsed": jobs.lapse_due(at)}, as_json)
@@ -373,7 +480,7 @@ def loop_climb(as_json: Json = False) -> None:
 @command(vault, "rotate")
 def vault_rotate(as_json: Json = False) -> None:
     """Seal everything that is under an older key with the first key of HELI_VAULT_KEYS."""
-    from heli.core import vault as core  # noqa: PLC0415
+    from heli.core import vault as core
 
     total = 0
     while n := core.rotate():

@@ -82,7 +82,13 @@ def account(username: str, call_name: str, at: dt.datetime, phone: str = "") -> 
     """An account without a password: the demo logs in by one click."""
     found = User.objects.filter(username=username).first()
     return found or people.register(
-        by=SYSTEM, at=at, username=username, call_name=call_name, name=call_name if phone else "", phone=phone, phone_verified=bool(phone)
+        by=SYSTEM,
+        at=at,
+        username=username,
+        call_name=call_name,
+        name=call_name if phone else "",
+        phone=phone,
+        phone_verified=bool(phone),
     )
 
 
@@ -107,7 +113,8 @@ class Staff:
 def staff(at: dt.datetime) -> Staff:
     """Everybody who works in the county, with their grants."""
     by_name = {u.username: actor_for(u, at) for u in User.objects.filter(username__in=[c.username for c in CAST])}
-    officers, leads = {}, {}
+    officers: dict[int, Actor] = {}
+    leads: dict[int, Actor] = {}
     for g in Grant.objects.filter(role__key__in=("unit_officer", "unit_lead", "clerk")).select_related("user", "role"):
         assert g.org_id is not None
         side = leads if g.role.key == "unit_lead" else officers

@@ -31,9 +31,21 @@ MINUTE = dt.timedelta(minutes=1)
 HOUR = dt.timedelta(hours=1)
 DAY = dt.timedelta(days=1)
 DECLINED = (
-    ("这件事法院正在审，行政机关不能代替判决。", "《中华人民共和国民事诉讼法》关于起诉和受理的规定", "等判决；不服可以上诉，区法律援助中心免费咨询。"),
-    ("属于劳动争议，要先仲裁。", "《中华人民共和国劳动争议调解仲裁法》第五条", "到区劳动人事争议仲裁院申请，人社局窗口帮您写申请书。"),
-    ("对行政处罚不服，要走复议或者诉讼。", "《中华人民共和国行政复议法》关于申请期限的规定", "六十日内向区政府申请行政复议，司法局一楼窗口受理。"),
+    (
+        "这件事法院正在审，行政机关不能代替判决。",
+        "《中华人民共和国民事诉讼法》关于起诉和受理的规定",
+        "等判决；不服可以上诉，区法律援助中心免费咨询。",
+    ),
+    (
+        "属于劳动争议，要先仲裁。",
+        "《中华人民共和国劳动争议调解仲裁法》第五条",
+        "到区劳动人事争议仲裁院申请，人社局窗口帮您写申请书。",
+    ),
+    (
+        "对行政处罚不服，要走复议或者诉讼。",
+        "《中华人民共和国行政复议法》关于申请期限的规定",
+        "六十日内向区政府申请行政复议，司法局一楼窗口受理。",
+    ),
 )
 OPINIONS = (
     "已派人一起到场，我单位的部分做完了，照片发给主办单位。",
@@ -54,7 +66,7 @@ class Case:
     phone: str
     name: str
     resident: Actor = PUBLIC
-    heard_at: dt.datetime = dt.datetime.min
+    heard_at: dt.datetime = dt.datetime.min.replace(tzinfo=dt.UTC)
     request_id: int = 0
     voice: Voice | None = None
     unit: Organisation | None = None
@@ -108,7 +120,7 @@ class Life:
         self.plan(requests)
         tick = self.begin
         while tick < self.end:
-            if tick.hour % 2 == 0 and 8 <= tick.hour <= 20 or tick.hour == 2:
+            if (tick.hour % 2 == 0 and 8 <= tick.hour <= 20) or tick.hour == 2:
                 self.later(tick, self.clerks_of_time)
             tick += HOUR
         shown = self.begin
@@ -251,10 +263,17 @@ class Life:
             return
         wrong = not c.fate and self.chance(0.10)
         unit = self.another_unit(best.unit) if wrong else best.unit
-        assists = [a.pk for a in best.assists if a.pk in self.staff.officers][:2] if self.chance(0.3) and not wrong else []
+        assists = (
+            [a.pk for a in best.assists if a.pk in self.staff.officers][:2] if self.chance(0.3) and not wrong else []
+        )
         c.unit, c.fate = unit, "wrong" if wrong else c.fate or "answered"
         made = steps.offer(
-            request_id=c.request_id, unit_id=unit.pk, by=by, at=at, assists=assists, duty_row_id=None if wrong else best.row.pk
+            request_id=c.request_id,
+            unit_id=unit.pk,
+            by=by,
+            at=at,
+            assists=assists,
+            duty_row_id=None if wrong else best.row.pk,
         )
         self.count["dispatched"] += 1
         if self.chance(0.04) and c.phone:
@@ -274,11 +293,25 @@ class Life:
     def split(self, c: Case, at: dt.datetime) -> None:
         other = self.write(c.area, at)
         made = steps.split(
-            request_id=c.request_id, parts=[(c.told.title, c.told.body), (other.title, other.body)], by=self.staff.dispatcher, at=at
+            request_id=c.request_id,
+            parts=[(c.told.title, c.told.body), (other.title, other.body)],
+            by=self.staff.dispatcher,
+            at=at,
         )
         self.count["split"] += 1
         for part, told in zip(made, (c.told, other), strict=True):
-            piece = Case(told, c.area, c.channel, part.urgency, "", "", heard_at=at, request_id=part.pk, category=c.category, fate="answered")
+            piece = Case(
+                told,
+                c.area,
+                c.channel,
+                part.urgency,
+                "",
+                "",
+                heard_at=at,
+                request_id=part.pk,
+                category=c.category,
+                fate="answered",
+            )
             piece.urgency = part.urgency
             self.later(self.work(at, 10, 100), lambda t, p=piece: self.dispatch(p, t))  # type: ignore[misc]
 
@@ -404,7 +437,12 @@ class Life:
 
     def note(self, c: Case, at: dt.datetime) -> None:
         assert c.unit is not None
-        steps.note(request_id=c.request_id, by=self.staff.officers[c.unit.pk], at=at, text=self.content.note(self.rng, c.told, at=at))
+        steps.note(
+            request_id=c.request_id,
+            by=self.staff.officers[c.unit.pk],
+            at=at,
+            text=self.content.note(self.rng, c.told, at=at),
+        )
 
     def assist(self, c: Case, unit_id: int, at: dt.datetime) -> None:
         request = Request.objects.get(pk=c.request_id)
@@ -416,7 +454,9 @@ class Life:
         if self.chance(0.8):
             self.later(
                 self.work(at, 60, 600),
-                lambda t: (steps.give_opinion(dispatch_id=offer.pk, by=by, at=t, text=self.rng.choice(OPINIONS)), None)[1],
+                lambda t: (steps.give_opinion(dispatch_id=offer.pk, by=by, at=t, text=self.rng.choice(OPINIONS)), None)[
+                    1
+                ],
             )
 
     def ask_time(self, c: Case, at: dt.datetime) -> None:
@@ -435,14 +475,22 @@ class Life:
     def decide_time(self, extension_id: int, at: dt.datetime) -> None:
         approve = self.chance(0.8)
         steps.decide_extension(
-            extension_id=extension_id, by=self.staff.supervisor, at=at, approve=approve, reason="" if approve else "现有条件能按期答复，请先办"
+            extension_id=extension_id,
+            by=self.staff.supervisor,
+            at=at,
+            approve=approve,
+            reason="" if approve else "现有条件能按期答复，请先办",
         )
         self.count["extended" if approve else "extension refused"] += 1
 
     def reply(self, c: Case, at: dt.datetime, *, lap: int = 1) -> None:
         assert c.unit is not None
         good = not self.chance(0.07 if lap == 1 else 0.02)
-        text = self.content.reply(self.rng, c.told, submitted=c.heard_at, at=at)[0] if good else self.content.poor_reply(self.rng)
+        text = (
+            self.content.reply(self.rng, c.told, submitted=c.heard_at, at=at)[0]
+            if good
+            else self.content.poor_reply(self.rng)
+        )
         made = steps.write_reply(request_id=c.request_id, by=self.staff.officers[c.unit.pk], at=at, text=text)
         if made.state == "in_review":
             lead = self.staff.leads.get(c.unit.pk)
@@ -479,7 +527,9 @@ class Life:
     def judge(self, c: Case, good: bool, lap: int, source: str, at: dt.datetime) -> None:
         assert c.voice is not None
         solved = self.rng.choices(["yes", "partly", "no"], [80, 13, 7] if good else [20, 25, 55])[0]
-        level = self.rng.choices([5, 4, 3, 2, 1], {"yes": [45, 42, 10, 3, 0], "partly": [4, 34, 40, 18, 4], "no": [0, 2, 18, 40, 40]}[solved])[0]
+        level = self.rng.choices(
+            [5, 4, 3, 2, 1], {"yes": [45, 42, 10, 3, 0], "partly": [4, 34, 40, 18, 4], "no": [0, 2, 18, 40, 40]}[solved]
+        )[0]
         steps.judge(
             voice_id=c.voice.pk, by=links.bearer(c.voice) if source == "link" else self.staff.revisitor, at=at,
             contacted=self.chance(0.95 if good else 0.75), solved=solved, satisfaction=level, source=source,
@@ -512,6 +562,10 @@ class Life:
         """The supervisor's morning: a word to the two that are overdue longest."""
         late = Request.objects.filter(within("area_path", self.streets), state="handling", due_at__lt=at - DAY * 3)
         for request in [r for r in late.order_by("due_at", "id")[:12] if self.chance(0.2)][:2]:
-            steps.supervise(request_id=request.pk, by=self.staff.supervisor, at=at, text=self.content.supervise(self.rng, "supervise", at=at))
+            steps.supervise(
+                request_id=request.pk,
+                by=self.staff.supervisor,
+                at=at,
+                text=self.content.supervise(self.rng, "supervise", at=at),
+            )
             self.count["supervised by hand"] += 1
-

@@ -13,7 +13,6 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
 from typing import Any
 
 import psycopg
@@ -63,19 +62,23 @@ def settle_down() -> None:
 
 def live(share: int, shares: int, now: dt.datetime, requests: int, told: Any) -> None:
     """One process: the streets that fall to it, from thirty days ago until now."""
-    import django  # noqa: PLC0415  (a spawned process starts from nothing)
+    import django
 
     django.setup()
-    from heli.demo import county  # noqa: PLC0415
-    from heli.demo.content import load  # noqa: PLC0415
-    from heli.demo.life import Life  # noqa: PLC0415
-    from heli.orgs.queries import actor_for  # noqa: PLC0415
-    from heli.people.models import User  # noqa: PLC0415
-    from heli.places.models import Area  # noqa: PLC0415
-    from heli.rulebook.queries import calendar  # noqa: PLC0415
+    from heli.demo import county
+    from heli.demo.content import load
+    from heli.demo.life import Life
+    from heli.orgs.queries import actor_for
+    from heli.people.models import User
+    from heli.places.models import Area
+    from heli.rulebook.queries import calendar
 
     settle_down()
-    areas = list(Area.objects.filter(path__startswith=county.COUNTY, level=5, kind="admin").select_related("parent").order_by("path"))
+    areas = list(
+        Area.objects.filter(path__startswith=county.COUNTY, level=5, kind="admin")
+        .select_related("parent")
+        .order_by("path")
+    )
     streets = sorted({a.path[:9] for a in areas})[share::shares]
     residents = [
         (actor_for(u), c.name, county.PHONES[c.name])
@@ -102,14 +105,18 @@ def live(share: int, shares: int, now: dt.datetime, requests: int, told: Any) ->
 
 def make(now: dt.datetime, requests: int = REQUESTS) -> Counter[str]:
     """Make the county and live its thirty days; returns counts of what happened."""
-    from heli.demo import county  # noqa: PLC0415  (rooms need django.setup)
+    from heli.demo import county
 
     started = time.monotonic()
     settle_down()
     begin = begin_of(now)
     total: Counter[str] = Counter()
     with Progress(
-        TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%"), TimeElapsedColumn(), console=out
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f}%"),
+        TimeElapsedColumn(),
+        console=out,
     ) as bar:
         build = bar.add_task("芝罘区：区划、规则、目录、人员", total=4)
         county.build(begin - dt.timedelta(days=10), lambda _part: bar.advance(build))
@@ -119,7 +126,8 @@ def make(now: dt.datetime, requests: int = REQUESTS) -> Counter[str]:
         told = context.Queue()
         connections.close_all()
         workers = [
-            context.Process(target=live, args=(n, shares, now, requests // shares, told), daemon=True) for n in range(shares)
+            context.Process(target=live, args=(n, shares, now, requests // shares, told), daemon=True)
+            for n in range(shares)
         ]
         for w in workers:
             w.start()
@@ -148,15 +156,15 @@ def make(now: dt.datetime, requests: int = REQUESTS) -> Counter[str]:
         cur.execute("ANALYZE")
     with step("demo.lived", by=SYSTEM, at=now) as s:
         s.about("demo.county", 0, county.COUNTY)
-        s.record(seconds=round(time.monotonic() - started, 1), **{"requests": total["heard"]})
+        s.record(seconds=round(time.monotonic() - started, 1), requests=total["heard"])
     return total
 
 
 def figures(now: dt.datetime) -> dict[str, Any]:
     """What the thirty days came to, counted from the tables."""
-    from heli.demo.county import COUNTY  # noqa: PLC0415
-    from heli.loop import rates  # noqa: PLC0415
-    from heli.loop.models import Dispatch, Exclusion, Extension, Request, Review  # noqa: PLC0415
+    from heli.demo.county import COUNTY
+    from heli.loop import rates
+    from heli.loop.models import Dispatch, Exclusion, Extension, Request, Review
 
     states = Counter(Request.objects.values_list("state", flat=True))
     made = rates.rates((COUNTY,), begin_of(now), now + dt.timedelta(minutes=1), now)
@@ -173,7 +181,10 @@ def figures(now: dt.datetime) -> dict[str, Any]:
         "overdue": Request.objects.filter(known["overdue"]).count(),
         "unrated": Request.objects.filter(known["unrated"]).count(),
         "excluded": Exclusion.objects.filter(state="confirmed").count(),
-        "rates": {r.key: {"count": r.count, "of": r.of, "share": round(r.value, 4) if r.value is not None else None} for r in made},
+        "rates": {
+            r.key: {"count": r.count, "of": r.of, "share": round(r.value, 4) if r.value is not None else None}
+            for r in made
+        },
     }
 
 
@@ -201,8 +212,12 @@ def tell(shown: dict[str, Any]) -> None:
     """The loop's figures in words."""
     s = shown["states"]
     out.print(f"30 天，诉求 {shown['requests']} 件：{'，'.join(f'{k} {v}' for k, v in s.items())}")
-    out.print(f"退单成立 {shown['returned']}，定主办 {shown['forced']}，延期 {shown['extended']}，重办 {shown['redone']}，超时没办完 {shown['overdue']}")
-    out.print(f"评价 {shown['judged']}，回访没打通 {shown['unreached']}，到期没评 {shown['unrated']}（不算满意，也不算不满意）")
+    out.print(
+        f"退单成立 {shown['returned']}，定主办 {shown['forced']}，延期 {shown['extended']}，重办 {shown['redone']}，超时没办完 {shown['overdue']}"
+    )
+    out.print(
+        f"评价 {shown['judged']}，回访没打通 {shown['unreached']}，到期没评 {shown['unrated']}（不算满意，也不算不满意）"
+    )
     for key, r in shown["rates"].items():
         share = f"{r['share']:.1%}" if r["share"] is not None else "–"
         out.print(f"{key:<13} {r['count']:>5} / {r['of']:<5} {share}")
@@ -210,7 +225,7 @@ def tell(shown: dict[str, Any]) -> None:
 
 def serve(port: int) -> None:
     """Web server and worker on loopback, until Ctrl-C; both end with us."""
-    from heli.demo.county import CAST  # noqa: PLC0415
+    from heli.demo.county import CAST
 
     here = [sys.executable, "-m", "heli"]
     env = {**os.environ, "HELI_PUBLIC_URL": f"http://127.0.0.1:{port}"}

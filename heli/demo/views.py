@@ -26,5 +26,9 @@ def be(request: HeliRequest, username: str) -> HttpResponse:
         return redirect("demo:cast")
     if request.method == "GET":
         return render(request, "demo/cast.html", {"cast": [one], "alone": True})
-    login(request, get_object_or_404(User, username=username), backend="allauth.account.auth_backends.AuthenticationBackend")
+    login(
+        request,
+        get_object_or_404(User, username=username),
+        backend="allauth.account.auth_backends.AuthenticationBackend",
+    )
     return redirect("/")

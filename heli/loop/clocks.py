@@ -73,7 +73,9 @@ class Frozen:
 class Board:
     """All clocks of a request. Call while holding the request's lock, and save the request's due fields afterwards."""
 
-    def __init__(self, s: Step, request: Request, *, starting: Collection[ClockKind] = (), rules: Collection[str] = ()) -> None:
+    def __init__(
+        self, s: Step, request: Request, *, starting: Collection[ClockKind] = (), rules: Collection[str] = ()
+    ) -> None:
         self.s = s
         self.request = request
         keys = {f"clock.{k}" for k in starting} | set(rules) | ({"ladder.remind_before"} if starting else set())
@@ -125,7 +127,9 @@ class Board:
         return [
             c
             for c in (*self.clocks, *self.new)
-            if c.outcome == "running" and (kinds is None or c.kind in kinds) and (unit_id is None or c.unit_id == unit_id)
+            if c.outcome == "running"
+            and (kinds is None or c.kind in kinds)
+            and (unit_id is None or c.unit_id == unit_id)
         ]
 
     def stop(self, *kinds: str, unit_id: int | None = None) -> None:
@@ -172,4 +176,3 @@ class Board:
         first = min(running, key=lambda c: c.due_at, default=None)
         self.request.due_at = first.due_at if first else None
         self.request.due_kind = first.kind if first else ""
-

@@ -40,7 +40,9 @@ def rows_for(category: Category | None, area_path: str, on: dt.date) -> list[Dut
     return list(
         DutyRow.objects.filter(area_path__in=ancestors(area_path), category__code__in=line, valid_from__lte=on)
         .filter(Q(valid_to=None) | Q(valid_to__gt=on))
-        .annotate(near=Case(*(When(category__code=c, then=Value(n)) for n, c in enumerate(line)), output_field=IntegerField()))
+        .annotate(
+            near=Case(*(When(category__code=c, then=Value(n)) for n, c in enumerate(line)), output_field=IntegerField())
+        )
         .select_related("unit", "category")
         .order_by("near", "level", "-area_path")
     )
@@ -103,10 +105,15 @@ def put_row(
         raise Invalid(_("A row names one unit, or the street or community of the place."), field="unit")
     with step("duty.put", by=by, at=at) as s:
         s.require(Cap.MANAGE_DUTY, path=area.path)
-        same = DutyRow.objects.select_for_update().filter(area=area, category_id=category_id, level=level, valid_to=None)
+        same = DutyRow.objects.select_for_update().filter(
+            area=area, category_id=category_id, level=level, valid_to=None
+        )
         for old in same:
             if old.valid_from >= start:
-                raise Invalid(_("A row for this already starts on %(day)s. End that one first.") % {"day": old.valid_from}, field="valid_from")
+                raise Invalid(
+                    _("A row for this already starts on %(day)s. End that one first.") % {"day": old.valid_from},
+                    field="valid_from",
+                )
             old.valid_to = start
             old.save(update_fields=["valid_to"])
         row = DutyRow.objects.create(

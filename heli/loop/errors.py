@@ -31,7 +31,9 @@ class UnknownPlace(HeliError):
 class LinkEnded(HeliError):
     code = "L-113"
     status = 410
-    sentence = _("This link has ended or was cut short. Look your request up by its code and your phone number instead.")
+    sentence = _(
+        "This link has ended or was cut short. Look your request up by its code and your phone number instead."
+    )
 
 
 class ReturnLimit(HeliError):
@@ -43,7 +45,9 @@ class ReturnLimit(HeliError):
 class HandlerCannotJudge(HeliError):
     code = "L-115"
     status = 403
-    sentence = _("Whoever handled a request cannot record what the resident thinks of it. A colleague from another unit can.")
+    sentence = _(
+        "Whoever handled a request cannot record what the resident thinks of it. A colleague from another unit can."
+    )
 
 
 class NeedsSecondPerson(HeliError):
@@ -61,7 +65,9 @@ class JudgedAlready(HeliError):
 class TooLong(HeliError):
     code = "L-118"
     status = 400
-    sentence = _("These are %(length)s characters; at most %(limit)s fit. Keep what matters most and add the rest later.")
+    sentence = _(
+        "These are %(length)s characters; at most %(limit)s fit. Keep what matters most and add the rest later."
+    )
 
 
 class AskedTooLate(HeliError):
@@ -98,6 +104,12 @@ class ReturnTooLate(HeliError):
     code = "L-124"
     status = 409
     sentence = _("A return is asked for within %(window)s of dispatch. Handle it, or ask another unit to help.")
+
+
+class TooLateToTakeBack(HeliError):
+    code = "L-125"
+    status = 409
+    sentence = _("A dispatch can be taken back within %(window)s. Ask the unit to give it back, or send it on.")
 
 
 class NotToldToUnit(HeliError):

@@ -89,14 +89,18 @@ def read_table(source: IO[bytes], name: str) -> Iterator[dict[str, str]]:
     low = name.lower()
     try:
         if low.endswith(".xz"):
-            raw, low = limited(cast(IO[bytes], lzma.open(source))), low[:-3]
+            raw, low = limited(cast(IO[bytes], lzma.LZMAFile(source))), low[:-3]
         elif low.endswith(".gz"):
-            raw, low = limited(cast(IO[bytes], gzip.open(source))), low[:-3]
+            raw, low = limited(cast(IO[bytes], gzip.GzipFile(fileobj=source))), low[:-3]
         else:
             raw = limited(source)
     except (lzma.LZMAError, gzip.BadGzipFile, EOFError, OSError) as error:
         raise FileUnreadable(why=str(error)) from error
-    return _xlsx(raw) if low.endswith(".xlsx") or raw[:4] == b"PK\x03\x04" else _csv(raw, "\t" if low.endswith(".tsv") else ",")
+    return (
+        _xlsx(raw)
+        if low.endswith(".xlsx") or raw[:4] == b"PK\x03\x04"
+        else _csv(raw, "\t" if low.endswith(".tsv") else ",")
+    )
 
 
 def _csv(raw: bytes, delimiter: str) -> Iterator[dict[str, str]]:
@@ -149,7 +153,7 @@ def read_time(text: str, line: int) -> dt.datetime:
     """A local time in one of the usual forms; ValueError otherwise."""
     for form in TIMES:
         try:
-            return timezone.make_aware(dt.datetime.strptime(text, form))
+            return timezone.make_aware(dt.datetime.strptime(text, form))  # noqa: DTZ007  (the file speaks local time)
         except ValueError:
             continue
     raise ValueError(line)
@@ -197,11 +201,20 @@ def import_rows(
 
 
 def _take(
-    line: int, values: Mapping[str, str], done: Imported, known: set[str | None], *, source: str, by: Actor, at: dt.datetime
+    line: int,
+    values: Mapping[str, str],
+    done: Imported,
+    known: set[str | None],
+    *,
+    source: str,
+    by: Actor,
+    at: dt.datetime,
 ) -> None:
     key = values["key"]
     if not key:
-        done.errors.append(RowError(line, "key", "L-702", _now("The row has no key, so the same row could be taken twice.")))
+        done.errors.append(
+            RowError(line, "key", "L-702", _now("The row has no key, so the same row could be taken twice."))
+        )
         return
     if key in known:
         done.known += 1

@@ -20,10 +20,12 @@ log = logging.getLogger("heli.loop")
 @app.task(name="loop.tell", queue="tell", retry=5)
 def tell(request_id: int, news: str) -> int:
     """Send news of a request to every voice that left a number. Returns how many were told."""
-    from heli.adapters import sms  # noqa: PLC0415  (adapters load their settings on import)
-    from heli.loop import links  # noqa: PLC0415
+    from heli.adapters import sms
+    from heli.loop import links
 
-    voices = Voice.objects.select_related("record", "request").filter(Q(request=request_id) | Q(request__merged_into=request_id))
+    voices = Voice.objects.select_related("record", "request").filter(
+        Q(request=request_id) | Q(request__merged_into=request_id)
+    )
     told = 0
     for voice in voices.exclude(record=None).exclude(record__phone=None):
         assert voice.record is not None
@@ -38,7 +40,7 @@ def tell(request_id: int, news: str) -> int:
 @app.task(name="loop.ladder", queue="clocks", queueing_lock="loop.ladder")
 def ladder(timestamp: int) -> dict[str, int]:
     """Every five minutes: remind before due, urge after, call the supervisor above."""
-    from heli.loop.steps import climb  # noqa: PLC0415
+    from heli.loop.steps import climb
 
     return climb(at=timezone.now())
 
@@ -52,10 +54,12 @@ def close_unjudged(timestamp: int) -> int:
 
 def lapse_due(at: dt.datetime, *, paths: tuple[str, ...] = ("",), limit: int = 1000) -> int:
     """Close (or leave unrated) what was answered in these areas and whose time to judge is over. Returns how many."""
-    from heli.core.errors import WrongState  # noqa: PLC0415
-    from heli.loop.steps import lapse  # noqa: PLC0415
+    from heli.core.errors import WrongState
+    from heli.loop.steps import lapse
 
-    over = Clock.objects.filter(within("area_path", paths), kind=ClockKind.REVIEW, outcome="running", due_at__lte=at).order_by("due_at", "id")
+    over = Clock.objects.filter(
+        within("area_path", paths), kind=ClockKind.REVIEW, outcome="running", due_at__lte=at
+    ).order_by("due_at", "id")
     done = 0
     for request_id in list(over.values_list("request_id", flat=True)[:limit]):
         try:
@@ -64,5 +68,3 @@ def lapse_due(at: dt.datetime, *, paths: tuple[str, ...] = ("",), limit: int = 1
         except WrongState:  # judged in the meantime
             continue
     return done
-
-

@@ -36,7 +36,9 @@ def voice_of(token: str, at: dt.datetime) -> Voice:
         raise LinkEnded
     voice_id = int.from_bytes(raw[:6], "big")
     voice = (
-        Voice.objects.select_related("request__category", "request__area", "request__unit", "request__merged_into__unit", "record")
+        Voice.objects.select_related(
+            "request__category", "request__area", "request__unit", "request__merged_into__unit", "record"
+        )
         .filter(pk=voice_id)
         .first()
     )

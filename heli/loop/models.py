@@ -83,7 +83,9 @@ class Category(models.Model):
     class Meta:
         constraints: ClassVar[list[Any]] = [
             models.CheckConstraint(condition=Q(level__range=(1, 3)), name="category_level"),
-            models.CheckConstraint(condition=Q(level=1, parent=None) | Q(level__gt=1, parent__isnull=False), name="category_parent"),
+            models.CheckConstraint(
+                condition=Q(level=1, parent=None) | Q(level__gt=1, parent__isnull=False), name="category_parent"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -104,12 +106,14 @@ class RequestQuerySet(models.QuerySet["Request"]):
         if units := actor.org_ids(Cap.HANDLE_REQUESTS, Cap.APPROVE_REPLY):
             held = Dispatch.objects.filter(request=OuterRef("pk"), unit__in=units, state__in=Dispatch.LIVE)
             see |= Q(unit__in=units, state__in=("dispatched", "handling", "replied", "closed", "lapsed", "appealed"))
-            see |= Exists(held)
+            see |= Q(Exists(held))
         if actor.user_id is not None:
-            see |= Q(heard_by=actor.user_id) | Exists(Voice.objects.filter(request=OuterRef("pk"), user=actor.user_id))
+            see |= Q(heard_by=actor.user_id)
+            see |= Q(Exists(Voice.objects.filter(request=OuterRef("pk"), user=actor.user_id)))
         if actor.voice_id is not None:
             mine = Voice.objects.filter(pk=actor.voice_id)
-            see |= Exists(mine.filter(request=OuterRef("pk"))) | Exists(mine.filter(request__merged_into=OuterRef("pk")))
+            see |= Q(Exists(mine.filter(request=OuterRef("pk"))))
+            see |= Q(Exists(mine.filter(request__merged_into=OuterRef("pk"))))
         return self.filter(see)
 
 
@@ -131,21 +135,27 @@ class Request(models.Model):
     confidentiality = models.CharField(max_length=10, choices=Confidentiality.choices, default=Confidentiality.OPEN)
     urgency = models.CharField(max_length=12, choices=Urgency.choices, default=Urgency.NORMAL)
     heard_at = models.DateTimeField()
-    heard_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+", db_index=False)
+    heard_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
     form_key = models.UUIDField(null=True, unique=True)  # the same form sent twice counts once
     source = models.CharField(max_length=40, default="")
-    source_key = models.CharField(max_length=80, null=True)
+    source_key = models.CharField(max_length=80, null=True)  # noqa: DJ001  (null: not imported, so not unique)
 
     state = models.CharField(max_length=12, default="heard")
     lap = models.PositiveSmallIntegerField(default=1)
     bounces = models.PositiveSmallIntegerField(default=0)
-    unit = models.ForeignKey(Organisation, null=True, on_delete=models.PROTECT, related_name="+", db_index=False)  # the lead
+    unit = models.ForeignKey(
+        Organisation, null=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )  # the lead
     due_at = models.DateTimeField(null=True)  # the earliest running clock, kept by clocks.Board
     due_kind = models.CharField(max_length=10, default="", choices=ClockKind.choices)
     dispatched_at = models.DateTimeField(null=True)
     replied_at = models.DateTimeField(null=True)
     closed_at = models.DateTimeField(null=True)
-    contacted = models.BooleanField(null=True)  # as the residents judged, the worst voice of the last round; null: unrated
+    contacted = models.BooleanField(
+        null=True
+    )  # as the residents judged, the worst voice of the last round; null: unrated
     solved = models.CharField(max_length=6, default="")
     satisfaction = models.PositiveSmallIntegerField(null=True)
     excluded = models.BooleanField(default=False)  # a confirmed exclusion stands
@@ -159,10 +169,14 @@ class Request(models.Model):
             models.UniqueConstraint(fields=["source", "source_key"], name="request_imported_once"),
             models.CheckConstraint(condition=Q(state="merged") ^ Q(merged_into=None), name="request_merged"),
             models.CheckConstraint(condition=~Q(merged_into=F("id")) & ~Q(parent=F("id")), name="request_not_itself"),
-            models.CheckConstraint(condition=Q(satisfaction=None) | Q(satisfaction__range=(1, 5)), name="request_levels"),
+            models.CheckConstraint(
+                condition=Q(satisfaction=None) | Q(satisfaction__range=(1, 5)), name="request_levels"
+            ),
             models.CheckConstraint(condition=Q(solved__in=("", "yes", "partly", "no")), name="request_solved"),
             models.CheckConstraint(
-                condition=~Q(state__in=("dispatched", "handling", "replied")) | Q(unit__isnull=False) | Q(parent=None, dispatched_at=None),
+                condition=~Q(state__in=("dispatched", "handling", "replied"))
+                | Q(unit__isnull=False)
+                | Q(parent=None, dispatched_at=None),
                 name="request_has_lead",
             ),
         ]
@@ -226,12 +240,19 @@ class Dispatch(models.Model):
 
     class Meta:
         constraints: ClassVar[list[Any]] = [
-            models.UniqueConstraint(fields=["request"], name="dispatch_one_lead", condition=Q(role="lead", state__in=("offered", "accepted", "returning", "done"))
+            models.UniqueConstraint(
+                fields=["request"],
+                name="dispatch_one_lead",
+                condition=Q(role="lead", state__in=("offered", "accepted", "returning", "done")),
             ),
-            models.UniqueConstraint(fields=["request", "unit"], name="dispatch_unit_once", condition=Q(state__in=("offered", "accepted", "returning", "done"))
+            models.UniqueConstraint(
+                fields=["request", "unit"],
+                name="dispatch_unit_once",
+                condition=Q(state__in=("offered", "accepted", "returning", "done")),
             ),
             models.CheckConstraint(
-                condition=~Q(state__in=("returning", "returned")) | ~Q(return_code="") & ~Q(legal_basis=""), name="dispatch_return_papers"
+                condition=~Q(state__in=("returning", "returned")) | ~Q(return_code="") & ~Q(legal_basis=""),
+                name="dispatch_return_papers",
             ),
             models.CheckConstraint(condition=Q(forced=False) | ~Q(decision=""), name="dispatch_force_paper"),
         ]
@@ -245,7 +266,9 @@ class Clock(models.Model):
     """One deadline, frozen with the rule version it started under."""
 
     request = models.ForeignKey(Request, on_delete=models.PROTECT, related_name="clocks", db_index=False)
-    unit = models.ForeignKey(Organisation, null=True, on_delete=models.PROTECT, related_name="+", db_index=False)  # null: the desk
+    unit = models.ForeignKey(
+        Organisation, null=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )  # null: the desk
     area_path = PathField()
     kind = models.CharField(max_length=10, choices=ClockKind.choices)
     lap = models.PositiveSmallIntegerField(default=1)
@@ -265,7 +288,12 @@ class Clock(models.Model):
         constraints: ClassVar[list[Any]] = [
             models.CheckConstraint(condition=Q(due_at__gte=F("started_at")), name="clock_forward"),
             models.CheckConstraint(condition=Q(outcome="running") ^ Q(stopped_at__isnull=False), name="clock_stopped"),
-            models.UniqueConstraint(fields=["request", "kind", "unit"], name="clock_once", condition=Q(outcome="running"), nulls_distinct=False),
+            models.UniqueConstraint(
+                fields=["request", "kind", "unit"],
+                name="clock_once",
+                condition=Q(outcome="running"),
+                nulls_distinct=False,
+            ),
         ]
         indexes: ClassVar[list[Any]] = [
             models.Index(fields=["request", "id"], name="clock_request"),
@@ -305,10 +333,17 @@ class Extension(models.Model):
     class Meta:
         constraints: ClassVar[list[Any]] = [
             models.UniqueConstraint(fields=["clock"], name="extension_one_open", condition=Q(state="asked")),
-            models.CheckConstraint(condition=Q(decided_by=None) | ~Q(decided_by=F("asked_by")), name="extension_second_person"),
-            models.CheckConstraint(condition=Q(kind="more", days__gt=0) | Q(kind="pause", until__isnull=False), name="extension_says_how_long"),
+            models.CheckConstraint(
+                condition=Q(decided_by=None) | ~Q(decided_by=F("asked_by")), name="extension_second_person"
+            ),
+            models.CheckConstraint(
+                condition=Q(kind="more", days__gt=0) | Q(kind="pause", until__isnull=False),
+                name="extension_says_how_long",
+            ),
         ]
-        indexes: ClassVar[list[Any]] = [models.Index(fields=["area_path", "asked_at"], name="extension_open", condition=Q(state="asked"))]
+        indexes: ClassVar[list[Any]] = [
+            models.Index(fields=["area_path", "asked_at"], name="extension_open", condition=Q(state="asked"))
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.state}"
@@ -342,9 +377,13 @@ class Handling(models.Model):
         constraints: ClassVar[list[Any]] = [
             models.UniqueConstraint(fields=["request", "unit", "lap", "kind"], name="handling_once_a_lap"),
             models.CheckConstraint(condition=Q(state="sent") ^ Q(sent_at=None), name="handling_sent"),
-            models.CheckConstraint(condition=Q(reviewed_by=None) | ~Q(reviewed_by=F("written_by")), name="handling_second_person"),
+            models.CheckConstraint(
+                condition=Q(reviewed_by=None) | ~Q(reviewed_by=F("written_by")), name="handling_second_person"
+            ),
         ]
-        indexes: ClassVar[list[Any]] = [models.Index(fields=["unit", "id"], name="handling_review", condition=Q(state="in_review"))]
+        indexes: ClassVar[list[Any]] = [
+            models.Index(fields=["unit", "id"], name="handling_review", condition=Q(state="in_review"))
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.state}"
@@ -368,7 +407,9 @@ class Remark(models.Model):
     kind = models.CharField(max_length=10, choices=KINDS)
     at = models.DateTimeField()
     unit = models.ForeignKey(Organisation, null=True, on_delete=models.PROTECT, related_name="+", db_index=False)
-    by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+", db_index=False)
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
     voice = models.ForeignKey(Voice, null=True, on_delete=models.PROTECT, related_name="+", db_index=False)
     way = models.CharField(max_length=10, default="")  # phone, visit, message
     reached = models.BooleanField(null=True)
@@ -387,23 +428,34 @@ class Review(models.Model):
 
     append_only: ClassVar[bool] = True
 
-    request = models.ForeignKey(Request, on_delete=models.PROTECT, related_name="reviews", db_index=False)  # the one replied to
+    request = models.ForeignKey(
+        Request, on_delete=models.PROTECT, related_name="reviews", db_index=False
+    )  # the one replied to
     voice = models.ForeignKey(Voice, on_delete=models.PROTECT, related_name="reviews", db_index=False)
     lap = models.PositiveSmallIntegerField()
     at = models.DateTimeField()
-    source = models.CharField(max_length=8, choices=[("link", _("link")), ("counter", _("counter")), ("revisit", _("revisit call"))])
+    source = models.CharField(
+        max_length=8, choices=[("link", _("link")), ("counter", _("counter")), ("revisit", _("revisit call"))]
+    )
     reached = models.BooleanField(default=True)  # False: a revisit that found nobody; never counted as satisfied
     contacted = models.BooleanField(null=True)
     solved = models.CharField(max_length=6, default="")
     satisfaction = models.PositiveSmallIntegerField(null=True)
     words = models.TextField(max_length=1000, default="")
-    by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+", db_index=False)
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
 
     class Meta:
         constraints: ClassVar[list[Any]] = [
             models.UniqueConstraint(fields=["voice", "lap"], name="review_once_a_lap", condition=Q(reached=True)),
             models.CheckConstraint(
-                condition=Q(reached=True, contacted__isnull=False, solved__in=("yes", "partly", "no"), satisfaction__range=(1, 5))
+                condition=Q(
+                    reached=True,
+                    contacted__isnull=False,
+                    solved__in=("yes", "partly", "no"),
+                    satisfaction__range=(1, 5),
+                )
                 | Q(reached=False, contacted=None, solved="", satisfaction=None),
                 name="review_whole_or_unreached",
             ),
@@ -445,9 +497,13 @@ class Exclusion(models.Model):
 
     class Meta:
         constraints: ClassVar[list[Any]] = [
-            models.UniqueConstraint(fields=["request"], name="exclusion_one_open", condition=Q(state__in=("proposed", "confirmed"))),
+            models.UniqueConstraint(
+                fields=["request"], name="exclusion_one_open", condition=Q(state__in=("proposed", "confirmed"))
+            ),
             models.CheckConstraint(condition=~Q(evidence=""), name="exclusion_evidence"),
-            models.CheckConstraint(condition=Q(decided_by=None) | ~Q(decided_by=F("proposed_by")), name="exclusion_second_person"),
+            models.CheckConstraint(
+                condition=Q(decided_by=None) | ~Q(decided_by=F("proposed_by")), name="exclusion_second_person"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -463,7 +519,9 @@ class OneRange(Func):
 
 class DutyQuerySet(models.QuerySet["DutyRow"]):
     def visible_to(self, actor: Actor) -> Self:
-        return self if actor.system else self.filter(within("area_path", any_path(actor, Cap.MANAGE_DUTY, *AREA_READERS)))
+        return (
+            self if actor.system else self.filter(within("area_path", any_path(actor, Cap.MANAGE_DUTY, *AREA_READERS)))
+        )
 
 
 @pghistory.track()
@@ -475,7 +533,10 @@ class DutyRow(models.Model):
     """
 
     LEVELS: ClassVar[Any] = [(3, _("county")), (4, _("street or township")), (5, _("community or village"))]
-    LOCALS: ClassVar[Any] = [("township", _("the street office of the place")), ("community", _("the committee of the place"))]
+    LOCALS: ClassVar[Any] = [
+        ("township", _("the street office of the place")),
+        ("community", _("the committee of the place")),
+    ]
 
     number = models.CharField(max_length=16)
     area = models.ForeignKey(Area, on_delete=models.PROTECT, related_name="+")
@@ -505,7 +566,9 @@ class DutyRow(models.Model):
                     (Func(F("valid_from"), F("valid_to"), function="daterange"), RangeOperators.OVERLAPS),
                 ],
             ),
-            models.CheckConstraint(condition=Q(unit__isnull=False, local="") | Q(unit=None) & ~Q(local=""), name="duty_names_one"),
+            models.CheckConstraint(
+                condition=Q(unit__isnull=False, local="") | Q(unit=None) & ~Q(local=""), name="duty_names_one"
+            ),
             models.CheckConstraint(condition=Q(valid_to=None) | Q(valid_to__gt=F("valid_from")), name="duty_dates"),
         ]
 

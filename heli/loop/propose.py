@@ -16,7 +16,7 @@ from heli.loop import duty
 from heli.loop.clocks import local_day
 from heli.loop.models import Category, Dispatch, DutyRow, Request
 from heli.loop.states import OPEN
-from heli.orgs.models import GRASSROOTS, Organisation
+from heli.orgs.models import GRASSROOTS, Organisation, OrgKind
 
 Words = str | Promise
 HISTORY = dt.timedelta(days=90)
@@ -67,7 +67,7 @@ class Twin:
 
 
 @lru_cache(maxsize=1)
-def _leaves(version: int) -> tuple[tuple[int, tuple[str, ...]], ...]:
+def _leaves(_version: int) -> tuple[tuple[int, tuple[str, ...]], ...]:
     rows = Category.objects.filter(level=3, closed_on=None).values_list("pk", "words").order_by("code")
     return tuple((pk, tuple(words)) for pk, words in rows)
 
@@ -84,7 +84,9 @@ def categories_of(text: str, *, limit: int = 3) -> list[ProposedCategory]:
         if found:
             scored.append((sum(len(w) for w in found) + len(found), pk, found))
     best = sorted(scored, key=lambda s: (-s[0], s[1]))[:limit]
-    by_id = Category.objects.select_related("parent__parent").in_bulk([pk for _score, pk, _found in best]) if best else {}
+    by_id = (
+        Category.objects.select_related("parent__parent").in_bulk([pk for _score, pk, _found in best]) if best else {}
+    )
     return [ProposedCategory(by_id[pk], found) for _score, pk, found in best]
 
 
@@ -104,13 +106,21 @@ def units_for(request: Request, now: dt.datetime) -> list[ProposedUnit]:
         if r.row.note:
             p.reasons.append(Reason(r.row.note, "?"))
     past = did_before(request, now)
-    for unit_id, (unit, dealt, returned) in past.items():
-        p = found.setdefault(unit_id, ProposedUnit(unit))
+    known = units_around(request, past)
+    for unit_id, (dealt, returned) in past.items():
+        if unit_id not in known:
+            continue
+        p = found.setdefault(unit_id, ProposedUnit(known[unit_id]))
         slots = {"n": dealt, "back": returned}
-        url = f"/loop/requests/?unit={unit_id}&category={request.category.code if request.category else ''}"
-        said = _("Of %(n)s like it in 90 days it gave none back") % slots if not returned else _("It gave back %(back)s of %(n)s like it in 90 days") % slots
+        code, since = request.category.code if request.category else "", local_day(now - HISTORY)
+        url = f"/loop/requests/?sent_to={unit_id}&sent_since={since}&category={code}&area={request.area_path[:6]}"
+        said = (
+            _("Of %(n)s like it in 90 days it gave none back") % slots
+            if not returned
+            else _("It gave back %(back)s of %(n)s like it in 90 days") % slots
+        )
         p.reasons.append(Reason(said, "+" if returned * 5 < dealt else "-", _("see %(n)s") % {"n": dealt}, url))
-    for street in local_units(request):
+    for street in (o for o in known.values() if o.kind == OrgKind.TOWNSHIP and o.area_path == request.area_path[:9]):
         found.setdefault(street.pk, ProposedUnit(street))
     shown = sorted(found.values(), key=lambda p: (p.row is None, -len(p.reasons)))[:4]
     load = in_hand([p.unit.pk for p in shown], now)
@@ -119,15 +129,29 @@ def units_for(request: Request, now: dt.datetime) -> list[ProposedUnit]:
         total, soon = load.get(p.unit.pk, (0, 0))
         if total:
             said = _("It has %(n)s in hand, %(soon)s due within two days") % {"n": total, "soon": soon}
-            p.reasons.append(Reason(said, "-" if soon > 5 else "?", _("see %(n)s") % {"n": total}, f"/loop/requests/?unit={p.unit.pk}&state=open"))
+            p.reasons.append(
+                Reason(
+                    said,
+                    "-" if soon > 5 else "?",
+                    _("see %(n)s") % {"n": total},
+                    f"/loop/requests/?unit={p.unit.pk}&state=with_unit",
+                )
+            )
         if guard is not None and p.row is None and p.unit.kind in GRASSROOTS:
             p.needs_rule = guard
-            p.reasons.insert(0, Reason(_("A department's matter: name the rule that lets it go down"), "-", _("row %(n)s") % {"n": guard.number}))
+            p.reasons.insert(
+                0,
+                Reason(
+                    _("A department's matter: name the rule that lets it go down"),
+                    "-",
+                    _("row %(n)s") % {"n": guard.number},
+                ),
+            )
     return shown
 
 
-def did_before(request: Request, now: dt.datetime) -> dict[int, tuple[Organisation, int, int]]:
-    """{unit id: (unit, dealt with, given back)} for the same category in the county, 90 days. Two statements."""
+def did_before(request: Request, now: dt.datetime) -> dict[int, tuple[int, int]]:
+    """{unit id: (dealt with, given back)} for the same category in the county, 90 days, three units. One statement."""
     if request.category_id is None:
         return {}
     county = request.area_path[:6]
@@ -138,9 +162,13 @@ def did_before(request: Request, now: dt.datetime) -> dict[int, tuple[Organisati
         .annotate(n=Count("id"), back=Count("id", filter=Q(state="returned")))
         .order_by("-n")[:3]
     )
-    counts = {r["unit"]: (r["n"], r["back"]) for r in rows}
-    units = Organisation.objects.filter(closed_at=None).in_bulk(list(counts))
-    return {pk: (units[pk], *counts[pk]) for pk in counts if pk in units}
+    return {r["unit"]: (r["n"], r["back"]) for r in rows}
+
+
+def units_around(request: Request, unit_ids: Iterable[int]) -> dict[int, Organisation]:
+    """Open units by id: those asked for, and the street office of the place. One statement."""
+    street = Q(kind=OrgKind.TOWNSHIP, area_path=request.area_path[:9] if len(request.area_path) >= 9 else "-")
+    return {o.pk: o for o in Organisation.objects.filter(Q(pk__in=list(unit_ids)) | street, closed_at=None)}
 
 
 def in_hand(unit_ids: Sequence[int], now: dt.datetime) -> dict[int, tuple[int, int]]:
@@ -151,11 +179,6 @@ def in_hand(unit_ids: Sequence[int], now: dt.datetime) -> dict[int, tuple[int, i
         .annotate(n=Count("id"), soon=Count("id", filter=Q(due_at__lte=now + dt.timedelta(days=2))))
     )
     return {r["unit"]: (r["n"], r["soon"]) for r in rows}
-
-
-def local_units(request: Request) -> Iterable[Organisation]:
-    """The street office of the place. One statement."""
-    return Organisation.objects.filter(kind="township", area_path=request.area_path[:9], closed_at=None) if len(request.area_path) >= 9 else ()
 
 
 def pieces(text: str) -> frozenset[str]:
@@ -169,13 +192,28 @@ def likeness(one: frozenset[str], other: frozenset[str]) -> float:
     return len(one & other) / max(1, min(len(one), len(other)))
 
 
-def twins(actor: Actor, *, text: str, area_path: str, category_id: int | None, now: dt.datetime, but: int | None = None, limit: int = 4) -> list[Twin]:
+def twins(
+    actor: Actor,
+    *,
+    text: str,
+    area_path: str,
+    category_id: int | None,
+    now: dt.datetime,
+    but: int | None = None,
+    limit: int = 4,
+) -> list[Twin]:
     """Open requests of the same street from the last 14 days that may say the same. One statement, ≤ 300 rows read."""
     street = area_path[:9]
     rows = (
         Request.objects.visible_to(actor)
-        .filter(area_path__gte=street, area_path__lt=street + "~", heard_at__gte=now - TWIN_DAYS, heard_at__lte=now, state__in=OPEN)
-        .exclude(pk=but)
+        .filter(
+            area_path__gte=street,
+            area_path__lt=street + "~",
+            heard_at__gte=now - TWIN_DAYS,
+            heard_at__lte=now,
+            state__in=OPEN,
+        )
+        .exclude(pk=but or 0)
         .select_related("unit", "area")
         .annotate(category_code=F("category__code"))
         .order_by("-id")[:300]
@@ -188,6 +226,10 @@ def twins(actor: Actor, *, text: str, area_path: str, category_id: int | None, n
         score = like + 0.12 * same_place + 0.15 * same_matter
         if score < TWIN_LIKENESS or like < 0.15:
             continue
-        why = [_("the same community") if same_place else "", _("the same matter") if same_matter else "", _("much the same words") if like >= 0.4 else ""]
+        why = [
+            _("the same community") if same_place else "",
+            _("the same matter") if same_matter else "",
+            _("much the same words") if like >= 0.4 else "",
+        ]
         found.append(Twin(r, score, tuple(w for w in why if w)))
     return sorted(found, key=lambda t: -t.likeness)[:limit]

@@ -50,15 +50,15 @@ TITLES: Mapping[str, Words] = {
 }
 
 
-def late_reply() -> Exists:
+def late_reply() -> Q:
     """A reply or redo clock that was missed, or runs past its deadline."""
-    return Exists(Clock.objects.filter(request=OuterRef("pk"), kind__in=REPLY_KINDS, outcome="late"))
+    return Q(Exists(Clock.objects.filter(request=OuterRef("pk"), kind__in=REPLY_KINDS, outcome="late")))
 
 
 def sets(now: dt.datetime) -> Mapping[str, Q]:
     """The sets of requests a formula may name, over requests that are not excluded."""
-    overdue = Q(state__in=OPEN) & Exists(
-        Clock.objects.filter(request=OuterRef("pk"), kind__in=REPLY_KINDS, outcome="running", due_at__lt=now)
+    overdue = Q(state__in=OPEN) & Q(
+        Exists(Clock.objects.filter(request=OuterRef("pk"), kind__in=REPLY_KINDS, outcome="running", due_at__lt=now))
     )
     judged = Q(satisfaction__isnull=False)
     replied = Q(state__in=AFTER_REPLY, replied_at__isnull=False)
@@ -84,9 +84,9 @@ def sets(now: dt.datetime) -> Mapping[str, Q]:
 
 def counted(paths: tuple[str, ...], since: dt.datetime, until: dt.datetime) -> QuerySet[Request]:
     """Requests heard in a span of time in some areas, twins and parts left to their main request, exclusions left out."""
-    return Request.objects.filter(within("area_path", paths), heard_at__gte=since, heard_at__lt=until, excluded=False).exclude(
-        state__in=("merged", "withdrawn", "declined")
-    )
+    return Request.objects.filter(
+        within("area_path", paths), heard_at__gte=since, heard_at__lt=until, excluded=False
+    ).exclude(state__in=("merged", "withdrawn", "declined"))
 
 
 def rows_of(name: str, qs: QuerySet[Request], now: dt.datetime) -> QuerySet[Request]:

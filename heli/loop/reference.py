@@ -112,7 +112,9 @@ def import_duty(*, at: dt.datetime, path: Path) -> tuple[int, int]:
             if old is not None:
                 DutyRow.objects.filter(pk=old.pk).update(valid_to=max(start, old.valid_from + dt.timedelta(days=1)))
                 ended += 1
-            DutyRow.objects.create(area=area, area_path=area.path, category_id=key[0], level=key[1], valid_from=start, **values)
+            DutyRow.objects.create(
+                area=area, area_path=area.path, category_id=key[0], level=key[1], valid_from=start, **values
+            )
             new += 1
         gone = [r.pk for k, r in have.items() if k not in seen]
         ended += DutyRow.objects.filter(pk__in=gone).update(valid_to=at.date() + dt.timedelta(days=1))

@@ -20,7 +20,14 @@ from heli.rulebook.errors import RuleMissing
 
 SOURCE = "replay"
 NATURAL_DAYS = (5, 15, 30)
-RULE_SETS = {"": "country", "37": "Shandong", "310106019": "Daning", "310118001": "Xiayang", "3203": "Xuzhou", "11": "Beijing"}
+RULE_SETS = {
+    "": "country",
+    "37": "Shandong",
+    "310106019": "Daning",
+    "310118001": "Xiayang",
+    "3203": "Xuzhou",
+    "11": "Beijing",
+}
 
 
 @dataclass(slots=True)
@@ -113,7 +120,12 @@ def judged(spans: list[tuple[dt.datetime, dt.datetime]], area_path: str) -> list
         one = RuleSet(name, "")
         for a, z in spans:
             try:
-                rule = rulebook.in_force(("clock.reply",), path=path, on=timezone.localtime(a).date(), facts={"urgency": "normal", "kind": "help"})
+                rule = rulebook.in_force(
+                    ("clock.reply",),
+                    path=path,
+                    on=timezone.localtime(a).date(),
+                    facts={"urgency": "normal", "kind": "help"},
+                )
             except RuleMissing:
                 continue
             r = rule["clock.reply"]

@@ -14,12 +14,23 @@ REQUEST = Lifecycle(
     arrow("decline", "heard", "declined", Cap.DISPATCH, papers="reason legal_basis route"),
     arrow("accept", "dispatched", "handling", Cap.HANDLE_REQUESTS, UNIT),
     arrow("back", "dispatched handling", "heard", Cap.DISPATCH),
+    arrow("take_back", "dispatched", "heard", Cap.DISPATCH),
     arrow("redirect", "dispatched handling", "dispatched", Cap.DISPATCH, papers="reason"),
     arrow("force", "heard dispatched handling", "handling", Cap.APPOINT_LEAD, papers="decision"),
     arrow("reply", "handling", "replied", Cap.HANDLE_REQUESTS, UNIT, also=((Cap.APPROVE_REPLY, UNIT),)),
-    arrow("close", "replied lapsed", "closed", scope=Scope.LINK, also=((Cap.REVISIT, Scope.AREA), (Cap.HEAR, Scope.AREA))),
-    arrow("redo", "replied lapsed", "handling", scope=Scope.LINK, also=((Cap.REVISIT, Scope.AREA), (Cap.HEAR, Scope.AREA))),
-    arrow("appeal", "replied lapsed", "appealed", scope=Scope.LINK, also=((Cap.REVISIT, Scope.AREA), (Cap.HEAR, Scope.AREA))),
+    arrow(
+        "close", "replied lapsed", "closed", scope=Scope.LINK, also=((Cap.REVISIT, Scope.AREA), (Cap.HEAR, Scope.AREA))
+    ),
+    arrow(
+        "redo", "replied lapsed", "handling", scope=Scope.LINK, also=((Cap.REVISIT, Scope.AREA), (Cap.HEAR, Scope.AREA))
+    ),
+    arrow(
+        "appeal",
+        "replied lapsed",
+        "appealed",
+        scope=Scope.LINK,
+        also=((Cap.REVISIT, Scope.AREA), (Cap.HEAR, Scope.AREA)),
+    ),
     arrow("lapse", "replied", "lapsed", scope=Scope.SYSTEM),
     arrow("settle", "replied", "closed", scope=Scope.SYSTEM),
     arrow("redo_decided", "appealed", "handling", Cap.SUPERVISE, papers="decision"),
@@ -35,7 +46,14 @@ REQUEST = Lifecycle(
 DISPATCH = Lifecycle(
     "dispatch",
     arrow("accept", "offered", "accepted", Cap.HANDLE_REQUESTS, UNIT),
-    arrow("ask_return", "offered accepted", "returning", Cap.HANDLE_REQUESTS, UNIT, papers="reason_code reason legal_basis"),
+    arrow(
+        "ask_return",
+        "offered accepted",
+        "returning",
+        Cap.HANDLE_REQUESTS,
+        UNIT,
+        papers="reason_code reason legal_basis",
+    ),
     arrow("uphold", "returning", "returned", Cap.DISPATCH),
     arrow("reject_offer", "returning", "offered", Cap.DISPATCH, papers="reason"),
     arrow("reject_accepted", "returning", "accepted", Cap.DISPATCH, papers="reason"),

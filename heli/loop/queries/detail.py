@@ -1,4 +1,4 @@
-"""One request with everything its page shows. Staff page: 7 statements at most beside session, account and grants."""
+"""One request with everything its page shows. Staff page: 6 statements at most beside session, account and grants."""
 
 from __future__ import annotations
 
@@ -55,6 +55,27 @@ class Written:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A remark: a contact, a note, a question, the resident's words, an opinion, a supervisor's word."""
+
+    pk: int
+    kind: str
+    at: dt.datetime
+    unit_id: int | None
+    by_id: int | None
+    voice_id: int | None
+    way: str
+    reached: bool | None
+    text: str
+    photos: tuple[str, ...]
+
+    @classmethod
+    def of(cls, row: dict[str, Any]) -> Said:
+        """From a row of `remarks_of`."""
+        return cls(**row | {"at": dt.datetime.fromisoformat(row["at"]), "photos": tuple(row["photos"])})
+
+
 @dataclass(slots=True)
 class Detail:
     """What a request's page shows."""
@@ -67,7 +88,7 @@ class Detail:
     events: list[Event]  # newest first, like the trail
     handlings: list[Written]  # newest first
     voices: list[Any]
-    remarks: list[Remark]  # newest first
+    remarks: list[Said]  # newest first
     stations: list[parts.Station]
     lap: str
     working_days: float
@@ -88,7 +109,7 @@ def by_code(actor: Actor, code: str, *related: str) -> Request:
     found = Request.objects.visible_to(actor).select_related(*related).filter(code=code).first()
     if found is None:
         raise NotFound
-    return found  # type: ignore[no-any-return]
+    return found
 
 
 def called(person: str) -> Coalesce:
@@ -97,7 +118,8 @@ def called(person: str) -> Coalesce:
 
 
 def with_company(actor: Actor) -> Any:
-    """Requests the actor may see, each with its replies, twins, parts and exclusions as rows of JSON."""
+    """Requests the actor may see, each with its remarks, replies, twins, parts and exclusions as rows of JSON."""
+    remarks = Remark.objects.filter(request=OuterRef("pk")).order_by("-id")
     short = JSONObject(code="code", title="title", state="state")
     replies = Handling.objects.filter(request=OuterRef("pk"), kind="reply").order_by("-lap", "-id")
     written = JSONObject(
@@ -108,6 +130,7 @@ def with_company(actor: Actor) -> Any:
     exclusions = Exclusion.objects.filter(request=OuterRef("pk")).order_by("-id")
     kept = ("id", "reason", "evidence", "state", "proposed_at", "proposed_by")
     return Request.objects.visible_to(actor).annotate(
+        remarks_of=ArraySubquery(remarks.values(json=JSONObject(**{n: n for n in Said.__slots__}))),
         replies_of=ArraySubquery(replies.values(json=written)),
         twins_of=ArraySubquery(Request.objects.filter(merged_into=OuterRef("pk")).order_by("id").values(json=short)),
         parts_of=ArraySubquery(Request.objects.filter(parent=OuterRef("pk")).order_by("id").values(json=short)),
@@ -138,8 +161,8 @@ def with_names(events: list[Event], entries: list[parts.TrailEntry]) -> list[par
 def detail(actor: Actor, code: str, now: dt.datetime) -> Detail:
     """The whole request for staff who may see it; NotFound (L-404) otherwise.
 
-    Statements: request (with replies, twins, parts and exclusions), dispatches, clocks (with rules and extensions),
-    remarks, events, voices (with reviews), and the calendar once a minute.
+    Statements: request (with remarks, replies, twins, parts and exclusions), dispatches, clocks (with rules and
+    extensions), events, voices (with reviews), and the calendar once a minute.
     """
     related = ("category__parent__parent", "area__parent__parent", "unit", "merged_into", "parent", "heard_by")
     request = with_company(actor).select_related(*related).filter(code=code).first()
@@ -164,7 +187,7 @@ def detail(actor: Actor, code: str, now: dt.datetime) -> Detail:
         .annotate(asked=ArraySubquery(extensions))
         .order_by("due_at", "id")
     )
-    remarks = list(Remark.objects.filter(request=request).order_by("-id"))
+    remarks = [Said.of(row) for row in request.remarks_of]
     events = events_of(request)
     cal = parts.display_calendar(request.area_path, now)
     mine = request.unit_id in actor.org_ids(Cap.HANDLE_REQUESTS, Cap.APPROVE_REPLY)
@@ -226,7 +249,7 @@ def voices_of(actor: Actor, request: Request) -> list[Any]:
             )
         )
     )
-    voices = list(
+    voices: list[Any] = list(
         Voice.objects.filter(speaking_of(request))
         .select_related("record", "request")
         .annotate(judged=ArraySubquery(reviews))

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from heli.core import words
 from heli.core.models import Event
-from heli.engines.workdays import Calendar
+from heli.engines.workdays import Calendar, Unit
 from heli.loop.models import Clock, ClockKind, Request
 from heli.loop.states import STATIONS
 from heli.rulebook.queries import calendar
@@ -82,12 +82,14 @@ class ClockPart:
 
 def clock_part(clock: Clock, calendar: Calendar, now: dt.datetime, *, name: Words = "") -> ClockPart:
     """One clock in words. The clock comes with its rule; time left is counted in the clock's own measure."""
-    measure = "working_minute" if clock.measure.startswith("working") else "minute"
+    measure: Unit = "working_minute" if clock.measure.startswith("working") else "minute"
     day = calendar.day_minutes if measure == "working_minute" else words.DAY
     end = clock.stopped_at or now
-    total = max(1, calendar.used(clock.started_at, clock.due_at, measure))  # type: ignore[arg-type]
-    used = calendar.used(clock.started_at, end, measure)  # type: ignore[arg-type]
-    rest = calendar.used(now, clock.due_at, measure) if now < clock.due_at else -calendar.used(clock.due_at, now, measure)  # type: ignore[arg-type]
+    total = max(1, calendar.used(clock.started_at, clock.due_at, measure))
+    used = calendar.used(clock.started_at, end, measure)
+    rest = (
+        calendar.used(now, clock.due_at, measure) if now < clock.due_at else -calendar.used(clock.due_at, now, measure)
+    )
     until = None
     if clock.outcome in {"met", "late"}:
         state = "done" if clock.outcome == "met" else "late"
@@ -102,7 +104,11 @@ def clock_part(clock: Clock, calendar: Calendar, now: dt.datetime, *, name: Word
         state = "soon" if used >= total * SOON else "doing"
         said = words.left(max(rest, 0), day_minutes=day, working=measure == "working_minute")
         until = clock.due_at
-    limit = words.limit(clock.amount * 60, "working_minute") if clock.measure == "working_hour" else words.limit(clock.amount, clock.measure)
+    limit = (
+        words.limit(clock.amount * 60, "working_minute")
+        if clock.measure == "working_hour"
+        else words.limit(clock.amount, clock.measure)
+    )
     due = words.due_by(clock.due_at, now)
     return ClockPart(
         name=name or ClockKind(clock.kind).label,
@@ -110,7 +116,8 @@ def clock_part(clock: Clock, calendar: Calendar, now: dt.datetime, *, name: Word
         state=state,
         percent=100 * total / max(used, total) if state == "late" else min(100.0, 100 * used / total),
         due_words=_("%(due)s, %(limit)s") % {"due": due, "limit": limit},
-        rule_words=_("Rule: %(title)s, version %(n)s") % {"title": ClockKind(clock.kind).label, "n": clock.rule.version},
+        rule_words=_("Rule: %(title)s, version %(n)s")
+        % {"title": ClockKind(clock.kind).label, "n": clock.rule.version},
         rule_url=f"/rules/{clock.rule_id}/",
         provisional=clock.provisional,
         verified=clock.rule.verified,
@@ -151,7 +158,9 @@ def short_day(at: dt.datetime | None) -> str:
     return _("%(day)s, %(time)s") % {"day": local.day, "time": words.hour(at)}
 
 
-def stations(request: Request, *, unit_name: str, mine: bool, due: ClockPart | None, now: dt.datetime, public: bool) -> list[Station]:
+def stations(
+    request: Request, *, unit_name: str, mine: bool, due: ClockPart | None, now: dt.datetime, public: bool
+) -> list[Station]:
     """The four stations of a request: what was done, where it is now, what comes."""
     here = STATIONS[request.state]
     late = due is not None and due.state == "late"
@@ -167,7 +176,12 @@ def stations(request: Request, *, unit_name: str, mine: bool, due: ClockPart | N
         names[2] = _("Answered")
     if request.state == "closed":
         names[3] = _("Judged")
-    times = [short_day(request.heard_at), short_day(request.dispatched_at), short_day(request.replied_at), short_day(request.closed_at)]
+    times = [
+        short_day(request.heard_at),
+        short_day(request.dispatched_at),
+        short_day(request.replied_at),
+        short_day(request.closed_at),
+    ]
     made = []
     for n in range(4):
         at = "done" if n < here else ("late" if late else "now") if n == here else ""
@@ -197,13 +211,18 @@ class TrailEntry:
     photos: Sequence[Any] = ()
 
 
-
 # step → (title for staff, title for the resident or None when the same, station letter 1–4 or 0, the resident's own act)
 TITLES: Mapping[str, tuple[Words, Words | None, int, bool]] = {
     "request.hear": (gettext_lazy("The resident told us"), gettext_lazy("You told us"), 1, True),
     "request.part": (gettext_lazy("Became a request of its own"), None, 1, False),
     "request.reclassify": (gettext_lazy("The desk corrected what it is about"), None, 0, False),
     "request.dispatch": (gettext_lazy("Sent to %(unit_name)s"), None, 2, False),
+    "request.take_back": (
+        gettext_lazy("The desk took the dispatch back"),
+        gettext_lazy("We look again who is responsible"),
+        0,
+        False,
+    ),
     "request.force": (gettext_lazy("%(unit_name)s was named the lead by decision"), None, 2, False),
     "dispatch.accept": (gettext_lazy("The unit took it on"), None, 3, False),
     "dispatch.ask_help": (gettext_lazy("%(unit_name)s was asked to help"), None, 0, False),
@@ -217,7 +236,12 @@ TITLES: Mapping[str, tuple[Words, Words | None, int, bool]] = {
     "extension.ask": (gettext_lazy("More time was asked for"), None, 0, False),
     "extension.decide": (gettext_lazy("Decision on more time"), gettext_lazy("The unit was given more time"), 0, False),
     "handling.write": (gettext_lazy("A reply was written"), gettext_lazy("Answered; your turn to judge"), 0, False),
-    "handling.approve": (gettext_lazy("The reply was approved and sent"), gettext_lazy("Answered; your turn to judge"), 4, False),
+    "handling.approve": (
+        gettext_lazy("The reply was approved and sent"),
+        gettext_lazy("Answered; your turn to judge"),
+        4,
+        False,
+    ),
     "handling.correct": (gettext_lazy("The reply was given back to be written better"), None, 0, False),
     "request.join": (gettext_lazy("All parts are answered"), None, 4, False),
     "request.judge": (gettext_lazy("The resident judged"), gettext_lazy("You judged"), 4, True),
@@ -240,7 +264,11 @@ TITLES: Mapping[str, tuple[Words, Words | None, int, bool]] = {
     "exclusion.lift": (gettext_lazy("Counts in the rates again"), None, 0, False),
     "record.reveal": (gettext_lazy("Contact data was read"), None, 0, False),
 }
-SOLVED: Mapping[str, Words] = {"yes": gettext_lazy("solved"), "partly": gettext_lazy("partly solved"), "no": gettext_lazy("not solved")}
+SOLVED: Mapping[str, Words] = {
+    "yes": gettext_lazy("solved"),
+    "partly": gettext_lazy("partly solved"),
+    "no": gettext_lazy("not solved"),
+}
 SATISFACTION: Mapping[int, Words] = {
     1: gettext_lazy("very dissatisfied"),
     2: gettext_lazy("dissatisfied"),
@@ -248,7 +276,11 @@ SATISFACTION: Mapping[int, Words] = {
     4: gettext_lazy("satisfied"),
     5: gettext_lazy("very satisfied"),
 }
-WAYS: Mapping[str, Words] = {"phone": gettext_lazy("by phone"), "visit": gettext_lazy("in person"), "message": gettext_lazy("by message")}
+WAYS: Mapping[str, Words] = {
+    "phone": gettext_lazy("by phone"),
+    "visit": gettext_lazy("in person"),
+    "message": gettext_lazy("by message"),
+}
 RETURN_CODES: Mapping[str, Words] = {
     "not_ours": gettext_lazy("not our duty"),
     "other_area": gettext_lazy("in another area"),
@@ -262,7 +294,9 @@ def event_words(event: Event, remarks: Mapping[int, Any]) -> str:
     """The second line of a trail entry, from the event's facts and the remark it speaks of."""
     d = event.data
     said: list[str] = []
-    remark = remarks.get(event.object_id or 0) if event.object_type == "loop.remark" else remarks.get(d.get("remark", 0))
+    remark = (
+        remarks.get(event.object_id or 0) if event.object_type == "loop.remark" else remarks.get(d.get("remark", 0))
+    )
     match event.step:
         case "request.judge":
             said = [str(SOLVED.get(d.get("solved", ""), "")), str(SATISFACTION.get(d.get("satisfaction", 0), ""))]
@@ -278,11 +312,20 @@ def event_words(event: Event, remarks: Mapping[int, Any]) -> str:
         case "dispatch.ask_return":
             said = [str(RETURN_CODES.get(d.get("reason_code", ""), "")), d.get("reason", ""), d.get("legal_basis", "")]
         case "dispatch.decide_return":
-            said = [_("upheld, %(n)s times back so far") % {"n": d["bounces"]} if d.get("upheld") else _("refused"), d.get("reason", "")]
+            said = [
+                _("upheld, %(n)s times back so far") % {"n": d["bounces"]} if d.get("upheld") else _("refused"),
+                d.get("reason", ""),
+            ]
         case "request.decline":
             said = [d.get("reason", ""), d.get("legal_basis", ""), d.get("route", "")]
         case "handling.write":
-            said = [_("draft") if event.after == "draft" else _("waits for the unit's lead") if event.after == "in_review" else ""]
+            said = [
+                _("draft")
+                if event.after == "draft"
+                else _("waits for the unit's lead")
+                if event.after == "in_review"
+                else ""
+            ]
         case _:
             said = [d.get("reason", ""), d.get("decision", "")]
     if remark is not None and remark.text:
@@ -295,7 +338,10 @@ def trail(events: Iterable[Event], remarks: Mapping[int, Any], *, public: bool) 
     made = []
     for e in events:
         staff_title, own_title, station, you = TITLES.get(e.step, (e.step, None, 0, False))
-        slots = {"unit_name": e.data.get("unit_name", ""), "clock": ClockKind(e.data["kind"]).label if e.step.startswith("clock.") else ""}
+        slots = {
+            "unit_name": e.data.get("unit_name", ""),
+            "clock": ClockKind(e.data["kind"]).label if e.step.startswith("clock.") else "",
+        }
         title = str((own_title or staff_title) if public else staff_title) % slots
         if e.step == "handling.write" and e.after == "replied":
             title, station = str(own_title) if public else str(_("The reply was sent")), 4

@@ -1,6 +1,6 @@
 """Every write of the loop, by subject: hear, dispatch, handle, judge, oversee, duty."""
 
-from heli.loop.steps.dispatch import accept, ask_help, ask_return, decide_return, force, offer, reclassify
+from heli.loop.steps.dispatch import accept, ask_help, ask_return, decide_return, force, offer, reclassify, take_back
 from heli.loop.steps.handle import (
     add_words,
     approve_reply,
@@ -60,6 +60,7 @@ __all__ = [
     "reveal",
     "split",
     "supervise",
+    "take_back",
     "unmerge",
     "unreached",
     "withdraw",

@@ -13,7 +13,7 @@ from heli.core.errors import Forbidden, Invalid, NotFound, TakenAlready, WrongSt
 from heli.core.steps import Step, step
 from heli.loop import duty, jobs
 from heli.loop.clocks import DUE, Board, local_day, rules_for
-from heli.loop.errors import NotToGrassroots, ReturnLimit, ReturnTooLate
+from heli.loop.errors import NotToGrassroots, ReturnLimit, ReturnTooLate, TooLateToTakeBack
 from heli.loop.models import ClockKind, Dispatch, Request
 from heli.loop.states import DISPATCH, REQUEST
 from heli.loop.steps.hear import SUBJECT, category_of, place_of, release
@@ -22,6 +22,7 @@ from heli.orgs.queries import open_unit
 from heli.rulebook.queries import calendar
 
 LEAD_CLOCKS = (ClockKind.ACCEPT, ClockKind.CONTACT, ClockKind.REPLY)
+TAKE_BACK = "dispatch.take_back"
 
 
 def lock_by_dispatch(s: Step, dispatch_id: int) -> tuple[Request, Dispatch]:
@@ -49,7 +50,14 @@ def usable_unit(unit_id: int, request: Request, at: dt.datetime) -> Organisation
 
 
 def reclassify(
-    *, request_id: int, by: Actor, at: dt.datetime, category: str = "", area_path: str = "", urgency: str = "", spot: str | None = None
+    *,
+    request_id: int,
+    by: Actor,
+    at: dt.datetime,
+    category: str = "",
+    area_path: str = "",
+    urgency: str = "",
+    spot: str | None = None,
 ) -> Request:
     """The desk corrects what it is about, where it is, or how urgent. A change of urgency restarts the dispatch clock's
     rule from the moment the request was heard."""
@@ -90,7 +98,7 @@ def reclassify(
             board.settle()
         request.save(update_fields=["category", "area", "area_path", "urgency", "spot", *DUE])
         s.about(SUBJECT, request.pk, request.area_path)
-        s.record(request, **changed)
+        s.record(request, public=None, **changed)
     return request
 
 
@@ -134,7 +142,9 @@ def offer(
         board.save()
         request.unit = unit
         request.dispatched_at = request.dispatched_at or at
-        s.move(request, REQUEST, "redirect" if again else "dispatch", reason=reason, save=(*DUE, "unit", "dispatched_at"))
+        s.move(
+            request, REQUEST, "redirect" if again else "dispatch", reason=reason, save=(*DUE, "unit", "dispatched_at")
+        )
         dispatch = Dispatch.objects.create(
             request=request,
             area_path=request.area_path,
@@ -152,6 +162,47 @@ def offer(
     return dispatch
 
 
+def take_back(*, request_id: int, by: Actor, at: dt.datetime) -> Dispatch:
+    """The desk takes its last dispatch back; the request waits at the desk again.
+
+    The unit's clocks no longer count, and the dispatch clock runs on as if it had not stopped, so that nobody gains
+    time by sending something on and taking it back.
+
+    Raises:
+        TakenAlready: the unit has taken it on, or asks to give it back (L-102).
+        TooLateToTakeBack: the rule's few minutes are over (dispatch.take_back; L-125).
+        WrongState, Forbidden, NotFound.
+    """
+    with step("request.take_back", by=by, at=at) as s:
+        request = s.lock(Request, request_id, related=("category",))
+        lead = Dispatch.objects.filter(request=request, role="lead", state__in=Dispatch.LIVE).first()
+        if request.state != "dispatched" or lead is None:
+            raise TakenAlready if request.state == "handling" else WrongState
+        if lead.state != "offered":
+            raise TakenAlready
+        board = Board(s, request, rules=(TAKE_BACK,))
+        window = board.rules[TAKE_BACK]
+        s.rule(window)
+        last = calendar(request.area_path, lead.offered_at).due(
+            lead.offered_at, int(window.value["amount"]), window.value["unit"]
+        )
+        if at > last.at:
+            raise TooLateToTakeBack(window=window.words)
+        board.cancel()
+        board.reopen(ClockKind.DISPATCH, "met", "late")
+        board.save()
+        lead.ended_at = at
+        s.move(lead, DISPATCH, "withdraw", save=("ended_at",))
+        release(request, at)
+        request.unit = None
+        if request.dispatched_at == lead.offered_at:
+            request.dispatched_at = None
+        s.move(request, REQUEST, "take_back", save=(*DUE, "unit", "dispatched_at"))
+        s.about(SUBJECT, request.pk, request.area_path)
+        s.record(public=True, unit=lead.unit_id)
+    return lead
+
+
 def add_assists(request: Request, unit_ids: Sequence[int], *, by: Actor, at: dt.datetime, but: int) -> None:
     """Assisting units; those that already hold the request are passed over. Call while holding the request's lock."""
     for unit_id in dict.fromkeys(unit_ids):
@@ -161,7 +212,12 @@ def add_assists(request: Request, unit_ids: Sequence[int], *, by: Actor, at: dt.
         live = Dispatch.objects.filter(request=request, unit=unit, state__in=Dispatch.LIVE).exists()
         if not live:
             Dispatch.objects.create(
-                request=request, area_path=request.area_path, unit=unit, role="assist", offered_at=at, offered_by_id=by.user_id
+                request=request,
+                area_path=request.area_path,
+                unit=unit,
+                role="assist",
+                offered_at=at,
+                offered_by_id=by.user_id,
             )
 
 
@@ -171,14 +227,24 @@ def ask_help(*, request_id: int, unit_id: int, by: Actor, at: dt.datetime, reaso
         raise Invalid(_("Say what you need them for."), field="reason")
     with step("dispatch.ask_help", by=by, at=at) as s:
         request = s.lock(Request, request_id)
-        s.allow(request, Cap.HANDLE_REQUESTS, REQUEST.arrows["accept"].scope, (Cap.DISPATCH, REQUEST.arrows["dispatch"].scope))
+        s.allow(
+            request,
+            Cap.HANDLE_REQUESTS,
+            REQUEST.arrows["accept"].scope,
+            (Cap.DISPATCH, REQUEST.arrows["dispatch"].scope),
+        )
         if request.state not in {"dispatched", "handling"}:
             raise WrongState
         unit = usable_unit(unit_id, request, at)
         if Dispatch.objects.filter(request=request, unit=unit, state__in=Dispatch.LIVE).exists():
             raise TakenAlready
         dispatch = Dispatch.objects.create(
-            request=request, area_path=request.area_path, unit=unit, role="assist", offered_at=at, offered_by_id=by.user_id
+            request=request,
+            area_path=request.area_path,
+            unit=unit,
+            role="assist",
+            offered_at=at,
+            offered_by_id=by.user_id,
         )
         s.about(SUBJECT, request.pk, request.area_path)
         s.record(dispatch, public=True, unit=unit.pk, unit_name=unit.name, reason=reason.strip()[:200])
@@ -204,7 +270,9 @@ def accept(*, dispatch_id: int, by: Actor, at: dt.datetime) -> Dispatch:
     return dispatch
 
 
-def ask_return(*, dispatch_id: int, by: Actor, at: dt.datetime, reason_code: str, reason: str, legal_basis: str) -> Dispatch:
+def ask_return(
+    *, dispatch_id: int, by: Actor, at: dt.datetime, reason_code: str, reason: str, legal_basis: str
+) -> Dispatch:
     """The unit says it is not theirs, with reason and legal basis; a dispatcher decides. Its clocks keep running.
 
     A forced lead cannot give back (ReturnLimit, L-114); after the rule's window it is too late (L-124).
@@ -217,7 +285,9 @@ def ask_return(*, dispatch_id: int, by: Actor, at: dt.datetime, reason_code: str
             raise WrongState
         window = rules_for(request, ("return.window",), at)["return.window"]
         s.rule(window)
-        last = calendar(request.area_path, dispatch.offered_at).due(dispatch.offered_at, int(window.value["amount"]), window.value["unit"])
+        last = calendar(request.area_path, dispatch.offered_at).due(
+            dispatch.offered_at, int(window.value["amount"]), window.value["unit"]
+        )
         if at > last.at:
             raise ReturnTooLate(window=window.words)
         dispatch.return_code = reason_code[:20]
@@ -263,7 +333,9 @@ def decide_return(*, dispatch_id: int, by: Actor, at: dt.datetime, uphold: bool,
     return dispatch
 
 
-def force(*, request_id: int, unit_id: int, by: Actor, at: dt.datetime, decision: str, assists: Sequence[int] = ()) -> Dispatch:
+def force(
+    *, request_id: int, unit_id: int, by: Actor, at: dt.datetime, decision: str, assists: Sequence[int] = ()
+) -> Dispatch:
     """The parent level names the lead (兜底); it is accepted by decision and cannot be given back.
 
     Open once the returns have reached the rule's limit, whatever the state; DISPATCH alone is not enough.
@@ -273,7 +345,10 @@ def force(*, request_id: int, unit_id: int, by: Actor, at: dt.datetime, decision
         unit = usable_unit(unit_id, request, at)
         limit = int(rules_for(request, ("return.limit",), at)["return.limit"].value)
         if request.bounces < limit:
-            raise Invalid(_("It has come back %(n)s times; a lead is named by force from %(limit)s on.") % {"n": request.bounces, "limit": limit})
+            raise Invalid(
+                _("It has come back %(n)s times; a lead is named by force from %(limit)s on.")
+                % {"n": request.bounces, "limit": limit}
+            )
         board = Board(s, request, starting=(ClockKind.CONTACT, ClockKind.REPLY))
         release(request, at)
         board.stop(ClockKind.DISPATCH)

@@ -32,14 +32,18 @@ def unit_at_work(s: Step, request: Request) -> int | None:
         return request.unit_id
     mine = s.by.org_ids(Cap.HANDLE_REQUESTS, Cap.APPROVE_REPLY)
     if request.unit_id in mine:
-        unit_id = request.unit_id
+        unit_id: int | None = request.unit_id
     else:
         unit_id = (
-            Dispatch.objects.filter(request=request, unit__in=mine, state__in=Dispatch.LIVE).values_list("unit_id", flat=True).first()
+            Dispatch.objects.filter(request=request, unit__in=mine, state__in=Dispatch.LIVE)
+            .values_list("unit_id", flat=True)
+            .first()
         )
     if unit_id is None:
         raise Forbidden
-    s.require(Cap.HANDLE_REQUESTS if unit_id in s.by.org_ids(Cap.HANDLE_REQUESTS) else Cap.APPROVE_REPLY, org_id=unit_id)
+    s.require(
+        Cap.HANDLE_REQUESTS if unit_id in s.by.org_ids(Cap.HANDLE_REQUESTS) else Cap.APPROVE_REPLY, org_id=unit_id
+    )
     return unit_id
 
 
@@ -83,7 +87,9 @@ def note(*, request_id: int, by: Actor, at: dt.datetime, text: str) -> Remark:
         unit_id = next(iter(by.org_ids(*Cap)), None)
         if not by.is_staff and not by.system:
             raise Forbidden
-        made = Remark.objects.create(request=request, kind="note", at=at, unit_id=unit_id, by_id=by.user_id, text=without_personal(text))
+        made = Remark.objects.create(
+            request=request, kind="note", at=at, unit_id=unit_id, by_id=by.user_id, text=without_personal(text)
+        )
         s.about(SUBJECT, request.pk, request.area_path)
         s.record(made)
     return made
@@ -101,7 +107,9 @@ def ask_resident(*, request_id: int, by: Actor, at: dt.datetime, text: str) -> R
             unit_id = None
         else:
             unit_id = unit_at_work(s, request)
-        made = Remark.objects.create(request=request, kind="question", at=at, unit_id=unit_id, by_id=by.user_id, text=without_personal(text))
+        made = Remark.objects.create(
+            request=request, kind="question", at=at, unit_id=unit_id, by_id=by.user_id, text=without_personal(text)
+        )
         s.about(SUBJECT, request.pk, request.area_path)
         s.record(made, public=True)
         s.defer(jobs.tell, request_id=request.pk, news="question")
@@ -109,7 +117,13 @@ def ask_resident(*, request_id: int, by: Actor, at: dt.datetime, text: str) -> R
 
 
 def add_words(
-    *, request_id: int, by: Actor, at: dt.datetime, text: str, photos: Sequence[IO[bytes]] = (), voice_id: int | None = None
+    *,
+    request_id: int,
+    by: Actor,
+    at: dt.datetime,
+    text: str,
+    photos: Sequence[IO[bytes]] = (),
+    voice_id: int | None = None,
 ) -> Remark:
     """The resident adds something (or answers), by link, or at the counter through somebody with HEAR."""
     text = checked_text(text, limit=WORDS_LIMIT)
@@ -138,7 +152,7 @@ def add_words(
 def give_opinion(*, dispatch_id: int, by: Actor, at: dt.datetime, text: str) -> Remark:
     """An assisting unit has done its part and says what; its dispatch is finished."""
     text = checked_text(text, limit=WORDS_LIMIT)
-    from heli.loop.steps.dispatch import lock_by_dispatch  # noqa: PLC0415  (dispatch imports nothing of this module; kept local)
+    from heli.loop.steps.dispatch import lock_by_dispatch
 
     with step("dispatch.give_opinion", by=by, at=at) as s:
         request, dispatch = lock_by_dispatch(s, dispatch_id)
@@ -147,7 +161,12 @@ def give_opinion(*, dispatch_id: int, by: Actor, at: dt.datetime, text: str) -> 
         dispatch.ended_at = at
         s.move(dispatch, DISPATCH, "finish", save=("ended_at",))
         made = Remark.objects.create(
-            request=request, kind="opinion", at=at, unit_id=dispatch.unit_id, by_id=by.user_id, text=without_personal(text)
+            request=request,
+            kind="opinion",
+            at=at,
+            unit_id=dispatch.unit_id,
+            by_id=by.user_id,
+            text=without_personal(text),
         )
         s.about(SUBJECT, request.pk, request.area_path)
         s.record(unit=dispatch.unit_id, remark=made.pk)
@@ -170,7 +189,10 @@ def ask_extension(
     Raises AskedTooLate (L-119), TooMuchTime (L-120): both limits are rule rows (extension.ask_before, extension.max).
     """
     if not reason.strip() or not basis.strip():
-        raise Invalid(_("Give the reason and what it rests on; the resident reads both."), field="reason" if not reason.strip() else "basis")
+        raise Invalid(
+            _("Give the reason and what it rests on; the resident reads both."),
+            field="reason" if not reason.strip() else "basis",
+        )
     with step("extension.ask", by=by, at=at) as s:
         clock = Clock.objects.select_related("request").filter(pk=clock_id).first()
         if clock is None:
@@ -224,7 +246,9 @@ def decide_extension(*, extension_id: int, by: Actor, at: dt.datetime, approve: 
         if extension.asked_by_id == by.user_id:
             raise NeedsSecondPerson
         extension.decided_at, extension.decided_by_id = at, by.user_id
-        s.move(extension, EXTENSION, "approve" if approve else "refuse", reason=reason, save=("decided_at", "decided_by"))
+        s.move(
+            extension, EXTENSION, "approve" if approve else "refuse", reason=reason, save=("decided_at", "decided_by")
+        )
         due = ""
         if approve:
             board = Board(s, request, rules=("ladder.remind_before",))
@@ -248,7 +272,14 @@ def decide_extension(*, extension_id: int, by: Actor, at: dt.datetime, approve: 
             due = new.at.isoformat()
             s.defer(jobs.tell, request_id=request.pk, news="extended")
         s.about(SUBJECT, request.pk, request.area_path)
-        s.record(public=approve, kind=extension.kind, days=extension.days, why=extension.reason, basis=extension.basis, due=due)
+        s.record(
+            public=approve,
+            kind=extension.kind,
+            days=extension.days,
+            why=extension.reason,
+            basis=extension.basis,
+            due=due,
+        )
     return extension
 
 
@@ -273,7 +304,9 @@ def write_reply(
         if request.state != "handling":
             raise WrongState
         assert request.unit_id is not None
-        handling = Handling.objects.filter(request=request, unit_id=request.unit_id, lap=request.lap, kind="reply").first()
+        handling = Handling.objects.filter(
+            request=request, unit_id=request.unit_id, lap=request.lap, kind="reply"
+        ).first()
         if handling is None:
             handling = Handling(request=request, unit_id=request.unit_id, area_path=request.area_path, lap=request.lap)
         elif handling.state != "draft":
@@ -281,7 +314,9 @@ def write_reply(
         handling.text, handling.written_by_id, handling.written_at = without_personal(text), by.user_id, at
         if pictures or sheets:
             handling.save()  # files belong to a row
-            handling.photos += [files.keep(c, subject_type="loop.handling", subject_id=handling.pk).pk for c in pictures]
+            handling.photos += [
+                files.keep(c, subject_type="loop.handling", subject_id=handling.pk).pk for c in pictures
+            ]
             handling.papers += [files.keep(c, subject_type="loop.handling", subject_id=handling.pk).pk for c in sheets]
         s.about(SUBJECT, request.pk, request.area_path)
         if not send:

@@ -219,7 +219,9 @@ def decline(*, request_id: int, by: Actor, at: dt.datetime, reason: str, legal_b
         clocks.cancel()
         clocks.save()
         request.closed_at = at
-        s.move(request, REQUEST, "decline", reason=reason, legal_basis=legal_basis, route=route, save=(*DUE, "closed_at"))
+        s.move(
+            request, REQUEST, "decline", reason=reason, legal_basis=legal_basis, route=route, save=(*DUE, "closed_at")
+        )
         s.about(SUBJECT, request.pk, request.area_path)
         s.record(public=True)
         s.defer(jobs.tell, request_id=request.pk, news="declined")
@@ -243,7 +245,9 @@ def withdraw(*, request_id: int, by: Actor, at: dt.datetime, reason: str = "") -
 
 def release(request: Request, at: dt.datetime) -> None:
     """Every live dispatch ends. Call while holding the request's lock."""
-    Dispatch.objects.filter(request=request, state__in=("offered", "accepted", "returning")).update(state="withdrawn", ended_at=at)
+    Dispatch.objects.filter(request=request, state__in=("offered", "accepted", "returning")).update(
+        state="withdrawn", ended_at=at
+    )
 
 
 def both(s: Step, one: int, other: int) -> tuple[Request, Request]:
@@ -262,7 +266,11 @@ def merge(*, request_id: int, into_id: int, by: Actor, at: dt.datetime) -> Reque
     with step("request.merge", by=by, at=at) as s:
         twin, kept = both(s, request_id, into_id)
         joinable = kept.state in {"heard", "dispatched", "handling"} and kept.merged_into_id is None
-        if not joinable or twin.area_path[:6] != kept.area_path[:6] or Request.objects.filter(merged_into=twin).exists():
+        if (
+            not joinable
+            or twin.area_path[:6] != kept.area_path[:6]
+            or Request.objects.filter(merged_into=twin).exists()
+        ):
             raise CannotMerge
         clocks = Board(s, twin)
         clocks.cancel()
@@ -277,12 +285,17 @@ def merge(*, request_id: int, into_id: int, by: Actor, at: dt.datetime) -> Reque
 
 
 def unmerge(*, request_id: int, by: Actor, at: dt.datetime, reason: str) -> Request:
-    """Joined by mistake: the twin waits for dispatch again, with a new clock."""
+    """Joined by mistake: the twin waits for dispatch again.
+
+    If it was waiting when it was joined, its dispatch clock runs on (joining and parting gain nobody time); if a unit
+    had it, a new one starts.
+    """
     with step("request.unmerge", by=by, at=at) as s:
-        twin = s.lock(Request, request_id)
+        twin = s.lock(Request, request_id, related=("category",))
         kept_id = twin.merged_into_id
         clocks = Board(s, twin, starting=(ClockKind.DISPATCH,))
-        clocks.start(ClockKind.DISPATCH)
+        if not clocks.reopen(ClockKind.DISPATCH, "cancelled"):
+            clocks.start(ClockKind.DISPATCH)
         clocks.save()
         twin.merged_into = None
         s.move(twin, REQUEST, "unmerge", reason=reason, save=(*DUE, "merged_into"))
@@ -340,5 +353,3 @@ def split(*, request_id: int, parts: Sequence[tuple[str, str]], by: Actor, at: d
                 s.record(part, public=True, parent=parent.pk)
                 made.append(part)
     return made
-
-

@@ -167,7 +167,14 @@ def unreached(*, voice_id: int, by: Actor, at: dt.datetime, words: str = "") -> 
         if request.state not in {"replied", "lapsed"}:
             raise WrongState
         review = Review.objects.create(
-            request=request, voice=voice, lap=request.lap, at=at, source="revisit", reached=False, words=words.strip()[:1000], by_id=by.user_id
+            request=request,
+            voice=voice,
+            lap=request.lap,
+            at=at,
+            source="revisit",
+            reached=False,
+            words=words.strip()[:1000],
+            by_id=by.user_id,
         )
         board = Board(s, request)
         board.stop(ClockKind.REVISIT)
@@ -187,7 +194,10 @@ def lapse(*, request_id: int, at: dt.datetime) -> Request:
         board.cancel(ClockKind.REVISIT, ClockKind.REVIEW)
         board.save()
         request.closed_at = at
-        rated = request.satisfaction is not None and Review.objects.filter(request=request, lap=request.lap, reached=True).exists()
+        rated = (
+            request.satisfaction is not None
+            and Review.objects.filter(request=request, lap=request.lap, reached=True).exists()
+        )
         s.move(request, REQUEST, "settle" if rated else "lapse", save=(*DUE, "closed_at"))
         s.about(SUBJECT, request.pk, request.area_path)
         s.record(public=True)

@@ -13,7 +13,7 @@ from heli.core.scope import within
 from heli.core.steps import step
 from heli.loop.clocks import DUE, Board, rules_for
 from heli.loop.errors import NeedsSecondPerson
-from heli.loop.models import Clock, ClockKind, Exclusion, Remark, Request
+from heli.loop.models import Clock, Exclusion, Remark, Request
 from heli.loop.states import AFTER_REPLY, EXCLUSION, OPEN
 from heli.loop.steps.hear import SUBJECT, checked_text
 from heli.rulebook import queries as rulebook
@@ -39,7 +39,9 @@ def climb(*, at: dt.datetime, paths: tuple[str, ...] = ("",), limit: int = 1000)
     Each clock moves in its own transaction by compare-and-set on its rung, so two workers, a retry or a restart never
     tell anybody twice. A clock that passed several rungs while the machine was off takes only the highest.
     """
-    waiting = Clock.objects.filter(within("area_path", paths), outcome="running", rung_at__lte=at).exclude(paused_until__gt=at)
+    waiting = Clock.objects.filter(within("area_path", paths), outcome="running", rung_at__lte=at).exclude(
+        paused_until__gt=at
+    )
     done = dict.fromkeys(RUNGS.values(), 0)
     for clock in waiting.select_related("request__category").order_by("rung_at", "id")[:limit]:
         rung, then = clock.rung + 1, next_rung(clock, clock.rung + 1)
@@ -146,7 +148,9 @@ def recompute_provisional(*, area_path: str, at: dt.datetime) -> int:
     Returns how many changed. Extensions keep what they added: only the span up to the frozen amount is computed anew.
     """
     changed = 0
-    for clock in Clock.objects.filter(outcome="running", provisional=True, area_path__startswith=area_path).order_by("id"):
+    for clock in Clock.objects.filter(outcome="running", provisional=True, area_path__startswith=area_path).order_by(
+        "id"
+    ):
         with step("clock.recompute", by=SYSTEM, at=at) as s:
             request = Request.objects.select_for_update(of=("self",)).get(pk=clock.request_id)
             board = Board(s, request)
@@ -157,7 +161,14 @@ def recompute_provisional(*, area_path: str, at: dt.datetime) -> int:
             if added:
                 due = calendar.due(due.at, added, "working_day")
             s.about(SUBJECT, request.pk, request.area_path)
-            s.record(clock, public=True, kind=clock.kind, was=clock.due_at.isoformat(), due=due.at.isoformat(), provisional=due.provisional)
+            s.record(
+                clock,
+                public=True,
+                kind=clock.kind,
+                was=clock.due_at.isoformat(),
+                due=due.at.isoformat(),
+                provisional=due.provisional,
+            )
             if mine is not None and clock.extensions.filter(kind="pause", state="approved").exists() is False:
                 mine.due_at, mine.provisional = due.at, due.provisional
                 board.changed.add(mine.pk)
