@@ -30,6 +30,7 @@ Act = Callable[[dt.datetime], None]
 MINUTE = dt.timedelta(minutes=1)
 HOUR = dt.timedelta(hours=1)
 DAY = dt.timedelta(days=1)
+NEVER = dt.datetime.min.replace(tzinfo=dt.UTC)
 DECLINED = (
     (
         "这件事法院正在审，行政机关不能代替判决。",
@@ -66,7 +67,7 @@ class Case:
     phone: str
     name: str
     resident: Actor = PUBLIC
-    heard_at: dt.datetime = dt.datetime.min.replace(tzinfo=dt.UTC)
+    heard_at: dt.datetime = NEVER
     request_id: int = 0
     voice: Voice | None = None
     unit: Organisation | None = None

@@ -89,9 +89,11 @@ def read_table(source: IO[bytes], name: str) -> Iterator[dict[str, str]]:
     low = name.lower()
     try:
         if low.endswith(".xz"):
-            raw, low = limited(cast(IO[bytes], lzma.LZMAFile(source))), low[:-3]
+            with lzma.LZMAFile(source) as packed:
+                raw, low = limited(cast(IO[bytes], packed)), low[:-3]
         elif low.endswith(".gz"):
-            raw, low = limited(cast(IO[bytes], gzip.GzipFile(fileobj=source))), low[:-3]
+            with gzip.GzipFile(fileobj=source) as packed_gz:
+                raw, low = limited(cast(IO[bytes], packed_gz)), low[:-3]
         else:
             raw = limited(source)
     except (lzma.LZMAError, gzip.BadGzipFile, EOFError, OSError) as error:
