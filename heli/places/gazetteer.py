@@ -11,7 +11,7 @@ import threading
 import time
 from collections import OrderedDict, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from django.db.models import Q
 from django.utils.functional import cached_property
@@ -140,7 +140,9 @@ class Gazetteer:
                 home.add(place, *others.get(place.id, ()))
             for county, here, there in guests:
                 if place.path.startswith(here):
-                    books[county].add(Place(*row, (there + place.path[len(here) :],)), *others.get(place.id, ()))
+                    books[county].add(
+                        replace(place, also=(there + place.path[len(here) :],)), *others.get(place.id, ())
+                    )
         return books
 
     def local(self, city: str) -> Book:

@@ -19,6 +19,7 @@ from heli.core.dbroles import append_only_tables
 from heli.core.scope import PathField, ancestors
 from heli.places.models import Area
 
+PATH_ROOM = 24  # digits and letters a PathField holds
 MOVE = """
 UPDATE {table} SET {column} = %(new)s || substr({column}, length(%(old)s) + 1)
 WHERE {column} >= %(old)s AND {column} < %(old)s || '~'
@@ -72,7 +73,7 @@ def _follow_lists(cur: Any, model: type[models.Model], lists: list[Any], old: st
     `area_reach = {"reach": "paths"}` on a model says that one list holds the areas above another list's.
     """
     quote = cur.db.ops.quote_name
-    table, key = quote(model._meta.db_table), quote(model._meta.pk.column)  # type: ignore[union-attr]
+    table, key = quote(model._meta.db_table), quote(model._meta.pk.column)
     names = [f.column for f in lists]
     reach: dict[str, str] = getattr(model, "area_reach", {})
     hit = " OR ".join(
@@ -93,4 +94,4 @@ def _follow_lists(cur: Any, model: type[models.Model], lists: list[Any], old: st
 def too_long(old: str, new: str) -> bool:
     """Whether a path inside the area would not fit into its column any more."""
     longest = Area.objects.inside(old).aggregate(n=Max(Length("path")))["n"] or len(old)
-    return longest - len(old) + len(new) > PathField().max_length
+    return longest - len(old) + len(new) > PATH_ROOM

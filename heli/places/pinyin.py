@@ -51,7 +51,7 @@ def initials(names: Iterable[tuple[str, str]]) -> Iterator[str]:
     from pypinyin import Style, lazy_pinyin
 
     for path, name in names:
-        letters = lazy_pinyin(name, style=Style.FIRST_LETTER, errors=list)
+        letters = lazy_pinyin(name, style=Style.FIRST_LETTER, errors=list)  # type: ignore[arg-type]
         if len(letters) != len(name):
             raise ValueError(f"{name}: {letters}")
         for i, char in enumerate(name):

@@ -101,13 +101,35 @@ def paths_ever(*paths: str) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
+def changes(area: Area) -> list[AreaChange]:
+    """What happened to the area, newest first; moves of what is above it included. One statement."""
+    rows = AreaChange.objects.filter(Q(area=area) | Q(kind=Change.MOVED, new_path__in=ancestors(area.path)))
+    return list(rows.select_related("area").order_by("-id")[:50])
+
+
 # What somebody types --------------------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One area found, with its name from the county down."""
+    """One area found, with its name from the city down."""
 
     area: Area
     full_name: str
+
+    @property
+    def path(self) -> str:
+        return self.area.path
+
+    @property
+    def name(self) -> str:
+        return self.area.name
+
+    @property
+    def level(self) -> int:
+        return self.area.level
+
+    @property
+    def kind(self) -> str:
+        return self.area.kind
 
 
 def search(

@@ -6,6 +6,7 @@ import datetime as dt
 import uuid
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 from django.db import connection, transaction
 from django.utils.translation import gettext_lazy as _
@@ -44,7 +45,8 @@ def _manage(s: Step, area: Area) -> Area:
 
 def _note(s: Step, area: Area, kind: Change, basis: str, **was: str) -> None:
     AreaChange.objects.create(area=area, kind=kind, at=s.at, by_id=s.by.user_id, basis=basis, **was)
-    s.record(area, kind=kind.value, basis=basis, **was)
+    facts: dict[str, Any] = {"kind": kind.value, "basis": basis, **was}
+    s.record(area, **facts)
     touch()
 
 
