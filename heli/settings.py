@@ -206,7 +206,8 @@ MFA_FORMS = {
     "activate_totp": "heli.people.forms.ActivateTOTPForm",
 }
 HELI_STAFF_MFA = flag("HELI_STAFF_MFA", default=not DEMO)  # people with a grant need a second factor
-HELI_SMS_SENDER = os.environ.get("HELI_SMS_SENDER", "")  # "module:Class"; needed when HELI_DEBUG is off
+# "module:Class" of adapters.sms.Sender; production names its own
+HELI_SMS_SENDER = os.environ.get("HELI_SMS_SENDER", "heli.adapters.sms:Local" if DEBUG else "")
 AXES_FAILURE_LIMIT = 8
 AXES_COOLOFF_TIME = 0.25  # hours: a stranger cannot lock anybody out for longer than 15 minutes
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
@@ -223,7 +224,9 @@ ALLOWED_HOSTS = [h for h in os.environ.get("HELI_ALLOWED_HOSTS", "localhost,127.
 CSRF_TRUSTED_ORIGINS = [o for o in os.environ.get("HELI_TRUSTED_ORIGINS", "").split(",") if o]
 HELI_PUBLIC_URL = os.environ.get("HELI_PUBLIC_URL", "http://127.0.0.1:8000").rstrip("/")
 HELI_HOME_AREA = os.environ.get("HELI_HOME_AREA", "370602")  # the area whose public home this site is
-HELI_SHAPES = flag("HELI_SHAPES", default=True)  # shipped boundary shapes; public display needs review, so it can be off
+HELI_SHAPES = flag(
+    "HELI_SHAPES", default=True
+)  # shipped boundary shapes; public display needs review, so it can be off
 if not DEBUG:
     SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if flag("HELI_BEHIND_PROXY") else None

@@ -61,20 +61,23 @@ class Local:
         self.box.appendleft(Message(timezone.now(), phone, template, dict(values)))
 
 
-@lru_cache(maxsize=2)
-def _make(name: str, debug: bool) -> Sender:
-    if not name:
-        if not debug:
-            raise ImproperlyConfigured("HELI_SMS_SENDER must name a sender ('module:Class') when HELI_DEBUG is off.")
-        return Local()
+@lru_cache(maxsize=4)
+def _make(name: str) -> Sender:
     module, _colon, attribute = name.partition(":")
     try:
         made: Sender = getattr(import_module(module), attribute)()
     except (ImportError, AttributeError, ValueError) as error:
-        raise ImproperlyConfigured(f"HELI_SMS_SENDER={name}: {error}") from error
+        raise ImproperlyConfigured(f"HELI_SMS_SENDER={name!r} is no 'module:Class': {error}") from error
     return made
 
 
 def sender() -> Sender:
-    """The sender of this installation. Raises ImproperlyConfigured when there is none and HELI_DEBUG is off."""
-    return _make(settings.HELI_SMS_SENDER, settings.DEBUG)
+    """The sender of this installation."""
+    return _make(settings.HELI_SMS_SENDER)
+
+
+def refuse_none() -> None:
+    """Called at start. Raises ImproperlyConfigured: no sender, or none that sends, while HELI_DEBUG is off."""
+    if not settings.DEBUG and (not settings.HELI_SMS_SENDER or isinstance(sender(), Local)):
+        raise ImproperlyConfigured("HELI_SMS_SENDER must name a sender ('module:Class') when HELI_DEBUG is off.")
+    sender()

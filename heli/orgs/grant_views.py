@@ -158,7 +158,7 @@ def _given(request: HeliRequest, form: GrantForm) -> Grant | None:
 def grant(request: HeliRequest, grant_id: int) -> HttpResponse:
     """One grant with its history, and the form that ends it."""
     now, found = timezone.now(), queries.grant_seen(request.actor, grant_id)
-    form = ReasonForm(request.POST or None)
+    form = ReasonForm(request.POST if request.method == "POST" else None)
     status = 200
     if request.method == "POST" and form.is_valid():
         try:
@@ -201,7 +201,7 @@ def person(request: HeliRequest, user_id: int) -> HttpResponse:
 @page("people/new/", name="person_new", needs=Cap.MANAGE_GRANTS, scope=Scope.AREA, methods=("GET", "POST"))
 def new_person(request: HeliRequest) -> HttpResponse:
     """An account for a colleague; its first password is shown once."""
-    form = PersonForm(request.POST or None)
+    form = PersonForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         try:
             someone, password = open_account(

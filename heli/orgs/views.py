@@ -189,7 +189,7 @@ def edit(request: HeliRequest, org_id: int) -> HttpResponse:
 def close(request: HeliRequest, org_id: int) -> HttpResponse:
     """Close it, or open it again; says beforehand what that does."""
     org, now = queries.managed_org(request.actor, org_id), timezone.now()
-    form = ReasonForm(request.POST or None)
+    form = ReasonForm(request.POST if request.method == "POST" else None)
     status = 200
     if request.method == "POST" and form.is_valid():
         step = steps.reopen_org if org.closed_at else steps.close_org

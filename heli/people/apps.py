@@ -7,4 +7,4 @@ class PeopleConfig(AppConfig):
     def ready(self) -> None:
         from heli.adapters import sms
 
-        sms.sender()  # refuses to start in production without a sender
+        sms.refuse_none()

@@ -13,6 +13,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from heli.core.fields import MobileField
+from heli.engines.identifiers import BadIdentifier, mobile
 from heli.people.accounts import logged_in_by_code
 from heli.people.steps import CALL_NAME_LIMIT
 
@@ -42,6 +43,13 @@ class LoginForm(account.LoginForm):
         self.fields["login"] = forms.CharField(label=_("Mobile number or user name"), widget=widget, max_length=60)
         self.fields["password"] = _password(_("Password"), "current-password")
         self.order_fields(["login", "password"])
+
+    def clean_login(self) -> str:
+        typed = str(self.cleaned_data["login"]).strip()
+        try:
+            return mobile(typed)
+        except BadIdentifier:
+            return typed
 
 
 class SignupForm(account.SignupForm):

@@ -39,7 +39,9 @@ def edit(request: HeliRequest) -> HttpResponse:
     """What to call me, and my name."""
     user = queries.own_account(request.actor)
     name = vault.open_own(user.record)["name"] if user.record else ""
-    form = ProfileForm(request.POST or None, initial={"call_name": user.call_name, "name": name})
+    form = ProfileForm(
+        request.POST if request.method == "POST" else None, initial={"call_name": user.call_name, "name": name}
+    )
     if request.method == "POST" and form.is_valid():
         now, data = timezone.now(), form.cleaned_data
         if data["call_name"] != user.call_name:
@@ -88,7 +90,7 @@ def export_own(request: HeliRequest) -> HttpResponse:
 @page("close/", name="close", scope=Scope.SELF, methods=("GET", "POST"))
 def close(request: HeliRequest) -> HttpResponse:
     """Close the account and erase what is personal."""
-    form = CloseForm(request.POST or None)
+    form = CloseForm(request.POST if request.method == "POST" else None)
     user = queries.own_account(request.actor)
     if not user.has_usable_password():
         del form.fields["password"]
