@@ -5,17 +5,23 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 
+from django.db import IntegrityError
 from django.db.models import Case, IntegerField, Q, Value, When
 from django.utils.translation import gettext_lazy as _
 
 from heli.core.actor import Actor
 from heli.core.caps import Cap
-from heli.core.errors import Invalid, NotFound
+from heli.core.errors import Invalid, NotFound, TakenAlready
 from heli.core.scope import ancestors
 from heli.core.steps import step
+from heli.loop.clocks import local_day
+from heli.loop.errors import NoSuchCategory
 from heli.loop.models import Category, DutyRow, Request
 from heli.orgs.models import GRASSROOTS, Organisation
+from heli.orgs.queries import open_unit
 from heli.places.models import Area
+
+ONE_AT_A_TIME = "duty_one_row_at_a_time"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,47 +103,71 @@ def put_row(
     note: str = "",
     valid_from: dt.date | None = None,
 ) -> DutyRow:
-    """A new row from `valid_from` (today) on; the row it replaces ends that day. Its history is kept by triggers."""
-    start = valid_from or at.date()
+    """A new row from `valid_from` (today) on; the row it replaces ends that day. Its history is kept by triggers.
+
+    Raises:
+        Invalid: no citation, no or two units, a row that starts later or still holds on that day (L-400).
+        TakenAlready: a colleague wrote a row for the same matter meanwhile (L-102).
+        UnitClosed, NotFound: a unit that is closed or not there. Forbidden: not the actor's area (L-403).
+    """
+    start = valid_from or local_day(at)
+    if not number.strip():
+        raise Invalid(_("Give the row a number, as it stands in the document."), field="number")
     if not citation.strip():
         raise Invalid(_("Name the document this row rests on."), field="citation")
     if (unit_id is None) == (local == ""):
         raise Invalid(_("A row names one unit, or the street or community of the place."), field="unit")
-    with step("duty.put", by=by, at=at) as s:
-        s.require(Cap.MANAGE_DUTY, path=area.path)
-        same = DutyRow.objects.select_for_update().filter(
-            area=area, category_id=category_id, level=level, valid_to=None
-        )
-        for old in same:
-            if old.valid_from >= start:
-                raise Invalid(
-                    _("A row for this already starts on %(day)s. End that one first.") % {"day": old.valid_from},
-                    field="valid_from",
-                )
-            old.valid_to = start
-            old.save(update_fields=["valid_to"])
-        row = DutyRow.objects.create(
-            number=number.strip(),
-            area=area,
-            area_path=area.path,
-            category_id=category_id,
-            level=level,
-            unit_id=unit_id,
-            local=local,
-            assist_local=list(assist_local),
-            assists=list(assists),
-            functional=functional,
-            citation=citation.strip(),
-            note=note.strip(),
-            valid_from=start,
-        )
-        s.about("loop.dutyrow", row.pk, area.path)
-        s.record(row, number=number, category=category_id, unit=unit_id)
+    row = DutyRow(
+        number=number.strip(),
+        area=area,
+        area_path=area.path,
+        category_id=category_id,
+        level=level,
+        unit_id=unit_id,
+        local=local,
+        assist_local=list(assist_local),
+        assists=list(assists),
+        functional=functional,
+        citation=citation.strip(),
+        note=note.strip(),
+        valid_from=start,
+    )
+    try:
+        with step("duty.put", by=by, at=at) as s:
+            s.require(Cap.MANAGE_DUTY, path=area.path)
+            if not Category.objects.filter(pk=category_id, closed_on=None).exists():
+                raise NoSuchCategory(field="category")
+            for pk in dict.fromkeys((*((unit_id,) if unit_id else ()), *assists)):
+                open_unit(pk, at)
+            make_room(row)
+            row.save(force_insert=True)
+            s.about("loop.dutyrow", row.pk, area.path)
+            s.record(row, number=row.number, category=category_id, unit=unit_id)
+    except IntegrityError as error:  # the constraint that two writers at once run into
+        if ONE_AT_A_TIME in str(error):
+            raise TakenAlready from error
+        raise
     return row
 
 
+def make_room(row: DutyRow) -> None:
+    """End the row that holds until the new one begins. Call inside the step, before the new row is saved."""
+    same = DutyRow.objects.select_for_update().filter(area=row.area, category=row.category_id, level=row.level)
+    for old in same.filter(Q(valid_to=None) | Q(valid_to__gt=row.valid_from)):
+        if old.valid_from == old.valid_to:
+            continue  # never held
+        if old.valid_from >= row.valid_from:
+            said = _("A row for this already starts on %(day)s. End that one first.") % {"day": old.valid_from}
+            raise Invalid(said, field="valid_from")
+        if old.valid_to is not None:
+            said = _("A row for this holds until %(day)s. Let the new one begin then.") % {"day": old.valid_to}
+            raise Invalid(said, field="valid_from")
+        old.valid_to = row.valid_from
+        old.save(update_fields=["valid_to"])
+
+
 def end_row(*, row_id: int, by: Actor, at: dt.datetime, reason: str) -> DutyRow:
-    """The row no longer holds from today on (or never held, if it starts today)."""
+    """The row no longer holds from today on (or never held, if it starts today or later)."""
     if not reason.strip():
         raise Invalid(_("Say why this row ends."), field="reason")
     with step("duty.end", by=by, at=at) as s:
@@ -145,7 +175,7 @@ def end_row(*, row_id: int, by: Actor, at: dt.datetime, reason: str) -> DutyRow:
         s.require(Cap.MANAGE_DUTY, path=row.area_path)
         if row.valid_to is not None:
             raise NotFound
-        row.valid_to = max(at.date(), row.valid_from + dt.timedelta(days=1))
+        row.valid_to = max(local_day(at), row.valid_from)
         row.save(update_fields=["valid_to"])
         s.about("loop.dutyrow", row.pk, row.area_path)
         s.record(row, reason=reason.strip()[:200])

@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from heli.core.actor import Actor
 from heli.core.caps import Cap
 from heli.core.models import VaultRecord
-from heli.core.scope import PathField, within
+from heli.core.scope import PathField, ancestors, within
 from heli.orgs.models import Organisation
 from heli.places.models import Area
 from heli.rulebook.models import Rule
@@ -519,9 +519,12 @@ class OneRange(Func):
 
 class DutyQuerySet(models.QuerySet["DutyRow"]):
     def visible_to(self, actor: Actor) -> Self:
-        return (
-            self if actor.system else self.filter(within("area_path", any_path(actor, Cap.MANAGE_DUTY, *AREA_READERS)))
-        )
+        """Rows of the actor's areas, and of those above them: they decide there too."""
+        if actor.system:
+            return self
+        paths = any_path(actor, Cap.MANAGE_DUTY, *AREA_READERS)
+        above = {a for p in paths for a in ancestors(p, itself=False)}
+        return self.filter(within("area_path", paths) | Q(area_path__in=above))
 
 
 @pghistory.track()
@@ -569,7 +572,7 @@ class DutyRow(models.Model):
             models.CheckConstraint(
                 condition=Q(unit__isnull=False, local="") | Q(unit=None) & ~Q(local=""), name="duty_names_one"
             ),
-            models.CheckConstraint(condition=Q(valid_to=None) | Q(valid_to__gt=F("valid_from")), name="duty_dates"),
+            models.CheckConstraint(condition=Q(valid_to=None) | Q(valid_to__gte=F("valid_from")), name="duty_dates"),
         ]
 
     def __str__(self) -> str:
