@@ -186,6 +186,7 @@ _ALL = (
     Key("extension.max", _("Longest extension"), PERIOD, REQUEST, public=True),
     Key("extension.ask_before", _("An extension is asked this long before the deadline"), PERIOD, REQUEST),
     Key("contact.tries", _("Tries after which nobody can be reached"), TIMES, REQUEST),
+    Key("dispatch.take_back", _("Time in which the desk may take a dispatch back"), PERIOD, REQUEST),
     Key("return.window", _("Time to ask for a return"), PERIOD, REQUEST),
     Key("return.limit", _("Returns before a lead is appointed"), TIMES, REQUEST, public=True),
     Key("redo.limit", _("How often a resident may send it back"), TIMES, REQUEST, public=True),
