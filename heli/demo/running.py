@@ -7,7 +7,6 @@ import json
 import multiprocessing as mp
 import os
 import queue
-import random
 import signal
 import subprocess
 import sys
@@ -25,16 +24,11 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from heli.core.actor import SYSTEM
 from heli.core.models import Event
 from heli.core.steps import step
+from heli.demo.side import live
+from heli.demo.times import DAYS, begin_of
 
-DAYS = 30
 REQUESTS = 2000
-SEED = 20261122
 out = Console()
-
-
-def begin_of(now: dt.datetime) -> dt.datetime:
-    """Midnight, thirty days ago."""
-    return (timezone.localtime(now) - dt.timedelta(days=DAYS)).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def lived() -> Event | None:
@@ -58,49 +52,6 @@ def settle_down() -> None:
     """The demo may lose its last second on a crash: it would be made again anyway."""
     with connection.cursor() as cur:
         cur.execute("SET synchronous_commit = off")
-
-
-def live(share: int, shares: int, now: dt.datetime, requests: int, told: Any) -> None:
-    """One process: the streets that fall to it, from thirty days ago until now."""
-    import django
-
-    django.setup()
-    from heli.demo import county
-    from heli.demo.content import load
-    from heli.demo.life import Life
-    from heli.orgs.queries import actor_for
-    from heli.people.models import User
-    from heli.places.models import Area
-    from heli.rulebook.queries import calendar
-
-    settle_down()
-    areas = list(
-        Area.objects.filter(path__startswith=county.COUNTY, level=5, kind="admin")
-        .select_related("parent")
-        .order_by("path")
-    )
-    streets = sorted({a.path[:9] for a in areas})[share::shares]
-    residents = [
-        (actor_for(u), c.name, county.PHONES[c.name])
-        for c in county.CAST
-        if c.name in county.PHONES
-        for u in User.objects.filter(username=c.username)
-    ]
-    life = Life(
-        staff=county.staff(now),
-        content=load(),
-        calendar=calendar(county.COUNTY, now, days=400),
-        rng=random.Random(SEED + share),
-        begin=begin_of(now),
-        end=now,
-        areas=[a for a in areas if a.path[:9] in streets],
-        streets=tuple(streets),
-        residents=residents,
-        share=share,
-        shares=shares,
-    )
-    count = life.run(requests, lambda at, _count: told.put((share, "at", at)))
-    told.put((share, "done", dict(count)))
 
 
 def make(now: dt.datetime, requests: int = REQUESTS) -> Counter[str]:

@@ -97,6 +97,7 @@ class RequestQuerySet(models.QuerySet["Request"]):
         """The same rows for a list, a page, a count, an export and a step.
 
         Readers of the area; units that hold it or help with it; whoever took it down; the resident (account or link).
+        Somebody with grants sees by them alone: their own requests they follow as residents, without their grants.
         """
         if actor.system:
             return self
@@ -105,10 +106,10 @@ class RequestQuerySet(models.QuerySet["Request"]):
             see |= within("area_path", paths)
         if units := actor.org_ids(Cap.HANDLE_REQUESTS, Cap.APPROVE_REPLY):
             held = Dispatch.objects.filter(request=OuterRef("pk"), unit__in=units, state__in=Dispatch.LIVE)
-            see |= Q(unit__in=units, state__in=("dispatched", "handling", "replied", "closed", "lapsed", "appealed"))
             see |= Q(Exists(held))
-        if actor.user_id is not None:
+        if Cap.HEAR in actor.caps:
             see |= Q(heard_by=actor.user_id)
+        if actor.user_id is not None and not actor.grants:
             see |= Q(Exists(Voice.objects.filter(request=OuterRef("pk"), user=actor.user_id)))
         if actor.voice_id is not None:
             mine = Voice.objects.filter(pk=actor.voice_id)
