@@ -18,7 +18,7 @@ from heli.loop.clocks import DUE, Board, rules_for
 from heli.loop.errors import AskedTooLate, ClosedToWords, NeedsSecondPerson, TooMuchTime
 from heli.loop.models import Clock, ClockKind, Dispatch, Extension, Handling, Remark, Request
 from heli.loop.states import DISPATCH, EXTENSION, HANDLING, OPEN, REQUEST
-from heli.loop.steps.hear import SUBJECT, checked_text, without_personal
+from heli.loop.steps.hear import SUBJECT, checked_text, join, without_personal
 from heli.rulebook import queries as rulebook
 
 UNIT = Scope.OWN_UNIT
@@ -349,28 +349,7 @@ def send_out(s: Step, request: Request, handling: Handling, board: Board) -> Non
     s.record(handling, public=True, unit=request.unit_id, lap=request.lap)
     s.defer(jobs.tell, request_id=request.pk, news="replied")
     if request.parent_id is not None:
-        join(s, request.parent_id, at)
-
-
-def join(s: Step, parent_id: int, at: dt.datetime) -> None:
-    """When the last part is answered, the parent is answered too, and its resident can judge."""
-    parent = Request.objects.select_for_update(of=("self",)).select_related("category").get(pk=parent_id)
-    waiting = Request.objects.filter(parent=parent, state__in=OPEN).exists()
-    if parent.state != "split" or waiting:
-        return
-    inner = Step("request.join", s.by, at)
-    inner.by = s.by
-    board = Board(inner, parent, starting=(ClockKind.REVISIT, ClockKind.REVIEW))
-    board.start(ClockKind.REVISIT)
-    board.start(ClockKind.REVIEW)
-    board.save()
-    parent.state, parent.replied_at = "replied", at
-    parent.save(update_fields=["state", "replied_at", *DUE])
-    inner.about(SUBJECT, parent.pk, parent.area_path)
-    inner.record(parent, public=True)
-    inner.event.before, inner.event.after = "split", "replied"
-    inner.close()
-    s.defer(jobs.tell, request_id=parent.pk, news="replied")
+        join(s, request.parent_id)
 
 
 def approve_reply(*, handling_id: int, by: Actor, at: dt.datetime) -> Handling:

@@ -15,7 +15,7 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext_lazy as _
 
 from heli.core import files, vault
-from heli.core.actor import Actor
+from heli.core.actor import SYSTEM, Actor
 from heli.core.caps import Cap
 from heli.core.errors import AlreadyDone, Invalid
 from heli.core.steps import Step, step
@@ -24,7 +24,7 @@ from heli.loop import jobs, links
 from heli.loop.clocks import DUE, Board
 from heli.loop.errors import CannotMerge, NoSuchCategory, NotSplit, TooLong, UnknownPlace
 from heli.loop.models import Category, Channel, ClockKind, Confidentiality, Dispatch, Kind, Request, Urgency, Voice
-from heli.loop.states import REQUEST
+from heli.loop.states import OPEN, REQUEST
 from heli.places.models import Area
 
 TEXT_LIMIT = 5000
@@ -225,6 +225,8 @@ def decline(*, request_id: int, by: Actor, at: dt.datetime, reason: str, legal_b
         s.about(SUBJECT, request.pk, request.area_path)
         s.record(public=True)
         s.defer(jobs.tell, request_id=request.pk, news="declined")
+        if request.parent_id is not None:
+            join(s, request.parent_id)
     return request
 
 
@@ -240,6 +242,8 @@ def withdraw(*, request_id: int, by: Actor, at: dt.datetime, reason: str = "") -
         s.move(request, REQUEST, "withdraw", reason=without_personal(reason)[:200], save=(*DUE, "closed_at"))
         s.about(SUBJECT, request.pk, request.area_path)
         s.record(public=True)
+        if request.parent_id is not None:
+            join(s, request.parent_id)
     return request
 
 
@@ -353,3 +357,22 @@ def split(*, request_id: int, parts: Sequence[tuple[str, str]], by: Actor, at: d
                 s.record(part, public=True, parent=parent.pk)
                 made.append(part)
     return made
+
+
+def join(s: Step, parent_id: int) -> None:
+    """When no part is open any more, the parent is answered, and its resident can judge. Call in the step that ended
+    a part; what follows from it is the system's own event."""
+    parent = Request.objects.select_for_update(of=("self",)).select_related("category").get(pk=parent_id)
+    if parent.state != "split" or Request.objects.filter(parent=parent, state__in=OPEN).exists():
+        return
+    inner = Step("request.join", SYSTEM, s.at)
+    board = Board(inner, parent, starting=(ClockKind.REVISIT, ClockKind.REVIEW))
+    board.start(ClockKind.REVISIT)
+    board.start(ClockKind.REVIEW)
+    board.save()
+    parent.replied_at = s.at
+    inner.move(parent, REQUEST, "join", save=("replied_at", *DUE))
+    inner.about(SUBJECT, parent.pk, parent.area_path)
+    inner.record(public=True)
+    inner.close()
+    s.defer(jobs.tell, request_id=parent.pk, news="replied")
