@@ -1,0 +1,1 @@
+"""What holds everywhere: found by looking at the whole program, not at one page of it."""
