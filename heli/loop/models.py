@@ -135,6 +135,7 @@ class Request(models.Model):
     channel = models.CharField(max_length=10, choices=Channel.choices)
     confidentiality = models.CharField(max_length=10, choices=Confidentiality.choices, default=Confidentiality.OPEN)
     urgency = models.CharField(max_length=12, choices=Urgency.choices, default=Urgency.NORMAL)
+    reachable = models.BooleanField(default=False)  # somebody left a number: a first contact can be asked of the unit
     heard_at = models.DateTimeField()
     heard_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+", db_index=False

@@ -21,7 +21,13 @@ from heli.orgs.models import Organisation
 from heli.orgs.queries import open_unit
 from heli.rulebook.queries import calendar
 
-LEAD_CLOCKS = (ClockKind.ACCEPT, ClockKind.CONTACT, ClockKind.REPLY)
+
+def unit_clocks(request: Request, *, forced: bool = False) -> tuple[ClockKind, ...]:
+    """The clocks a lead's dispatch starts. Nobody can be asked to contact somebody who left no number."""
+    wanted = [ClockKind.REPLY] if forced else [ClockKind.ACCEPT, ClockKind.REPLY]
+    return tuple(wanted + [ClockKind.CONTACT] * request.reachable)
+
+
 TAKE_BACK = "dispatch.take_back"
 
 
@@ -129,7 +135,8 @@ def offer(
         if row is not None and not push_down_rule.strip():
             raise NotToGrassroots(row=row.number, unit=row.unit.name if row.unit else "", field="push_down_rule")
         limit_keys = ("return.limit",) if request.bounces else ()
-        board = Board(s, request, starting=LEAD_CLOCKS, rules=limit_keys)
+        starting = unit_clocks(request)
+        board = Board(s, request, starting=starting, rules=limit_keys)
         if request.bounces and request.bounces >= (limit := int(board.rules["return.limit"].value)):
             raise ReturnLimit(bounces=request.bounces, limit=limit)
         again = request.state != "heard"
@@ -137,7 +144,7 @@ def offer(
             release(request, at)
             board.cancel()
         board.stop(ClockKind.DISPATCH)
-        for kind in LEAD_CLOCKS:
+        for kind in starting:
             board.start(kind, unit.pk)
         board.save()
         request.unit = unit
@@ -349,11 +356,12 @@ def force(
                 _("It has come back %(n)s times; a lead is named by force from %(limit)s on.")
                 % {"n": request.bounces, "limit": limit}
             )
-        board = Board(s, request, starting=(ClockKind.CONTACT, ClockKind.REPLY))
+        starting = unit_clocks(request, forced=True)
+        board = Board(s, request, starting=starting)
         release(request, at)
         board.stop(ClockKind.DISPATCH)
         board.cancel()
-        for kind in (ClockKind.CONTACT, ClockKind.REPLY):
+        for kind in starting:
             board.start(kind, unit.pk)
         board.save()
         request.unit = unit
