@@ -16,7 +16,6 @@ from django.db.models import (
     IntegerField,
     OuterRef,
     Q,
-    QuerySet,
     Subquery,
     Value,
     When,
@@ -97,7 +96,7 @@ class Filters:
         return {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name)}
 
 
-def narrowed(rows: QuerySet[Any], f: Filters, now: dt.datetime, to: str = "request__") -> QuerySet[Any]:
+def narrowed(rows: Any, f: Filters, now: dt.datetime, to: str = "request__") -> Any:
     """The rows that fit the filters; `to` is the way from a row to its request."""
     if f.q:
         code = f.q.upper().replace(" ", "")
@@ -116,10 +115,10 @@ def narrowed(rows: QuerySet[Any], f: Filters, now: dt.datetime, to: str = "reque
 
 
 # The unit's lists --------------------------------------------------------------------------------------------------------
-def held(actor: Actor, *caps: Cap) -> QuerySet[Dispatch]:
+def held(actor: Actor, *caps: Cap) -> Any:
     """Dispatches to the actor's units, each with `do`: what it wants of them."""
     units = actor.org_ids(*(caps or UNIT_CAPS))
-    rows: QuerySet[Dispatch] = Dispatch.objects.visible_to(actor).filter(unit__in=units)
+    rows: Any = Dispatch.objects.visible_to(actor).filter(unit__in=units)
     written = Handling.objects.filter(
         request=OuterRef("request"), unit=OuterRef("unit"), lap=OuterRef("request__lap"), kind="reply"
     )
@@ -150,7 +149,7 @@ def held(actor: Actor, *caps: Cap) -> QuerySet[Dispatch]:
     )
 
 
-def listed(actor: Actor, tab: str, *caps: Cap) -> QuerySet[Dispatch]:
+def listed(actor: Actor, tab: str, *caps: Cap) -> Any:
     """The dispatches of one list: todo (our turn), hand (we lead), assist (we help), done (answered)."""
     rows = held(actor, *caps)
     live = ("offered", "accepted", "returning")
@@ -227,7 +226,7 @@ def choices(actor: Actor) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]
 
 
 # Revisit calls -----------------------------------------------------------------------------------------------------------
-def to_call(actor: Actor) -> QuerySet[Request]:
+def to_call(actor: Actor) -> Any:
     """Answered requests of the actor's areas with voices that have not judged this round, and `left`, how many;
     `tried`, how often nobody was reached."""
     judged = Review.objects.filter(voice=OuterRef("pk"), lap=OuterRef("request__lap"), reached=True)
@@ -239,9 +238,7 @@ def to_call(actor: Actor) -> QuerySet[Request]:
         .filter(~Exists(Review.objects.filter(voice=OuterRef("pk"), lap=OuterRef("lap"), reached=True)))
     )
     tried = Review.objects.filter(request=OuterRef("pk"), lap=OuterRef("lap"), reached=False)
-    rows: QuerySet[Request] = Request.objects.visible_to(actor).filter(
-        within("area_path", actor.paths(Cap.REVISIT)), state="replied"
-    )
+    rows = Request.objects.visible_to(actor).filter(within("area_path", actor.paths(Cap.REVISIT)), state="replied")
     return rows.filter(Exists(of_this) | Exists(of_twins)).annotate(
         tried=Coalesce(Subquery(tried.values("request").annotate(n=Count("pk")).values("n")), 0),
         due=Coalesce("due_at", Value(NEVER), output_field=DateTimeField()),
@@ -254,10 +251,10 @@ def calls(actor: Actor, f: Filters, now: dt.datetime, *, after: str | None = Non
     return keyset(rows, order=("tried", "due", "id"), after=after, size=size)
 
 
-def next_call(actor: Actor, *, but: int | None = None) -> str:
+def next_call(actor: Actor) -> str:
     """The code of the call that should be made next; '' when there is none. One statement."""
-    rows = to_call(actor).filter(tried=0).exclude(pk=but).order_by("due", "id")
-    return rows.values_list("code", flat=True).first() or ""
+    first = to_call(actor).filter(tried=0).order_by("due", "id").values_list("code", flat=True).first()
+    return str(first or "")
 
 
 # Rows as pages show them -------------------------------------------------------------------------------------------------
@@ -290,13 +287,13 @@ DO_STATES = {
 def place_of(request: Request) -> str:
     """Street and community: "毓璜顶街道 · 大海阳社区"."""
     above = request.area.parent
-    both = (above.short_name if above is not None and above.level == 4 else "", request.area.short_name)
+    both = (above.name if above is not None and above.level == 4 else "", request.area.short_name)
     return " · ".join(x for x in both if x)
 
 
-def row_of(d: Dispatch, actor: Actor, now: dt.datetime) -> Row:
+def row_of(d: Any, actor: Actor, now: dt.datetime) -> Row:
     """A dispatch as a list shows it; nothing more is asked of the database than the calendar once a minute."""
-    r, do = d.request, d.do  # type: ignore[attr-defined]
+    r, do = d.request, d.do
     chips: list[tuple[str, Words]] = []
     if r.urgency != Urgency.NORMAL:
         chips.append(("late" if r.urgency == Urgency.EMERGENCY else "soon", Urgency(r.urgency).label))
@@ -330,7 +327,7 @@ def call_for(actor: Actor, code: str) -> Request:
     return found
 
 
-def for_export(actor: Actor, tab: str, f: Filters, now: dt.datetime) -> QuerySet[Dispatch]:
+def for_export(actor: Actor, tab: str, f: Filters, now: dt.datetime) -> Any:
     """The rows of a list that the actor may take away: of the units whose lists they may export."""
     rows = narrowed(listed(actor, tab, Cap.EXPORT), f, now)
     if f.do:

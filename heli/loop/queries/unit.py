@@ -9,9 +9,11 @@ import datetime as dt
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from django.db.models import Count, Q
+from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
@@ -21,6 +23,7 @@ from heli.core.caps import Cap
 from heli.core.errors import NotFound
 from heli.core.models import StoredFile
 from heli.loop import rates
+from heli.loop.clocks import facts_of
 from heli.loop.models import (
     Category,
     Clock,
@@ -35,6 +38,8 @@ from heli.loop.queries.detail import SUBJECT, Detail
 from heli.loop.queries.parts import ClockPart
 from heli.loop.states import AFTER_REPLY, OPEN, WITH_UNIT
 from heli.places.models import Area
+from heli.rulebook import queries as rulebook
+from heli.rulebook.queries import RuleVersion
 
 Words = str | Promise
 YEAR = dt.timedelta(days=365)
@@ -148,13 +153,20 @@ def _titled(title: str, c: ClockPart | None, now: dt.datetime) -> str:
     return _("%(title)s, %(due)s") % {"title": title, "due": due} if due else title
 
 
-def next_act(d: Detail, actor: Actor, now: dt.datetime) -> NextStep | None:
+def next_act(d: Detail, actor: Actor, now: dt.datetime, *, limit: int | None = None) -> NextStep | None:
     """What the actor should do with this request now; None when nothing is theirs to do. Pure.
+
+    `limit`: the returns after which a lead is named by force.
 
     Where somebody is several things at once, the unit's work comes first, then decisions, then calls.
     """
     s = standing(d, actor)
-    for found in (_of_unit(d, s, actor, now), _of_assist(d, s), _of_supervisor(d, s, actor), _of_desk(d, s, now)):
+    for found in (
+        _of_unit(d, s, actor, now),
+        _of_assist(d, s),
+        _of_supervisor(d, s, actor, limit),
+        _of_desk(d, s, now),
+    ):
         if found is not None:
             return found
     return _of_reviser(d, s, now)
@@ -246,7 +258,7 @@ def _of_assist(d: Detail, s: Standing) -> NextStep | None:
     return None
 
 
-def _of_supervisor(d: Detail, s: Standing, actor: Actor) -> NextStep | None:
+def _of_supervisor(d: Detail, s: Standing, actor: Actor, limit: int | None) -> NextStep | None:
     if s.supervisor and d.request.state == "appealed":
         told = _(
             "It was redone as often as the rule allows and is still not solved for the resident. They read your reason."
@@ -254,9 +266,12 @@ def _of_supervisor(d: Detail, s: Standing, actor: Actor) -> NextStep | None:
         return NextStep("appeal", _("Decide: once more, or closed"), told, _("Decide"), "flag", tab="appeal")
     if s.supervisor and (asked := asked_extension(d, actor)) is not None:
         return NextStep("extension", _("Decide on more time"), asked["reason"], _("Decide"), "cal", tab="extension")
+    if s.appoints and d.request.state == "heard" and limit is not None and d.request.bounces >= limit:
+        told = _("Units gave it back %(n)s times. Whoever you name cannot give it back.") % {"n": d.request.bounces}
+        return NextStep("force", _("Name the unit that leads"), told, _("Name the lead"), "bolt", tab="force")
     if s.excludes and any(x["state"] == "proposed" and x["proposed_by"] != actor.user_id for x in d.exclusions):
         told = _("Somebody proposed to leave it out of the rates; a second person decides.")
-        return NextStep("exclusion", _("Decide on the exclusion"), told, _("Decide"), "minus", tab="exclude")
+        return NextStep("exclusion", _("Decide on the exclusion"), told, _("Decide"), "minus", tab="exclusion")
     late = next((c for c in d.running if c.state == "late"), None)
     if s.supervisor and late is not None and d.request.state in WITH_UNIT and not supervised(d):
         said = _("%(clock)s: %(over)s") % {"clock": late.name, "over": late.words}
@@ -330,13 +345,13 @@ def _unit_tabs(d: Detail, s: Standing, actor: Actor) -> Iterator[Tab]:
     elif r.state == "handling" and s.officer:
         yield Tab("reply", _("Write the reply"), "pen", "W", r.pk)
     if s.at_work and r.state in WITH_UNIT:
-        yield Tab("contact", _("Record a contact"), "phone", "C", r.pk)
+        yield Tab("contact", _("Note a contact"), "phone", "C", r.pk)
     clock = clock_of(d, "redo", "reply")
     if s.officer and r.state in WITH_UNIT and clock is not None and asked_extension(d) is None:
         yield Tab("extend", _("Ask for more time"), "cal", "T", clock.pk)
     ours = d.lead if s.officer else s.assist
     if ours is not None and ours.state in {"offered", "accepted"} and not ours.forced and r.state in WITH_UNIT:
-        yield Tab("return", _("Give it back"), "back", "B", ours.pk)
+        yield Tab("return", _("Give back"), "back", "B", ours.pk)
 
 
 def _decisions(d: Detail, s: Standing, actor: Actor, limit: int | None) -> Iterator[Tab]:
@@ -355,7 +370,17 @@ def _decisions(d: Detail, s: Standing, actor: Actor, limit: int | None) -> Itera
     if s.supervisor and r.state in OPEN:
         yield Tab("supervise", _("Supervise"), "flag", "S", r.pk)
     if s.excludes and r.state in {*AFTER_REPLY, "declined"}:
-        yield Tab("exclude", _("Leave out of the rates"), "minus", "L", r.pk)
+        yield from _exclusion_tab(d, actor)
+
+
+def _exclusion_tab(d: Detail, actor: Actor) -> Iterator[Tab]:
+    now = next((x for x in d.exclusions if x["state"] in {"proposed", "confirmed"}), None)
+    if now is None:
+        yield Tab("exclude", _("Leave out of the rates"), "minus", "L", d.request.pk)
+    elif now["state"] == "confirmed":
+        yield Tab("lift", _("Let it count again"), "undo", "L", now["id"])
+    elif now["proposed_by"] != actor.user_id:
+        yield Tab("exclusion", _("Decide on the exclusion"), "minus", "L", now["id"])
 
 
 def _shared(d: Detail, s: Standing) -> Iterator[Tab]:
@@ -394,6 +419,14 @@ def code_of(kind: str, pk: int) -> str:
     return str(found)
 
 
+def code_called(voice_id: int) -> str:
+    """The code of the request a voice is asked about: the one it was joined into, if any; NotFound otherwise."""
+    found = Voice.objects.filter(pk=voice_id).values_list("request__merged_into__code", "request__code").first()
+    if found is None:
+        raise NotFound
+    return found[0] or found[1]
+
+
 @dataclass(frozen=True, slots=True)
 class PlaceYear:
     """The same matter in the same community within a year, as far as the actor may see."""
@@ -420,11 +453,28 @@ def place_year(actor: Actor, request: Request, now: dt.datetime) -> PlaceYear:
     return PlaceYear(**counts, rows=list(same.exclude(pk=request.pk).order_by("-id")[:5]))
 
 
+SHOWN_RULES = ("return.limit", "return.window", "reply.needs_review", "extension.max", "extension.ask_before")
+
+
+@lru_cache(maxsize=256)
+def _rules_of_minute(path: str, minute: int) -> tuple[RuleVersion, ...]:
+    day = timezone.localtime(dt.datetime.fromtimestamp(minute * 60, tz=dt.UTC)).date()
+    return tuple(rulebook.candidates(SHOWN_RULES, path, day))
+
+
+def shown_rules(request: Request, now: dt.datetime) -> dict[str, RuleVersion]:
+    """The rules a page mentions beside its forms; at most a minute old. Steps read their own. A key without a row is
+    left out."""
+    rows = _rules_of_minute(request.area_path, int(now.timestamp() // 60))
+    return rulebook.choose(rows, facts_of(request))
+
+
 def file_for(actor: Actor, file_id: uuid.UUID) -> StoredFile:
     """A file of a request or of a reply that the actor may see; NotFound (L-404) otherwise. Two statements."""
     row = StoredFile.objects.filter(pk=file_id).first()
     if row is not None:
-        owner = {SUBJECT: Request, "loop.handling": Handling}.get(row.subject_type)
+        owners: dict[str, Any] = {SUBJECT: Request, "loop.handling": Handling}
+        owner = owners.get(row.subject_type)
         if owner is not None and owner.objects.visible_to(actor).filter(pk=row.subject_id).exists():
             return row
     raise NotFound

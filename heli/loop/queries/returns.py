@@ -1,0 +1,88 @@
+"""Returns that wait for a dispatcher's decision, with what speaks for and against each."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.db.models import F, Q
+from django.utils.functional import Promise
+
+from heli.core.actor import Actor
+from heli.core.caps import Cap
+from heli.core.paging import Page, keyset
+from heli.loop import duty
+from heli.loop.clocks import local_day
+from heli.loop.models import Dispatch, DutyRow, Request
+from heli.loop.queries import parts
+from heli.loop.queries.desk import limits, returning
+from heli.orgs.queries import Person, people_with
+from heli.rulebook.queries import chain
+
+Words = str | Promise
+
+
+@dataclass(slots=True)
+class ReturnRow:
+    """A return with what speaks for and against it."""
+
+    dispatch: Dispatch
+    code_words: Words
+    chip: tuple[str, str]
+    rows: list[DutyRow]  # what the duty list says of it today, nearest first
+    limit: int | None
+    appointers: list[Person]
+
+    @property
+    def id(self) -> int:
+        return int(self.dispatch.pk)
+
+    @property
+    def reaches_limit(self) -> bool:
+        """Upheld, it has come back as often as the rule allows."""
+        lead = self.dispatch.role == "lead"
+        return lead and self.limit is not None and self.dispatch.request.bounces + 1 >= self.limit
+
+
+def returns_page(actor: Actor, now: dt.datetime, *, after: str | None = None, size: int = 20) -> Page[ReturnRow]:
+    """Returns to decide, oldest dispatch first. At most four statements: dispatches, duty rows, limits, who may name a lead."""
+    rows = returning(actor).select_related("unit", "duty_row__unit", "request__category", "request__area", "accepted_by")
+    page = keyset(rows, order=("id",), after=after, size=size)
+    requests = [d.request for d in page.rows]
+    most = limits(requests, now) if requests else {}
+    told = duty_rows_of(requests, local_day(now)) if requests else {}
+    at_limit = [r for r in requests if r.bounces + 1 >= most.get(r.pk, 10**9)]
+    appointers = people_with(Cap.APPOINT_LEAD, at=now, path=at_limit[0].area_path[:6]) if at_limit else []
+
+    def row(d: Dispatch) -> ReturnRow:
+        r = d.request
+        return ReturnRow(
+            d,
+            parts.RETURN_CODES.get(d.return_code, d.return_code),
+            parts.chip_of(r.due_at, now, parts.display_calendar(r.area_path, now)),
+            told.get(r.pk, []),
+            most.get(r.pk),
+            appointers,
+        )
+
+    return page.map(row)
+
+
+def duty_rows_of(requests: Sequence[Request], on: dt.date) -> dict[int, list[DutyRow]]:
+    """{request id: rows of the duty list for the county's desk that speak of it, nearest category first}. One statement."""
+    codes = {c for r in requests if r.category for c in duty.category_line(r.category.code)}
+    paths = {p for r in requests for p in chain(r.area_path)}
+    rows = list(
+        DutyRow.objects.filter(area_path__in=paths, category__code__in=codes, level=3, valid_from__lte=on)
+        .filter(Q(valid_to=None) | Q(valid_to__gt=on))
+        .select_related("unit", "category")
+        .annotate(code=F("category__code"))
+    )
+    found: dict[int, list[DutyRow]] = {}
+    for r in requests:
+        line = duty.category_line(r.category.code) if r.category else []
+        own = [x for x in rows if x.code in line and x.area_path in chain(r.area_path)]
+        nearest = min((line.index(x.code) for x in own), default=0)
+        found[r.pk] = [x for x in own if line.index(x.code) == nearest]
+    return found
