@@ -7,6 +7,7 @@
    data-until     words that count down in the last hour (data-said holds them with {n})
    data-counter   field with a number of characters it may hold
    data-shrink    file field: large photos are made smaller before they are sent, and shown
+   data-adds      the same field: choosing again adds photos; the words of the button that takes one out
    data-go        select or checkbox that sends its form when changed
    data-focus     gets the focus when the page opens (a summary of errors) */
 (function () {
@@ -229,25 +230,38 @@
   }
   async function shrink(input) {
     const most = Number(input.getAttribute('data-shrink')) || 6;
-    const files = Array.from(input.files).slice(0, most);
-    const small = await Promise.all(files.map(smaller));
+    const before = input.hasAttribute('data-adds') ? input.heliFiles || [] : [];  // a camera gives one photo at a time
+    const small = await Promise.all(Array.from(input.files).slice(0, most).map(smaller));
+    photos(input, before.concat(small).slice(0, most));
+    announce(say('photos').replace('{n}', input.heliFiles.length));
+  }
+  function photos(input, files) {
+    input.heliFiles = files;
     if (window.DataTransfer) {
       const box = new DataTransfer();
-      small.forEach((file) => box.items.add(file));
+      files.forEach((file) => box.items.add(file));
       input.files = box.files;
     }
     const list = document.querySelector(input.getAttribute('data-preview') || '.h-photos[data-preview]');
     if (!list) { return; }
     list.textContent = '';
-    small.forEach((file) => {
+    files.forEach((file, n) => {
       const li = document.createElement('li'), img = document.createElement('img');
       img.alt = file.name;
       img.src = URL.createObjectURL(file);
       img.onload = () => URL.revokeObjectURL(img.src);
       li.appendChild(img);
+      if (input.hasAttribute('data-adds') && window.DataTransfer) {
+        const out = document.createElement('button');
+        out.type = 'button';
+        out.className = 'h-out';
+        out.setAttribute('aria-label', input.getAttribute('data-adds'));
+        out.textContent = '×';
+        out.onclick = () => photos(input, input.heliFiles.filter((_f, other) => other !== n));
+        li.appendChild(out);
+      }
       list.appendChild(li);
     });
-    announce(say('photos').replace('{n}', small.length));
   }
 
   /* Start, and again for what HTMX brings ------------------------------------------------------------------------------- */
