@@ -20,11 +20,12 @@ from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import render
 from django.urls import URLPattern, URLResolver, path
+from django.utils.translation import gettext_lazy as _
 from django_htmx.middleware import HtmxDetails
 
 from heli.core.actor import Actor
 from heli.core.caps import Cap, Scope
-from heli.core.errors import Forbidden, HeliError, NotFound
+from heli.core.errors import Forbidden, HeliError, Invalid, NotFound
 
 P = ParamSpec("P")
 log = logging.getLogger("heli.pages")
@@ -78,6 +79,7 @@ def page(
             try:
                 if scope is Scope.DEMO and not settings.DEMO:
                     raise NotFound
+                _refuse_nul(request)
                 if (caps or scope is Scope.SELF) and request.actor.user_id is None:
                     return cast(HttpResponse, redirect_to_login(request.get_full_path()))
                 if caps and not request.actor.caps.intersection(caps):
@@ -90,6 +92,13 @@ def page(
         return cast("View[P]", checked)
 
     return declare
+
+
+def _refuse_nul(request: HttpRequest) -> None:
+    """No text holds the character U+0000, and the database cannot: said here once, for every field and filter."""
+    posted = request.POST.lists() if request.method == "POST" else ()
+    if "%00" in request.META.get("QUERY_STRING", "") or any("\0" in v for _name, values in posted for v in values):
+        raise Invalid(_("What arrived holds a character that no text has. Go back and type it once more."))
 
 
 def error_page(request: HttpRequest, error: HeliError) -> HttpResponse:

@@ -8,6 +8,7 @@ from typing import Any
 from django import forms
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from heli.core.errors import HeliError
 from heli.core.fields import OrganisationCodeField
@@ -36,7 +37,7 @@ class OrgForm(forms.Form):
     kind = forms.ChoiceField(label=_("Kind"), choices=OrgKind.choices)
     code = OrganisationCodeField(label=_("Unified social credit code"), required=False)
     parent = forms.IntegerField(required=False, widget=forms.HiddenInput)
-    area = forms.CharField(label=_("Area"), required=False, widget=forms.HiddenInput)
+    area = forms.CharField(label=pgettext_lazy("orgs", "Area"), required=False, widget=forms.HiddenInput)
 
     def __init__(self, *args: Any, new: bool, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -48,7 +49,9 @@ class ReasonForm(forms.Form):
     """A sentence why."""
 
     reason = forms.CharField(
-        label=_("Why"), max_length=200, widget=forms.TextInput(attrs={"autocomplete": "off", "maxlength": "200"})
+        label=pgettext_lazy("orgs", "Why"),
+        max_length=200,
+        widget=forms.TextInput(attrs={"autocomplete": "off", "maxlength": "200"}),
     )
 
 
@@ -94,7 +97,7 @@ class GrantForm(forms.Form):
         widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "none"}),
     )
     reason = forms.CharField(
-        label=_("Why"), max_length=200, help_text=_("The post, or the paper it rests on."),
+        label=pgettext_lazy("orgs", "Why"), max_length=200, help_text=_("The post, or the paper it rests on."),
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )  # fmt: skip
 

@@ -9,6 +9,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from heli.core import export
 from heli.core.caps import Cap, Scope
@@ -70,14 +71,14 @@ def export_grants(request: HeliRequest) -> HttpResponse:
         (_("Called"), lambda r: r.grant.user.call_name),
         (_("Role"), lambda r: str(r.grant.role)),
         (_("Unit"), lambda r: r.grant.org.name if r.grant.org else ""),
-        (_("Areas"), lambda r: _(", ").join(r.areas)),
+        (pgettext("orgs", "Areas"), lambda r: _(", ").join(r.areas)),
         (_("Area codes"), lambda r: " ".join(r.grant.paths)),
         (_("From"), lambda r: r.grant.valid_from),
-        (_("Until"), lambda r: r.grant.valid_to),
+        (pgettext("orgs", "Until"), lambda r: r.grant.valid_to),
         (_("State"), lambda r: str(WHY_NOT[r.why_not])),
         (_("In place of"), lambda r: str(r.grant.acting_for or "")),
         (_("Given by"), lambda r: str(r.grant.given_by or "")),
-        (_("Why"), lambda r: r.grant.reason),
+        (pgettext("orgs", "Why"), lambda r: r.grant.reason),
         (_("Why it ended"), lambda r: r.grant.end_reason),
     ]
     book = export.workbook(_("Grants"), columns, rows, cap=cap, notes=[purpose])

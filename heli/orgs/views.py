@@ -9,6 +9,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from heli.core import export
 from heli.core.caps import Cap, Scope
@@ -67,8 +68,8 @@ def export_organisations(request: HeliRequest) -> HttpResponse:
         (_("Short name"), lambda o: o.short_name),
         (_("Kind"), lambda o: o.get_kind_display()),
         (_("Unified social credit code"), lambda o: o.code),
-        (_("Area"), lambda o: o.area.name),
-        (_("Area code"), lambda o: o.area_path),
+        (pgettext("orgs", "Area"), lambda o: o.area.name),
+        (pgettext("orgs", "Area code"), lambda o: o.area_path),
         (_("Stands below"), lambda o: o.parent.name if o.parent else ""),
         (_("Closed"), lambda o: o.closed_at),
     ]

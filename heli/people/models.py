@@ -24,10 +24,10 @@ USERNAME = RegexValidator(
 
 class UserManager(BaseUserManager["User"]):
     def visible_to(self, actor: Actor) -> models.QuerySet[User]:
-        """One's own account; who else has which account is asked by steps that name it."""
+        """One's own account while it is open; who else has which account is asked by steps that name it."""
         if actor.system:
             return self.all()
-        return self.filter(pk=actor.user_id) if actor.user_id is not None else self.none()
+        return self.filter(pk=actor.user_id, is_active=True) if actor.user_id is not None else self.none()
 
     def get_by_natural_key(self, username: str | None) -> User:
         return self.get(username__iexact=username)

@@ -117,6 +117,14 @@ def test_who_lacks_the_capability_is_told(rf: Any) -> None:
 
 
 @pytest.mark.django_db
+def test_a_character_that_no_text_has_is_refused_before_the_view(rf: Any) -> None:
+    for request in (rf.get("/x/?q=%00"), rf.post("/x/", {"q": "a\0b"})):
+        request.actor = OFFICER
+        response = work(request)
+        assert response.status_code == 400 and "L-400" in response.content.decode()
+
+
+@pytest.mark.django_db
 def test_demo_pages_are_not_there_outside_the_demo(rf: Any, settings: Any) -> None:
     settings.DEMO = False
     assert ask(rf, demo).status_code == 404

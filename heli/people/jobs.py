@@ -1,0 +1,24 @@
+"""What runs every night about accounts."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from django.contrib.sessions.models import Session
+from django.utils import timezone
+from procrastinate.contrib.django import app
+
+from heli.core.actor import SYSTEM
+from heli.people.steps import sweep_unfinished
+
+UNFINISHED = dt.timedelta(hours=24)  # so long a sign-up may wait for its code
+
+
+@app.periodic(cron="20 3 * * *")
+@app.task(name="people.sweep", queueing_lock="people.sweep")
+def sweep(timestamp: int) -> None:
+    """Forget sign-ups that were never finished, and sessions that have ended. Harmless when run twice."""
+    now = timezone.now()
+    while sweep_unfinished(before=now - UNFINISHED, by=SYSTEM, at=now):
+        pass
+    Session.objects.filter(expire_date__lt=now).delete()
