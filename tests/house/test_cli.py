@@ -1,0 +1,62 @@
+"""The heli command does from a shell what pages do."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from heli.cli import app
+from tests.loop.told import tell
+
+
+@pytest.fixture
+def heli(world):
+    def run(*words, code=0):
+        done = CliRunner().invoke(app, list(words))
+        assert done.exit_code == code, done.output
+        return json.loads(done.stdout.strip().splitlines()[-1])
+
+    return run
+
+
+def test_areas(heli):
+    assert "370602003006" in {a["path"] for a in heli("areas", "search", "dhysq", "--json")}
+    found = heli("areas", "resolve", "芝罘区大海阳社区12号楼", "--json")
+    assert found["area"]["path"] == "370602003006" and "12号楼" in found["rest"]
+
+
+def test_rules(heli):
+    shown = heli("rules", "show", "clock.reply", "--area", "370602", "--json")
+    assert any(r["area"] == "37" and r["verified"] for r in shown)
+
+
+def test_grants(heli, world):
+    assert heli("grants", "list", "yu.keyuan", "--json")[0]["unit"] == "城管局"
+    given = heli("grants", "give", "zhao", "viewer", "--paths", "370602", "--reason", "x", "--json", code=1)
+    assert given["error"]["code"] == "L-404"
+    given = heli("grants", "give", "li.shegong", "viewer", "--paths", "370602", "--reason", "看看", "--as", "sun.zuoxi", "--json", code=1)
+    assert given["error"]["code"] == "L-403"
+    given = heli("grants", "give", "li.shegong", "viewer", "--paths", "370602", "--reason", "看看", "--as", "jiang.guanli", "--json")
+    assert heli("grants", "end", str(given["id"]), "--reason", "看完了", "--as", "jiang.guanli", "--json") == given
+
+
+def test_trace_prints_the_whole_journey(heli, world):
+    told = tell(world).answered()
+    told.judge("no", 2)
+    shown = heli("loop", "trace", told.request.code.lower().replace("-", " "), "--json")
+    assert shown["state"] == "handling" and shown["round"] == 2 and len(shown["journey"]) == 5
+    assert {c["name"] for c in shown["clocks"]} and heli("loop", "trace", told.request.code, "--as", "wai.xianren", "--json", code=1)
+
+
+def test_import_and_climb(heli, tmp_path):
+    batch = tmp_path / "batch.csv"
+    batch.write_text("n,t\n1,路灯不亮\n2,井盖响\n")
+    words = ("loop", "import", str(batch), "--map", "key=n,text=t", "--area", "370602", "--json")
+    assert heli(*words)["taken"] == 2 and heli(*words)["known"] == 2
+    assert set(heli("loop", "climb", "--json")) == {"remind", "urge", "supervise", "lapsed"}
+
+
+def test_vault_rotation(heli):
+    assert heli("vault", "rotate", "--json") == {"sealed": 0}
