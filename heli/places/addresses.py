@@ -38,6 +38,9 @@ GENERIC = {"城区", "郊区", "矿区", "市中区", "新区", "开发区", "�
 KIND = re.compile("街道|社区|苏木|嘎查|居委会|[镇乡村]")
 
 
+LOOSE = " ，。、；：,.;:·-—|/\t\n"
+
+
 class Why(StrEnum):
     """Why the reading ended as it did."""
 
@@ -305,5 +308,5 @@ def _rest(text: str, used: Iterable[Match]) -> tuple[str, tuple[tuple[int, int],
     for start, end in spans:
         kept.append(text[at:start])
         at = end
-    left = "".join([*kept, text[at:]])
-    return left.strip(" ，。、；：,.;:·-—|/\t\n").removeprefix("中国"), tuple(spans)
+    left = "".join([*kept, text[at:]]).strip(LOOSE).lstrip("）)】]").rstrip("（(【[").strip(LOOSE)
+    return left.removeprefix("中国"), tuple(spans)

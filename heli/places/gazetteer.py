@@ -58,9 +58,12 @@ class Book:
         """Enter a place under every form of its name; `local` adds forms that only make sense near it (开发区)."""
         self.places[place.path] = place
         strong, weak = forms(place.name, place.level)
+        for other in others:
+            more, bare = forms(other, place.level)
+            strong, weak = strong | more | {other}, weak | bare
         if place.kind == Kind.FUNCTIONAL and place.level == 3:
             strong |= zone_forms(place.name, local=local)
-        for text, sure in [*((t, True) for t in {*strong, *others}), *((t, False) for t in weak - set(others))]:
+        for text, sure in [*((t, True) for t in strong), *((t, False) for t in weak - strong)]:
             entries = self.names.setdefault(text, [])
             if all(p.path != place.path for p, _ in entries):
                 entries.append((place, sure))

@@ -16,6 +16,7 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
+from heli.core.scope import ancestors
 from heli.places.errors import TableShrinks, TableUnreadable
 from heli.places.names import PATH_LENGTH, short
 
@@ -56,12 +57,19 @@ def read(source: Path, under: tuple[str, ...] = ()) -> list[list[str]]:
         text = (lzma.decompress(raw) if source.suffix == ".xz" else raw).decode("utf-8-sig")
     except (lzma.LZMAError, UnicodeDecodeError) as error:
         raise TableUnreadable(line=1, problem=_("it is not a UTF-8 table")) from error
-    rows = csv.reader(io.StringIO(text))
-    if (header := next(rows, None)) != COLUMNS:
-        problem = _("its columns should be %(want)s, they are %(have)s") % {"want": COLUMNS, "have": header}
+    header, *lines = text.splitlines() or [""]
+    if header.split(",") != COLUMNS:
+        problem = _("its columns should be %(want)s, they are %(have)s") % {
+            "want": ",".join(COLUMNS),
+            "have": header[:80],
+        }
         raise TableUnreadable(line=1, problem=problem)
+    above = {p for u in under for p in ancestors(u)}
     kept: list[list[str]] = []
-    for n, row in enumerate(rows, start=2):
+    for n, line in enumerate(lines, start=2):
+        if under and not line.startswith(under) and line.partition(",")[0] not in above:
+            continue  # most of the country, when only a county is wanted: not worth reading further
+        row = next(csv.reader([line])) if '"' in line else line.split(",")
         try:
             path, name, level, _kind, _initials = row
             fits = path.isascii() and path.isdigit() and len(path) == PATH_LENGTH[int(level)]
@@ -69,8 +77,7 @@ def read(source: Path, under: tuple[str, ...] = ()) -> list[list[str]]:
             fits = False
         if not fits or not name or "\t" in name or "\\" in name or "\n" in name:
             raise TableUnreadable(line=n, problem=_("it is not an area with a path and a level"))
-        if not under or path.startswith(under) or any(u.startswith(path) for u in under):
-            kept.append(row)
+        kept.append(row)
     return kept
 
 

@@ -100,7 +100,9 @@ class Area(models.Model):
                 condition=Q(valid_to=None) | Q(valid_from=None) | Q(valid_to__gte=F("valid_from")), name="area_dates"
             ),
             models.CheckConstraint(
-                condition=Q(lat=None, lon=None) | Q(lat__gte=3, lat__lte=54, lon__gte=73, lon__lte=136),
+                # a comparison with null would pass: that both are there has to be said
+                condition=Q(lat=None, lon=None)
+                | Q(lat__isnull=False, lat__range=(3, 54), lon__isnull=False, lon__range=(73, 136)),
                 name="area_point",
             ),
         ]

@@ -57,7 +57,8 @@ def fold(text: str) -> str:
 def stem(name: str, level: int) -> str:
     """The name without what says its kind: 山东, 烟台, 伊金霍洛, 毓璜顶, 大海阳. Never shorter than two characters."""
     if level > 4:
-        return re.sub("(社区|村|嘎查)$", "", brief) if len(brief := short(name, level)) > 3 else brief
+        brief = short(name, level)
+        return brief if len(bare := re.sub("(社区|村|嘎查)$", "", brief)) < 2 else bare
     cut = _UPPER if level <= 3 else _TOWNSHIP
     base = cut.sub("", name)
     if len(base) < 2:

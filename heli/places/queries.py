@@ -14,6 +14,7 @@ from heli.core.actor import Actor
 from heli.core.caps import Cap
 from heli.core.errors import NotFound
 from heli.core.scope import ancestors
+from heli.engines import identifiers
 from heli.places import addresses, gazetteer
 from heli.places.addresses import Resolution as Resolution
 from heli.places.models import Area, AreaChange, AreaCode, AreaName, AreaQuerySet, Change, Kind, Scheme
@@ -38,7 +39,7 @@ def by_code(code: str) -> list[Area]:
     """
     path = unpadded(code)
     if not path:
-        return list(Area.objects.filter(codes__code=code.strip(), codes__scheme=Scheme.OWN)[:8])
+        return list(Area.objects.filter(codes__code=identifiers.fold(code), codes__scheme=Scheme.OWN)[:8])
     found = list(Area.objects.filter(path=path))
     seen = {a.pk for a in found}
     found += list(Area.objects.filter(codes__code=path).exclude(pk__in=seen).order_by("path").distinct()[:8])
@@ -137,7 +138,7 @@ def search(
 ) -> list[Hit]:
     """Areas by name (福学, 大海阳社区), pinyin initials (zf, dhysq) or number (370602, with padding, a former one).
 
-    `within` keeps to these areas; `levels` to these levels. Exact names first, then larger areas before smaller ones.
+    `within` keeps to these areas; `levels` to these levels. Exact names first, then those that begin so, larger areas before smaller ones.
     Placeholder levels, virtual communities and ended areas are not offered. Several words narrow down: "芝罘 大海阳".
 
     Cost: two to four statements, each a few short index ranges. A word inside a name is found only in scopes from a
@@ -214,7 +215,7 @@ def _by_prefix(offered: AreaQuerySet, column: str, word: str, levels: Sequence[i
 
 
 def _ranked(found: Iterable[Area], word: str, limit: int) -> list[Area]:
-    """Exact names first, then larger areas, then shorter names."""
+    """Exact names first, then those that begin so, then larger areas, then shorter names."""
 
     def key(a: Area) -> tuple[bool, bool, int, int, str]:
         exact = word in {a.short_name, a.name, a.initials}

@@ -104,7 +104,7 @@ ACTS = {
 }  # fmt: skip
 
 
-@page("<str:path>/", name="area", needs=Cap.MANAGE_AREAS, scope=Scope.AREA)
+@page("<slug:path>/", name="area", needs=Cap.MANAGE_AREAS, scope=Scope.AREA)
 def area_page(request: HeliRequest, path: str) -> HttpResponse:
     """One area: what it is called and numbered, what lies inside, what can be done, what happened."""
     return _area_page(request, queries.managed(request.actor, path))
@@ -146,7 +146,7 @@ def _form(request: HeliRequest, act: Act, area: Area, data: Any = None) -> forms
     return form
 
 
-@page("<str:path>/do/<slug:act>/", name="area_do", needs=Cap.MANAGE_AREAS, scope=Scope.AREA, methods=("POST",))
+@page("<slug:path>/do/<slug:act>/", name="area_do", needs=Cap.MANAGE_AREAS, scope=Scope.AREA, methods=("POST",))
 def area_do(request: HeliRequest, path: str, act: str) -> HttpResponse:
     """Do one of ACTS to an area; what is wrong is said beside its field."""
     area = queries.managed(request.actor, path)
@@ -170,7 +170,7 @@ def area_do(request: HeliRequest, path: str, act: str) -> HttpResponse:
     return redirect("places:area", path=shown.path)
 
 
-@page("<str:path>/export/", name="area_export", needs=Cap.MANAGE_AREAS, scope=Scope.AREA)
+@page("<slug:path>/export/", name="area_export", needs=Cap.MANAGE_AREAS, scope=Scope.AREA)
 def area_export(request: HeliRequest, path: str) -> HttpResponse:
     """Everything inside an area as a spreadsheet."""
     area = queries.managed(request.actor, path)

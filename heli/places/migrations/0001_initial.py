@@ -230,7 +230,7 @@ class Migration(migrations.Migration):
             constraint=models.CheckConstraint(
                 condition=models.Q(
                     models.Q(("lat", None), ("lon", None)),
-                    models.Q(("lat__gte", 3), ("lat__lte", 54), ("lon__gte", 73), ("lon__lte", 136)),
+                    models.Q(("lat__isnull", False), ("lat__range", (3, 54)), ("lon__isnull", False), ("lon__range", (73, 136))),
                     _connector="OR",
                 ),
                 name="area_point",
