@@ -1,0 +1,346 @@
+"""Every route with every member of the cast, and things of two counties for them to ask for."""
+
+from __future__ import annotations
+
+import datetime as dt
+import io
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote
+
+from django.core.cache import cache
+from django.db import transaction
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver
+from PIL import Image
+
+from heli.core.actor import PUBLIC, SYSTEM, Actor
+from heli.core.pages import Route
+from heli.loop import steps
+from heli.loop.forms.desk import FORMS as DESK_FORMS
+from heli.loop.models import Clock, Dispatch, Extension, Handling, Request
+from heli.loop.views.acts import VERBS
+from heli.loop.views.desk_acts import VERBS as DESK_VERBS
+from heli.places.views import ACTS as PLACE_ACTS
+from heli.rulebook.models import Rule
+from tests.loop.told import PAVEMENT
+from tests.world import CAST, COMMUNITY
+
+NOBODY = "public"
+HOUR = dt.timedelta(hours=1)
+
+
+# Routes -----------------------------------------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class Way:
+    """A route with the whole of its pattern: `loop/act/<int:pk>/<slug:verb>/`."""
+
+    pattern: str
+    route: Route
+    room: str
+
+    @property
+    def arguments(self) -> list[str]:
+        return re.findall(r"<(?:\w+:)?(\w+)>", self.pattern)
+
+    def url(self, values: dict[str, Any]) -> str:
+        return "/" + re.sub(r"<(?:\w+:)?(\w+)>", lambda m: str(values[m[1]]), self.pattern)
+
+    def __str__(self) -> str:
+        return f"{self.room}:{self.route.name}"
+
+
+def ways() -> list[Way]:
+    """All routes that declare themselves; those that do not stop the start (core.checks)."""
+
+    def walk(patterns: Any, prefix: str = "", room: str = "") -> Iterator[Way]:
+        for p in patterns:
+            where = prefix + str(p.pattern)
+            if isinstance(p, URLResolver):
+                yield from walk(p.url_patterns, where, p.namespace or room)
+            elif isinstance(p, URLPattern) and hasattr(p.callback, "route"):
+                yield Way(where, p.callback.route, room)
+
+    return list(walk(get_resolver().url_patterns))
+
+
+# Things to ask for ------------------------------------------------------------------------------------------------------
+def photo(color: str = "#a40") -> io.BytesIO:
+    """A small picture as somebody would send it."""
+    out = io.BytesIO()
+    Image.new("RGB", (64, 48), color).save(out, "PNG")
+    out.seek(0)
+    out.name = "photo.png"
+    return out
+
+
+@dataclass
+class Laid:
+    """What was laid out in one county. `by_kind` names a fitting thing for each kind a route may speak of."""
+
+    mark: str  # stands in every title and text
+    requests: dict[str, Request] = field(default_factory=dict)
+    things: dict[str, dict[str, Any]] = field(default_factory=dict)
+    tokens: list[str] = field(default_factory=list)
+    values: dict[str, Any] = field(default_factory=dict)  # of arguments that are not of the loop
+
+    def pick(self, kind: str, state: str) -> Any:
+        """A thing of this kind, of the request in this state where there is one."""
+        of = self.things[kind]
+        return of.get(state) or next(iter(of.values()))
+
+
+def lay(world: Any, *, mark: str, community: str, unit: str, helper: str, now: dt.datetime) -> Laid:
+    """Requests of one county at every station, with what hangs on them, made by the real steps."""
+    laid = Laid(mark)
+    lead, assist = world.org(unit).pk, world.org(helper).pk
+    say = {"by": SYSTEM}
+
+    def tell(name: str) -> Any:
+        heard = steps.hear(
+            by=PUBLIC, at=now - HOUR * 5, text=f"{mark}：{name}，人行道塌下去一片", area_path=community, category=PAVEMENT,
+            name="章大姐", phone="13700000009", photos=[photo()],
+        )  # fmt: skip
+        laid.requests[name] = heard.request
+        laid.tokens.append(heard.token)
+        laid.things.setdefault("request", {})[name] = heard.request.pk
+        laid.things.setdefault("voice", {})[name] = heard.voice.pk
+        laid.things.setdefault("file", {})[name] = heard.request.photos[0]
+        return heard
+
+    def offered(name: str) -> Any:
+        heard = tell(name)
+        made = steps.offer(request_id=heard.request.pk, unit_id=lead, at=now - HOUR * 4, **say)
+        laid.things.setdefault("dispatch", {})[name] = made.pk
+        return heard
+
+    def accepted(name: str) -> Any:
+        heard = offered(name)
+        steps.accept(dispatch_id=laid.things["dispatch"][name], at=now - HOUR * 3, **say)
+        return heard
+
+    def answered(name: str) -> Any:
+        heard = accepted(name)
+        made = steps.write_reply(
+            request_id=heard.request.pk, at=now - HOUR * 2, text=f"{mark}：已经铺好", photos=[photo("#085")], **say
+        )
+        laid.things.setdefault("handling", {})[name] = made.pk
+        return heard
+
+    def judged(heard: Any, solved: str) -> None:
+        steps.judge(
+            voice_id=heard.voice.pk, by=Actor(None, voice_id=heard.voice.pk), at=now - HOUR, contacted=True, solved=solved,
+            satisfaction=4 if solved == "yes" else 2, words=f"{mark}：评价",
+        )  # fmt: skip
+
+    tell("heard")
+    offered("offered")
+    heard = offered("returning")
+    steps.ask_return(
+        dispatch_id=laid.things["dispatch"]["returning"], at=now - HOUR * 3, reason_code="not_ours", reason=f"{mark}：不归我们",
+        legal_basis="三定规定", **say,
+    )  # fmt: skip
+    heard = accepted("handling")
+    pk = heard.request.pk
+    steps.ask_help(request_id=pk, unit_id=assist, at=now - HOUR * 3, reason=f"{mark}：要人手", **say)
+    laid.things["dispatch"]["assist"] = Dispatch.objects.get(request=pk, role="assist").pk
+    steps.note(request_id=pk, at=now - HOUR * 2, text=f"{mark}：内部", **say)
+    steps.ask_resident(request_id=pk, at=now - HOUR * 2, text=f"{mark}：请问哪一段", **say)
+    steps.write_reply(request_id=pk, at=now - HOUR * 2, text=f"{mark}：草稿", send=False, **say)
+    laid.things.setdefault("handling", {})["handling"] = Handling.objects.get(request=pk).pk
+    clock = Clock.objects.get(request=pk, kind="reply")
+    laid.things["clock"] = {"handling": clock.pk}
+    steps.ask_extension(
+        clock_id=clock.pk, at=now - HOUR * 2, kind="more", days=2, reason=f"{mark}：等料", basis="施工合同", **say
+    )
+    laid.things["extension"] = {"handling": Extension.objects.get(request=pk).pk}
+    answered("replied")
+    done = answered("closed")
+    judged(done, "yes")
+    made = steps.propose_exclusion(
+        request_id=done.request.pk, at=now - HOUR, reason="court", evidence=f"{mark}：民初 1 号", **say
+    )
+    laid.things["exclusion"] = {"closed": made.pk}
+    again = answered("appealed")
+    for _lap in range(2):
+        judged(again, "no")
+        steps.write_reply(request_id=again.request.pk, at=now - HOUR, text=f"{mark}：又铺了一次", **say)
+    judged(again, "no")
+    for request in laid.requests.values():
+        request.refresh_from_db()
+    assert {n: r.state for n, r in laid.requests.items()} == {
+        "heard": "heard", "offered": "dispatched", "returning": "dispatched", "handling": "handling", "replied": "replied",
+        "closed": "closed", "appealed": "appealed",
+    }  # fmt: skip
+    return laid
+
+
+def ours(world: Any, now: dt.datetime) -> Laid:
+    """Things of 芝罘区, and what the arguments of the other rooms stand for there."""
+    from heli.orgs.models import Grant, Member
+
+    laid = lay(world, mark="芝罘标记", community=COMMUNITY, unit="城管局", helper="住建局", now=now)
+    org = world.org("城管局").pk
+    laid.values = {
+        "rule_id": Rule.objects.order_by("id").values_list("pk", flat=True)[0],
+        "path": "370602003", "area_path": "370602003", "org_id": org, "user_id": world.yu_officer.pk, "username": "sun.zuoxi",
+        "member_id": Member.objects.filter(org=org).values_list("pk", flat=True)[0],
+        "grant_id": Grant.objects.filter(user=world.yu_officer).values_list("pk", flat=True)[0],
+    }  # fmt: skip
+    return laid
+
+
+def theirs(world: Any, now: dt.datetime) -> Laid:
+    """The same of 莱山区, where only 外县人 works."""
+    from heli.orgs.models import Grant, Member
+    from heli.places.models import Area
+
+    community = Area.objects.filter(path__startswith="370613", level=5, kind="admin").order_by("path")[0].path
+    laid = lay(world, mark="莱山标记", community=community, unit="莱山城管局", helper="莱山诉求中心", now=now)
+    org = world.org("莱山城管局").pk
+    laid.values = {
+        "rule_id": Rule.objects.order_by("id").values_list("pk", flat=True)[0],
+        "path": community[:9], "area_path": community[:9], "org_id": org, "user_id": world.outsider.pk, "username": "nobody",
+        "member_id": Member.objects.filter(org=org).values_list("pk", flat=True)[0],
+        "grant_id": Grant.objects.filter(user=world.outsider).values_list("pk", flat=True)[0],
+    }  # fmt: skip
+    return laid
+
+
+MISSING: dict[str, Any] = {
+    "code": "ZF-ZZZZ-ZZ", "token": "A" * 30, "file_id": "00000000-0000-4000-8000-000000000000", "pk": 10**9, "voice_id": 10**9,
+    "path": "370602999", "area_path": "370602999", "org_id": 10**9, "user_id": 10**9, "member_id": 10**9, "grant_id": 10**9, "username": "nobody",
+    "rule_id": 10**9, "row_id": 10**9, "category_id": 10**9,
+}  # fmt: skip
+# Acts of the request page and the desk: the kind of thing, and the request at the right station for it to get deep.
+FITS = {
+    "accept": "offered", "return": "offered", "opinion": "assist", "decide": "returning", "appeal": "appealed", "force": "returning",
+    "exclude": "closed", "judge": "replied", "reclassify": "heard",
+}  # fmt: skip
+AT_DESK = {"take_back": "offered", "force": "returning"}
+ACTS: dict[str, list[tuple[str, str, str]]] = {  # route: (verb, kind, station)
+    "loop:act": [(verb, v.of, FITS.get(verb, "handling")) for verb, v in VERBS.items()],
+    "loop:desk_act": [(verb, "request", AT_DESK.get(verb, "heard")) for verb in DESK_VERBS],
+    "loop:return_decide": [(verb, "dispatch", "returning") for verb in ("uphold", "refuse")],
+    "insight:supervise": [("", "request", "handling")],
+}
+CHOICES: dict[str, list[dict[str, Any]]] = {  # arguments that choose among a few words
+    "orgs:pick_units": [{"who": "grants"}, {"who": "orgs"}, {"who": "else"}],
+    "orgs:pick_areas": [{"who": "grants"}, {"who": "orgs"}],
+    "places:area_do": [{"act": a} for a in (*PLACE_ACTS, "else")],
+    "rulebook:year": [{"year": 2026}, {"year": 1999}],
+    "loop:desk_form": [{"what": w} for w in (*DESK_FORMS, "else")],
+}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One address of a way, and what of the loop it speaks of (kind, id)."""
+
+    url: str
+    about: tuple[str, Any] | None = None
+
+
+def addresses(way: Way, laid: Laid) -> list[Asked]:
+    """A way's addresses with the things of a county. KeyError: an argument nobody has told this file about."""
+    names, found = set(way.arguments), []
+    for choice in CHOICES.get(str(way), [{}]):
+        values = laid.values | choice
+        if str(way) in ACTS:
+            for verb, kind, station in ACTS[str(way)]:
+                pk = laid.pick(kind, station)
+                found.append(Asked(way.url(values | {"pk": pk, "verb": verb}), (kind, pk)))
+        elif "code" in names:
+            found += [Asked(way.url(values | {"code": r.code}), ("request", r.pk)) for r in laid.requests.values()]
+        elif "token" in names:
+            thing = {"token": laid.tokens[0], "file_id": laid.pick("file", "heard")}
+            found.append(Asked(way.url(values | thing), ("voice", laid.pick("voice", "heard"))))
+        elif "file_id" in names:
+            found.append(
+                Asked(
+                    way.url(values | {"file_id": laid.pick("file", "heard")}),
+                    ("request", laid.pick("request", "heard")),
+                )
+            )
+        elif "voice_id" in names:
+            thing = {"pk": laid.pick("request", "replied"), "voice_id": laid.pick("voice", "replied")}
+            found.append(Asked(way.url(values | thing), ("request", thing["pk"])))
+        else:
+            found.append(Asked(way.url(values)))
+    return found
+
+
+def missing(way: Way, asked: Asked) -> str:
+    """The same address with something that does not exist; words that choose stay as they are."""
+    said = re.fullmatch("/" + re.sub(r"<(?:\w+:)?(\w+)>", r"(?P<\1>[^/]+)", way.pattern), asked.url)
+    assert said is not None
+    return way.url(said.groupdict() | {k: v for k, v in MISSING.items() if k in said.groupdict()})
+
+
+# Those who ask ----------------------------------------------------------------------------------------------------------
+class Asker:
+    """One member of the cast (or nobody) at a browser; each request is rolled back."""
+
+    def __init__(self, world: Any, name: str) -> None:
+        self.name = name
+        self.actor: Actor = PUBLIC if name == NOBODY else world.actor(name)
+        self.client = Client(raise_request_exception=False)
+        if name != NOBODY:
+            self.client.force_login(world.user(name), backend="allauth.account.auth_backends.AuthenticationBackend")
+        self.cookies = self.client.cookies.output()
+        self.session = {k: m.value for k, m in self.client.cookies.items()}
+
+    def ask(self, method: str, url: str, data: dict[str, Any] | None = None, **more: Any) -> Any:
+        """The response; nothing it did stays."""
+        cache.clear()  # no rate limit of the one before
+        self.client.cookies.clear()
+        self.client.cookies.load(self.session)
+        with transaction.atomic():
+            response = getattr(self.client, method.lower())(url, data or {}, **more)
+            if response.streaming:
+                response.streamed = b"".join(response.streaming_content)
+            transaction.set_rollback(True)
+        return response
+
+    def __str__(self) -> str:
+        return self.name
+
+
+EVERYBODY = (NOBODY, *(c.name for c in CAST))
+FILLED: dict[str, Any] = {
+    "text": "说一句", "reason": "有理由", "decision": "会商定", "legal_basis": "三定规定", "basis": "三定规定", "reason_code": "not_ours",
+    "way": "phone", "reached": "yes", "contacted": "yes", "solved": "yes", "satisfaction": "4", "words": "好", "kind": "more", "days": "1",
+    "decide": "yes", "evidence": "民初 1 号", "urgency": "urgent", "purpose": "核对", "x-purpose": "核对", "category": PAVEMENT,
+    "area": COMMUNITY, "area_path": COMMUNITY, "spot": "26 号门前", "phone": "13700000009", "contact": "phone", "name": "章大姐",
+    "go": "send", "channel": "counter", "code": "ZF-ZZZZ-ZZ", "route": "去法院", "title": "题目", "language": "en", "theme": "dark",
+    "username": "wai.xianren", "role": "viewer", "paths": "370602", "valid_to": "2027-05-01", "short_name": "短名", "unit_id": "1",
+    "next": "https://evil.example/", "q": "标记", "note": "备注", "citation": "区委 3 号文", "valid_from": "2027-01-01",
+}  # fmt: skip
+
+
+def body(response: Any, *said: str) -> str:
+    """What a reader sees of a page: without tokens against forgery, keys of forms, and the address that was asked."""
+    raw = response.streamed if response.streaming else response.content
+    text = raw.decode("utf-8", "replace") if isinstance(raw, bytes) else str(raw)
+    text = re.sub(r'(csrfmiddlewaretoken" value="|"X-CSRFToken": ")[^"]+', r"\1", text)
+    text = re.sub(r'(name="next" value=")[^"]*', r"\1", text)
+    text = re.sub(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}", "<uuid>", text)
+    for word in said:
+        text = text.replace(word, "<asked>").replace(quote(word), "<asked>")
+    return text
+
+
+def content(response: Any) -> bytes:
+    """All bytes of a response, spreadsheets unpacked."""
+    import zipfile
+
+    raw: bytes = response.streamed if response.streaming else response.content
+    if raw[:2] == b"PK":
+        with zipfile.ZipFile(io.BytesIO(raw)) as book:
+            return b"".join(book.read(n) for n in book.namelist())
+    return raw
+
+
+Check = Callable[[Any], None]

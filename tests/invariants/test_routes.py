@@ -1,0 +1,240 @@
+"""Every route, with every method, asked by every member of the cast, by the public, and by somebody of the next county."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from django.utils import timezone
+
+from heli.core.caps import Scope
+from heli.loop.models import Request, Voice
+from tests.invariants.everyone import (
+    EVERYBODY,
+    FILLED,
+    NOBODY,
+    Asked,
+    Asker,
+    Laid,
+    Way,
+    addresses,
+    body,
+    content,
+    missing,
+    ours,
+    theirs,
+    ways,
+)
+
+WAYS = ways()
+# Arguments that name nothing of anybody's: rules and their calendar are read by all, words choose a form.
+NOT_OF_A_PLACE = {"rule_id", "year", "who", "what", "act", "verb", "username"}
+
+
+@pytest.fixture
+def counties(world: Any, settings: Any) -> tuple[Laid, Laid]:
+    settings.HELI_STAFF_MFA = False  # what sleeps without a second factor: the last test here
+    now = timezone.now()
+    return ours(world, now), theirs(world, now)
+
+
+def told(wrong: list[str]) -> None:
+    """Fails with everything that was found wrong, a line each."""
+    if wrong:
+        pytest.fail("\n".join(wrong), pytrace=False)
+
+
+def test_a_route_has_a_name_and_an_address_of_its_own() -> None:
+    names = Counter(f"{w} {w.arguments}" for w in WAYS)
+    patterns = Counter(w.pattern for w in WAYS)
+    assert [n for n, count in names.items() if count > 1] == []
+    assert [p for p, count in patterns.items() if count > 1] == []
+
+
+@pytest.mark.parametrize("way", WAYS, ids=str)
+def test_every_argument_is_known(counties: tuple[Laid, Laid], way: Way) -> None:
+    """When this fails a route has an argument that everyone.py does not know: say there what it stands for."""
+    assert addresses(way, counties[0])
+
+
+def test_nothing_private_is_an_argument() -> None:
+    """An address is kept in histories and logs: it never holds a number, a name, or what somebody searched a person by."""
+    private = {"phone", "name", "id_number", "address", "mobile"}
+    assert [str(w) for w in WAYS if private & set(w.arguments)] == []
+
+
+def sent(method: str) -> list[dict[str, Any]]:
+    """What is sent along: nothing, and everything a form might ask."""
+    return [{}, FILLED] if method == "POST" else [{}]
+
+
+def may_enter(asker: Asker, way: Way) -> bool:
+    if way.route.needs:
+        return bool(asker.actor.caps.intersection(way.route.needs))
+    return way.route.scope is not Scope.SELF or asker.actor.user_id is not None
+
+
+def sees(asker: Asker, asked: Asked, laid: Laid) -> bool:
+    """Whether the thing behind an address is the asker's to see: by the one way to see."""
+    kind, pk = asked.about or ("", 0)
+    if kind == "request":
+        request = pk
+    elif kind == "voice":
+        request = Voice.objects.values_list("request_id", flat=True).get(pk=pk)
+    else:
+        state = next(s for s, found in laid.things[kind].items() if found == pk)
+        request = laid.things["request"]["handling" if state == "assist" else state]
+    return Request.objects.visible_to(asker.actor).filter(pk=request).exists()
+
+
+def faults(
+    asker: Asker, way: Way, method: str, asked: Asked, data: dict[str, Any], laid: Laid, foreign: str
+) -> Iterator[str]:
+    """What is wrong with the answer to one request."""
+    found = asker.ask(method, asked.url, data)
+    status = found.status_code
+    if status >= 500:
+        yield f"{status}"
+    elif method not in way.route.methods and method != "HEAD":
+        if status != 405:
+            yield f"{status} instead of 405"
+    elif not may_enter(asker, way):
+        if status not in {302, 403, 404}:
+            yield f"{status} without what it needs"
+    elif way.route.scope is Scope.LINK:
+        return  # whoever holds the link
+    elif asked.about and method != "HEAD" and not sees(asker, asked, laid):
+        other = missing(way, asked)
+        lost = asker.ask(method, other, data)
+        if (status, lost.status_code) != (404, 404):
+            yield f"{status}, and {lost.status_code} when missing"
+        elif body(found, asked.url) != body(lost, other):
+            yield "reads differently from what is missing"
+    if way.route.scope is not Scope.LINK and foreign.encode() in content(found):
+        yield f"{status} shows what belongs to the next county"
+
+
+@pytest.mark.parametrize("name", EVERYBODY)
+def test_every_route_and_method(counties: tuple[Laid, Laid], world: Any, name: str) -> None:
+    """Never an error of ours; nobody enters without what the route declares; what is not theirs is missing."""
+    here, there = counties
+    asker = Asker(world, name)
+    foreign = here.mark if name == "外县人" else there.mark
+    wrong: list[str] = []
+    for way in WAYS:
+        for laid in (here, there) if way.arguments else (here,):
+            for asked in addresses(way, laid):
+                for method in ("GET", "HEAD", "POST", *(("PUT", "DELETE") if laid is here else ())):
+                    for data in sent(method):
+                        found = faults(asker, way, method, asked, data, laid, foreign)
+                        wrong += [f"{method} {asked.url}{' filled' if data else ''} ({way}): {said}" for said in found]
+    told(wrong)
+
+
+@pytest.mark.parametrize("name", [n for n in EVERYBODY if n not in {NOBODY, "外县人"}])
+def test_what_other_rooms_hold_of_the_next_county_is_missing(
+    counties: tuple[Laid, Laid], world: Any, name: str
+) -> None:
+    """Areas, organisations, members, grants and people of 莱山区, asked by those who manage them in 芝罘区."""
+    _here, there = counties
+    asker = Asker(world, name)
+    wrong = []
+    for way in WAYS:
+        if (
+            not set(way.arguments) - NOT_OF_A_PLACE
+            or way.room == "loop"
+            or not way.route.needs
+            or not may_enter(asker, way)
+        ):
+            continue
+        for asked in addresses(way, there):
+            for method in way.route.methods:
+                for data in sent(method):
+                    other = missing(way, asked)
+                    found, lost = asker.ask(method, asked.url, data), asker.ask(method, other, data)
+                    if (found.status_code, lost.status_code) != (404, 404) or body(found, asked.url) != body(
+                        lost, other
+                    ):
+                        wrong.append(f"{method} {asked.url}: {found.status_code}, and {lost.status_code} when missing")
+    told(wrong)
+
+
+@pytest.mark.parametrize("way", [w for w in WAYS if w.route.scope is Scope.LINK], ids=str)
+def test_a_link_opens_its_own_request_only(counties: tuple[Laid, Laid], world: Any, way: Way) -> None:
+    """A wrong token, one that was cut short, and another voice's file get the same answer as nothing."""
+    here, there = counties
+    asker = Asker(world, NOBODY)
+    method = way.route.methods[0]
+    good = {"token": here.tokens[0], "file_id": here.pick("file", "heard")}
+    assert asker.ask(method, way.url(good)).status_code < 500
+    nothing = way.url(good | {"token": "A" * 30})
+    ended = asker.ask(method, nothing)
+    assert ended.status_code == 410 and "L-113" in body(ended)
+    for token in (
+        here.tokens[0][:-4],
+        here.tokens[0][:-2] + "AA",
+        there.tokens[0][:10] + here.tokens[0][10:],
+        "x",
+        "王",
+        "%00",
+    ):
+        url = way.url(good | {"token": token})
+        found = asker.ask(method, url)
+        assert found.status_code in {404, 410}, token
+        if found.status_code == 410:
+            assert body(found, url) == body(ended, nothing)
+    if "file_id" in way.arguments:
+        for other in (
+            here.pick("file", "replied"),
+            there.pick("file", "heard"),
+            "00000000-0000-4000-8000-000000000000",
+        ):
+            assert asker.ask(method, way.url(good | {"file_id": other})).status_code == 404
+
+
+def test_private_pages_are_kept_by_nobody(counties: tuple[Laid, Laid], world: Any) -> None:
+    here, _there = counties
+    asker = Asker(world, NOBODY)
+    for way in WAYS:
+        if way.route.scope is Scope.LINK and "GET" in way.route.methods:
+            found = asker.ask("GET", addresses(way, here)[0].url)
+            assert "no-store" in found["Cache-Control"] or "private" in found["Cache-Control"], way
+            assert found["Referrer-Policy"] in {"same-origin", "no-referrer"} and found["X-Robots-Tag"] == "noindex", (
+                way
+            )
+
+
+def test_a_redirect_stays_on_this_site(counties: tuple[Laid, Laid], world: Any) -> None:
+    asker = Asker(world, "孙坐席")
+    for way in WAYS:
+        for method in way.route.methods:
+            for asked in addresses(way, counties[0])[:1]:
+                found = asker.ask(method, f"{asked.url}?next=https://evil.example/", FILLED if method == "POST" else {})
+                assert urlsplit(found.get("Location", "")).netloc in {"", "testserver"}, way
+
+
+def test_a_post_without_its_token_against_forgery_changes_nothing(counties: tuple[Laid, Laid], world: Any) -> None:
+    asker = Asker(world, "孙坐席")
+    asker.client.handler.enforce_csrf_checks = True
+    for way in WAYS:
+        if "POST" in way.route.methods:
+            for asked in addresses(way, counties[0])[:1]:
+                assert asker.ask("POST", asked.url, FILLED).status_code == 403, way
+
+
+def test_without_the_second_factor_grants_sleep(counties: tuple[Laid, Laid], world: Any, settings: Any) -> None:
+    """Somebody of ours who has a password alone is sent to set up the second factor, whatever they ask."""
+    settings.HELI_STAFF_MFA = True
+    for name in ("孙坐席", "于科员", "吕部长", "姜管理", "郝回访"):
+        asker = Asker(world, name)
+        for way in WAYS:
+            if way.route.needs and may_enter(asker, way):
+                for method in way.route.methods:
+                    for asked in addresses(way, counties[0])[:2]:
+                        found = asker.ask(method, asked.url, FILLED if method == "POST" else {})
+                        assert found.status_code == 302 and "/account/2fa/" in found["Location"], (
+                            f"{name}: {method} {asked.url}"
+                        )
