@@ -294,7 +294,7 @@ def area_path(text: str) -> str:
 # Request codes ------------------------------------------------------------------------------------------------------
 
 CODE_ALPHABET: Final = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"  # 31 characters (a prime) without 0 O 1 I L
-_BODY: Final = 6  # 5 random characters and 1 check character
+_BODY: Final = 7  # 6 random characters and 1 check character
 _PREFIX_VALUES: Final = {c: i for i, c in enumerate(CODE_ALPHABET)} | {"I": 0, "L": 1, "O": 2}
 
 
@@ -314,9 +314,9 @@ def _dashed(prefix: str, body: str) -> str:
 
 
 def new_code(prefix: str, source: random.Random) -> str:
-    """A request code such as ZF-7K3M-4Q: prefix (1 to 4 letters A–Z), 5 random characters, 1 check character.
+    """A request code such as ZF-7K3M-42Q: prefix (1 to 4 letters A–Z), 6 random characters, 1 check character.
 
-    28.6 million codes a prefix; the caller retries on the unique constraint. `source` is `random.SystemRandom()`
+    887 million codes a prefix, and still two of 40,000 will likely meet: the caller retries on the unique constraint. `source` is `random.SystemRandom()`
     outside tests. A code is a name, not a secret.
 
     Raises:

@@ -12,6 +12,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from heli.core.actor import Actor
+from heli.insight.queries import home_figures
+from heli.loop.queries.acts import next_acts
 from heli.people import queries as people
 from heli.people.steps import change_profile
 from heli.places.models import Area
@@ -55,7 +57,7 @@ class Act(Protocol):
 
 
 # each room's own answer to "what should this person do next": (actor, now) -> acts
-NEXT_ACTS: tuple[Callable[[Actor, dt.datetime], Sequence[Act]], ...] = ()
+NEXT_ACTS: tuple[Callable[[Actor, dt.datetime], Sequence[Act]], ...] = (next_acts,)
 URGENCY = ("late", "soon", "you", "back", "doing", "", "pause", "done")
 
 
@@ -102,6 +104,14 @@ def _ways() -> list[Way]:
     return [w for w in ways if w.url]
 
 
+def _figures(now: dt.datetime) -> Any:
+    """How the last thirty days went here; nothing where a formula has no rule."""
+    try:
+        return home_figures(settings.HELI_HOME_AREA, now)
+    except RuleMissing:
+        return None
+
+
 def public(now: dt.datetime) -> dict[str, Any]:
     """The public's first page: say it, look it up, how it goes round, what else is here."""
     how, known = _stations(now)
@@ -115,5 +125,5 @@ def public(now: dt.datetime) -> dict[str, Any]:
         "how_note": _("closed only when you say it is solved"),
         "limits_known": known,
         "ways": _ways(),
-        "figures": None,
+        "figures": _figures(now),
     }

@@ -82,7 +82,7 @@ def test_with_one_bad_row_nothing_is_taken_and_every_error_is_told(world):
         {"编号": "4", "内容": "有人占道", "时间": "去年冬天", "地区": ""},
         {"编号": "5", "内容": "有人占道", "时间": "", "地区": "999999"},
         {"编号": "", "内容": "有人占道", "时间": "", "地区": ""},
-        {"编号": "6", "内容": "长" * 6000, "时间": "", "地区": ""},
+        {"编号": "6", "内容": "长" * 12_000, "时间": "", "地区": ""},
     ]
     done = take(bad)
     assert done.taken == 0 and Request.objects.filter(source="热线").count() == 0

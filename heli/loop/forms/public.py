@@ -113,7 +113,7 @@ class JudgeForm(forms.Form):
         choices=[("yes", _("I was")), ("no", _("I was not"))],
         widget=forms.RadioSelect,
         label=_("Were you contacted?"),
-        error_messages={"required": _("Choose whether somebody contacted you.")},
+        error_messages={"required": _("Choose whether anybody got in touch.")},
     )
     solved = forms.ChoiceField(
         choices=[("yes", _("Solved")), ("partly", _("In part")), ("no", _("Not solved"))],
@@ -145,7 +145,7 @@ class FindForm(forms.Form):
         max_length=40,
         label=_("Your code"),
         widget=forms.TextInput(
-            attrs={"autocapitalize": "characters", "autocomplete": "off", "placeholder": "ZF-7K3M-42"}
+            attrs={"autocapitalize": "characters", "autocomplete": "off", "placeholder": "ZF-7K3M-42P"}
         ),
         error_messages={"required": _("Type the code that stood on the page after sending.")},
     )

@@ -15,7 +15,7 @@ from heli.loop.models import Exclusion, Urgency
 from heli.loop.queries import parts
 
 Grouped = list[tuple[str, list[tuple[str, str]]]]
-REPLY_LIMIT = 5000
+REPLY_LIMIT = 10_000
 WORDS_LIMIT = 2000
 END_OF_DAY = dt.time(23, 59)
 

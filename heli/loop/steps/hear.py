@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from heli.core import files, vault
 from heli.core.actor import SYSTEM, Actor
 from heli.core.caps import Cap
-from heli.core.errors import AlreadyDone, Invalid
+from heli.core.errors import AlreadyDone, HeliError, Invalid
 from heli.core.steps import Step, step
 from heli.engines.identifiers import find_personal, new_code
 from heli.loop import jobs, links
@@ -27,7 +27,7 @@ from heli.loop.models import Category, Channel, ClockKind, Confidentiality, Disp
 from heli.loop.states import OPEN, REQUEST
 from heli.places.models import Area
 
-TEXT_LIMIT = 5000
+TEXT_LIMIT = 10_000
 TITLE_LIMIT = 30
 SUBJECT = "loop.request"
 
@@ -117,6 +117,19 @@ def add_voice(
     )
 
 
+def insert_with_code(request: Request, prefix: str) -> None:
+    """Insert the request under a code of its own. Codes are drawn at random, so now and then one is taken: draw again."""
+    for _ in range(8):
+        request.code = new_code(prefix, secrets.SystemRandom())
+        try:
+            with transaction.atomic():
+                return request.save(force_insert=True)
+        except IntegrityError as error:
+            if "loop_request_code" not in str(error):
+                raise
+    raise HeliError
+
+
 def hear(
     *,
     by: Actor,
@@ -161,7 +174,6 @@ def hear(
                 s.require(Cap.IMPORT_REQUESTS, path=area_path)
             about = category_of(category)
             request = Request(
-                code=new_code(prefix, secrets.SystemRandom()),
                 kind=kind,
                 title=without_personal(title.strip())[:60] or title_of(shown),
                 text=shown,
@@ -184,7 +196,7 @@ def hear(
             clocks = Board(s, request, starting=(ClockKind.DISPATCH,), rules=("track.link_days",))
             clock = clocks.start(ClockKind.DISPATCH)
             request.due_at, request.due_kind = clock.due_at, clock.kind
-            request.save(force_insert=True)
+            insert_with_code(request, prefix)
             clock.save(force_insert=True)
             voice = add_voice(
                 request,
@@ -331,7 +343,6 @@ def split(*, request_id: int, parts: Sequence[tuple[str, str]], by: Actor, at: d
         for title, text in parts:
             with step("request.part", by=by, at=at) as s:
                 part = Request(
-                    code=new_code(prefix, secrets.SystemRandom()),
                     kind=parent.kind,
                     title=title[:60],
                     text=without_personal(checked_text(text)),
@@ -353,7 +364,7 @@ def split(*, request_id: int, parts: Sequence[tuple[str, str]], by: Actor, at: d
                 board = Board(s, part, starting=(ClockKind.DISPATCH,))
                 clock = board.start(ClockKind.DISPATCH)
                 part.due_at, part.due_kind = clock.due_at, clock.kind
-                part.save(force_insert=True)
+                insert_with_code(part, prefix)
                 clock.save(force_insert=True)
                 s.about(SUBJECT, part.pk, part.area_path)
                 s.record(part, public=True, parent=parent.pk)
