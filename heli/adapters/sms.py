@@ -1,13 +1,19 @@
 """Text messages: verification codes and news of a request.
 
-A real sender is a class named in HELI_SMS_SENDER as "module:Class", made once without arguments; it reads its own
-account from the environment. Without one, development keeps the last messages in memory for a DEBUG-only page, and
-production does not start: a person could neither sign up nor get back into an account.
+A sender is a class named in HELI_SMS_SENDER as "module:Class", made once without arguments; it reads its own account
+from the environment. `Gateway` hands messages to the office's own gateway. Without a sender, development keeps the last
+messages in memory for a DEBUG-only page, and production does not start: a person could neither sign up nor get back
+into an account.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import http.client
+import json
+import logging
+import os
+import urllib.request
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -22,6 +28,8 @@ from django.utils.translation import gettext_lazy as _
 
 from heli.core.errors import HeliError
 
+log = logging.getLogger("heli.sms")
+SECONDS = 8  # a person waits for this
 Template = Literal["code", "has_account", "news"]
 
 
@@ -59,6 +67,33 @@ class Local:
 
     def send(self, phone: str, template: Template, values: Mapping[str, str]) -> None:
         self.box.appendleft(Message(timezone.now(), phone, template, dict(values)))
+
+
+class Gateway:
+    """Posts each message as JSON to HELI_SMS_URL, with HELI_SMS_TOKEN as a bearer token:
+
+        {"phone": "13912345678", "template": "code", "values": {"code": "481516"}}
+
+    Any answer of 2xx means that the carrier took it. The gateway keeps the approved texts of the templates.
+    """
+
+    def __init__(self) -> None:
+        self.url = os.environ.get("HELI_SMS_URL", "")
+        self.token = os.environ.get("HELI_SMS_TOKEN", "")
+        if not self.url.startswith(("http://", "https://")):
+            raise ImproperlyConfigured("HELI_SMS_URL must hold the address of the text message gateway.")
+
+    def send(self, phone: str, template: Template, values: Mapping[str, str]) -> None:
+        body = json.dumps({"phone": phone, "template": template, "values": dict(values)}).encode()
+        request = urllib.request.Request(self.url, data=body, method="POST")
+        request.add_header("Content-Type", "application/json")
+        if self.token:
+            request.add_header("Authorization", f"Bearer {self.token}")
+        try:
+            urllib.request.urlopen(request, timeout=SECONDS).close()
+        except (OSError, http.client.HTTPException) as error:
+            log.error("the text message gateway did not take a message: %s", type(error).__name__)
+            raise NotSent from error
 
 
 @lru_cache(maxsize=4)

@@ -86,7 +86,7 @@ class GrantForm(forms.Form):
     role = forms.ChoiceField(label=_("Role"))
     valid_to = forms.DateField(
         label=_("Last day"),
-        widget=forms.DateInput(attrs={"type": "date"}),
+        widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}),
         help_text=_("At most a year; it can be given anew."),
     )
     acting_for = forms.CharField(

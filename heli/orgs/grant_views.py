@@ -184,7 +184,7 @@ def grant(request: HeliRequest, grant_id: int) -> HttpResponse:
 
 
 # People -------------------------------------------------------------------------------------------------------------
-@page("people/<int:user_id>/", name="person", needs=Cap.MANAGE_GRANTS, scope=Scope.AREA)
+@page("grants/people/<int:user_id>/", name="person", needs=Cap.MANAGE_GRANTS, scope=Scope.AREA)
 def person(request: HeliRequest, user_id: int) -> HttpResponse:
     """谁有什么权: all that one person may do in the actor's areas, and could do before."""
     someone = queries.person_seen(request.actor, user_id)
@@ -199,7 +199,7 @@ def person(request: HeliRequest, user_id: int) -> HttpResponse:
     return render(request, "orgs/person.html", context)
 
 
-@page("people/new/", name="person_new", needs=Cap.MANAGE_GRANTS, scope=Scope.AREA, methods=("GET", "POST"))
+@page("grants/people/new/", name="person_new", needs=Cap.MANAGE_GRANTS, scope=Scope.AREA, methods=("GET", "POST"))
 def new_person(request: HeliRequest) -> HttpResponse:
     """An account for a colleague; its first password is shown once."""
     form = PersonForm(request.POST if request.method == "POST" else None)

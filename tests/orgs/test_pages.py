@@ -53,7 +53,7 @@ STAFF_PAGES = [
     "new/",
     "grants/",
     "grants/new/",
-    "people/new/",
+    "grants/people/new/",
     "pick/grants/units/?org_typed=城管",
     "pick/grants/areas/",
     "pick/orgs/areas/?area_typed=大海阳",
@@ -80,7 +80,7 @@ def test_of_another_county_like_missing(world: Any, jiang: Client) -> None:
         (f"/orgs/{org.pk}/edit/", "/orgs/99999999/edit/"),
         (f"/orgs/{org.pk}/close/", "/orgs/99999999/close/"),
         (f"/orgs/grants/{grant.pk}/", "/orgs/grants/99999999/"),
-        (f"/orgs/people/{user.pk}/", "/orgs/people/99999999/"),
+        (f"/orgs/grants/people/{user.pk}/", "/orgs/grants/people/99999999/"),
     ):
         a, b = jiang.get(there), jiang.get(missing)
         assert (a.status_code, b.status_code) == (404, 404)
@@ -188,7 +188,7 @@ def test_export_stops_at_the_rules_limit(jiang: Client, world: Any, monkeypatch:
 def test_give_see_and_end(jiang: Client, world: Any) -> None:
     response = jiang.post("/orgs/grants/new/", grant_form(world))
     grant = Grant.objects.get(user=world.zhao_volunteer)
-    assert response["Location"] == f"/orgs/people/{world.zhao_volunteer.pk}/"
+    assert response["Location"] == f"/orgs/grants/people/{world.zhao_volunteer.pk}/"
     assert (grant.paths, grant.reason) == ([STREET], "值班")
     assert grant.valid_to is not None and timezone.localtime(grant.valid_to).hour == 0  # the end of that day
     page = jiang.get(response["Location"]).content.decode()
@@ -261,12 +261,12 @@ def test_pickers_offer_only_what_lies_within(jiang: Client, world: Any) -> None:
 
 
 def test_an_account_for_a_colleague_shows_its_password_once(jiang: Client, world: Any) -> None:
-    response = jiang.post("/orgs/people/new/", {"username": "new.one", "call_name": "新人"})
+    response = jiang.post("/orgs/grants/people/new/", {"username": "new.one", "call_name": "新人"})
     password = response.context["password"]
     assert response["Cache-Control"] == "no-store" and password in response.content.decode()
     user = User.objects.get(username="new.one")
     assert user.check_password(password) and user.password_due
-    again = jiang.post("/orgs/people/new/", {"username": "New.One", "call_name": "新人"})
+    again = jiang.post("/orgs/grants/people/new/", {"username": "New.One", "call_name": "新人"})
     assert again.status_code == 400 and "username" in again.context["form"].errors
 
 
@@ -305,7 +305,7 @@ def test_statements(jiang: Client, world: Any, django_assert_max_num_queries: An
         ("/orgs/grants/new/", 8),
         (f"/orgs/{org}/", 10),
         (f"/orgs/grants/{grant}/", 8),
-        (f"/orgs/people/{world.yu_officer.pk}/", 8),
+        (f"/orgs/grants/people/{world.yu_officer.pk}/", 8),
     ):
         with django_assert_max_num_queries(most):
             assert jiang.get(path).status_code == 200

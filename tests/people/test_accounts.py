@@ -48,9 +48,7 @@ def test_one_field_takes_number_or_user_name(world: Any, client: Any, login: Any
     assert logged_in(client) == world.wang_resident.pk
 
 
-@pytest.mark.parametrize(
-    "typed", ["13900000001", "u-wangguilan", "13999999999", "nobody", "", "a" * 200, "'; --"]
-)
+@pytest.mark.parametrize("typed", ["13900000001", "u-wangguilan", "13999999999", "nobody", "", "a" * 200, "'; --"])
 def test_a_wrong_password_says_the_same_whether_or_not_there_is_an_account(
     world: Any, client: Any, login: Any, typed: str
 ) -> None:

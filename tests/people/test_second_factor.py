@@ -47,7 +47,7 @@ def test_without_one_every_page_sends_to_set_it_up(world: Any, path: str) -> Non
 
 def test_writing_is_stopped_as_well(world: Any) -> None:
     client = start()
-    response = client.post("/orgs/people/new/", {"username": "x.y", "call_name": "x"})
+    response = client.post("/orgs/grants/people/new/", {"username": "x.y", "call_name": "x"})
     assert response["Location"] == "/account/2fa/on/"
     response = client.get(WORK, headers={"HX-Request": "true"})
     assert response["HX-Redirect"] == "/account/2fa/on/" and response.content == b""
