@@ -14,6 +14,8 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from django.utils import timezone
+
 from heli.core.actor import PUBLIC, Actor
 from heli.core.errors import HeliError
 from heli.core.scope import within
@@ -230,7 +232,12 @@ class Life:
             return self.soon(at, 4, 40)
         if c.urgency == "urgent":
             return self.soon(at, 15, 150 if self.chance(0.06) else 100)
-        return self.soon(at, 20, 1700) if self.chance(0.03) else self.work(at, 15, 220)
+        then = self.soon(at, 20, 2000) if self.chance(0.03) else self.soon(at, 15, 320)
+        local = timezone.localtime(then)
+        if 7 <= local.hour < 22:  # the desk is staffed every day, not every night
+            return then
+        morning = local + DAY * (local.hour >= 22)
+        return morning.replace(hour=7, minute=self.rng.randrange(60))
 
     def responsible(self, c: Case, at: dt.datetime) -> list[duty.Responsible]:
         key = (c.category, c.area.path)
