@@ -8,6 +8,7 @@ from typing import Any, ClassVar, cast
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.internal.flows.login import get_authentication_records
+from allauth.core.internal.httpkit import get_client_ip
 from allauth.mfa.adapter import DefaultMFAAdapter
 from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser
@@ -150,6 +151,11 @@ def guessed_account(request: HttpRequest, credentials: dict[str, Any] | None) ->
         return typed.lower()[:60]
     account = queries.by_phone(number)
     return account.username.lower() if account else "phone:" + vault.blind("phone", number).hex()[:32]
+
+
+def client_ip(request: HttpRequest) -> str | None:
+    """The reader's address, through the proxies that settings trust; the same for every limit."""
+    return cast("str | None", get_client_ip(request))
 
 
 def locked_out(request: HttpRequest, _response: HttpResponse | None = None, _credentials: Any = None) -> HttpResponse:
