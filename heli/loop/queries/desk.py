@@ -6,14 +6,15 @@ Statements: the queue 1, an item 1, its proposals 5 (6 or 7 for something that c
 from __future__ import annotations
 
 import datetime as dt
+import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import Count, F, OuterRef, Q, QuerySet
-from django.db.models.functions import JSONObject
-from django.utils import timezone
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models.functions import Coalesce, JSONObject
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -25,12 +26,13 @@ from heli.core.errors import NotFound
 from heli.core.paging import Page, keyset
 from heli.core.scope import covers, within
 from heli.loop import duty, propose
-from heli.loop.clocks import facts_of, local_day
+from heli.loop.clocks import facts_of, local_day, rules_for
 from heli.loop.models import Category, Clock, Dispatch, DutyRow, Remark, Request, Urgency, Voice, any_path
 from heli.loop.propose import ProposedCategory, ProposedUnit, Reason, Twin
 from heli.loop.queries import parts
 from heli.loop.queries.detail import called
 from heli.loop.states import STATIONS, WITH_UNIT
+from heli.loop.steps.dispatch import TAKE_BACK
 from heli.orgs.models import GRASSROOTS, Organisation
 from heli.orgs.queries import Person, people_with, search_orgs
 from heli.places.models import Area
@@ -40,10 +42,12 @@ from heli.rulebook.queries import RuleVersion, chain, choose
 Words = str | Promise
 DESK = (Cap.DISPATCH, Cap.APPOINT_LEAD)
 SEGMENTS = ("all", "soon", "back")
-SOON_MINUTES = 60  # working minutes left from which a chip says "soon" (parts.chip_of)
+SOON_MINUTES = 60  # working minutes left from which a chip says "soon"; twice as many of elapsed time (parts.chip_of)
 ALTERNATIVES = 3
 NEARBY = 6
+FOUND = 12
 LIMIT = "return.limit"
+NOT_A_ROAD = r"(?![东南西北中前后]{0,2}(?:路|街(?!道)|巷|桥|大道|市场|小区))"
 CHANNELS: Mapping[str, Words] = {
     "web": gettext_lazy("from the web page"),
     "counter": gettext_lazy("told at the counter"),
@@ -81,7 +85,16 @@ def queue(actor: Actor, seg: str, now: dt.datetime) -> QuerySet[Request]:
 def soon_until(actor: Actor, now: dt.datetime) -> dt.datetime:
     """A deadline up to here is "soon"; what is over counts too."""
     path = min(desk_paths(actor), key=len, default="")
-    return parts.display_calendar(path, now).due(now, SOON_MINUTES, "working_minute").at
+    worked = parts.display_calendar(path, now).due(now, SOON_MINUTES, "working_minute").at
+    return max(worked, now + dt.timedelta(minutes=2 * SOON_MINUTES))
+
+
+def with_measure(rows: QuerySet[Request]) -> QuerySet[Request]:
+    """Each with `due_measure`, the unit of time of the clock that runs out first."""
+    first = Clock.objects.filter(request=OuterRef("pk"), outcome="running", kind=OuterRef("due_kind")).order_by(
+        "due_at"
+    )
+    return rows.annotate(due_measure=Coalesce(Subquery(first.values("measure")[:1]), Value("")))
 
 
 Key = tuple[dt.datetime, int]  # where something stands in the queue
@@ -124,12 +137,13 @@ def urgency_chip(urgency: str) -> tuple[str, Words]:
 
 def queue_page(actor: Actor, seg: str, now: dt.datetime, *, after: str | None = None, size: int = 50) -> Page[QueueRow]:
     """One page of the queue, earliest deadline first. One statement (and the calendar once a minute)."""
-    rows = queue(actor, seg, now).select_related("area", "category")
+    rows = with_measure(queue(actor, seg, now)).select_related("area__parent", "category")
 
-    def row(r: Request) -> QueueRow:
-        chip = parts.chip_of(r.due_at, now, parts.display_calendar(r.area_path, now))
+    def row(r: Any) -> QueueRow:
+        chip = parts.chip_of(r.due_at, now, parts.display_calendar(r.area_path, now), r.due_measure)
         matter = str(r.category) if r.category else str(_("matter unknown"))
-        return QueueRow(r.pk, r.code, r.title, r.area.short_name, matter, chip, r.bounces, r.urgency, r.due_at)
+        street = r.area.parent if r.area.level > 4 and r.area.parent is not None else r.area
+        return QueueRow(r.pk, r.code, r.title, street.short_name, matter, chip, r.bounces, r.urgency, r.due_at)
 
     return keyset(rows, order=("due_at", "id"), after=after, size=size).map(row)
 
@@ -186,17 +200,20 @@ def item(actor: Actor, code: str, now: dt.datetime) -> Item:
         raise NotFound
     guessed = propose.categories_of(request.title + request.text) if request.category_id is None else []
     found = found_words(request, guessed)
-    place, place_hint = place_words(request)
+    named = places_named(request)
+    place, place_hint = place_words(request, bool(named))
     names = [str(c) for c in line_of(request.category)]
     best = guessed[0] if guessed else None
-    matter = " › ".join(names) or (" › ".join(str(c) for c in line_of(best.category)) if best else str(_("nobody knows yet")))
+    matter = " › ".join(names) or (
+        " › ".join(str(c) for c in line_of(best.category)) if best else str(_("nobody knows yet"))
+    )
     voices = request.voices_of
     for v in voices:
         v["reach_words"] = REACH.get(v["reach"], "")
     return Item(
         request=request,
         clock=clock_of(request, now),
-        marked=cut(request.text, [*found, *place_names(request)]),
+        marked=cut(request.text, found, named),
         place=place,
         place_hint=place_hint,
         matter=matter,
@@ -246,7 +263,11 @@ def with_desk_facts(actor: Actor) -> Any:
             .order_by("-id")
             .values(
                 json=JSONObject(
-                    unit="unit_id", name="unit__short_name", code="return_code", reason="return_reason", basis="legal_basis"
+                    unit="unit_id",
+                    name="unit__short_name",
+                    code="return_code",
+                    reason="return_reason",
+                    basis="legal_basis",
                 )
             )
         ),
@@ -286,27 +307,25 @@ def line_of(category: Category | None) -> list[Category]:
     return line
 
 
-def place_names(request: Request) -> list[str]:
-    """What the place may be called in somebody's words."""
-    names, area = [request.spot], request.area
+def places_named(request: Request) -> list[tuple[int, int]]:
+    """Where the text names the spot, the community or the street; "幸福路" does not name 幸福街道."""
+    names = [request.spot]
+    area: Area | None = request.area
     while area is not None and area.level > 3:
         names += [area.name, area.short_name]
         area = area.parent
-    return [n for n in names if len(n) > 1]
+    wanted = "|".join(re.escape(n) for n in sorted(set(names), key=len, reverse=True) if len(n) > 1)
+    return [m.span() for m in re.finditer(f"(?:{wanted}){NOT_A_ROAD}", request.text)] if wanted else []
 
 
-def place_words(request: Request) -> tuple[str, Words]:
+def place_words(request: Request, named: bool) -> tuple[str, Words]:
     """("毓璜顶街道 · 大海阳社区 · 3 号楼", where we know it from)."""
     names: list[str] = [request.spot] if request.spot else []
-    area = request.area
+    area: Area | None = request.area
     while area is not None and area.level > 3:
         names.insert(0, area.short_name or area.name)
         area = area.parent
-    if not names:
-        names = [request.area.name]
-    if any(n in request.text for n in place_names(request)):
-        return " · ".join(names), _("named in the words")
-    return " · ".join(names), _("chosen when it was told")
+    return " · ".join(names or [request.area.name]), _("named in the words") if named else _("chosen when it was told")
 
 
 def found_words(request: Request, guessed: Sequence[ProposedCategory]) -> tuple[str, ...]:
@@ -335,17 +354,15 @@ def urgency_hint(request: Request) -> Words:
     return _("set by hand")
 
 
-def cut(text: str, found: Iterable[str]) -> list[tuple[str, bool]]:
-    """The text in pieces, those that were found marked; longer finds win where two overlap. O(text × finds)."""
-    taken = [False] * len(text)
-    for word in sorted(set(found), key=len, reverse=True):
-        start = text.find(word)
-        while word and start >= 0:
-            if not any(taken[start : start + len(word)]):
-                taken[start : start + len(word)] = [True] * len(word)
-            start = text.find(word, start + 1)
+def cut(text: str, found: Iterable[str], spans: Iterable[tuple[int, int]] = ()) -> list[tuple[str, bool]]:
+    """The text in pieces, the words that were found and the given spans marked; longer finds win. O(text × finds)."""
+    all_spans = [*spans, *((m.start(), m.end()) for w in set(found) if w for m in re.finditer(re.escape(w), text))]
+    marks = [False] * len(text)
+    for start, end in sorted(all_spans, key=lambda s: s[0] - s[1]):
+        if not any(marks[start:end]):
+            marks[start:end] = [True] * (end - start)
     pieces: list[tuple[str, bool]] = []
-    for char, mark in zip(text, taken, strict=True):
+    for char, mark in zip(text, marks, strict=True):
         if pieces and pieces[-1][1] == mark:
             pieces[-1] = (pieces[-1][0] + char, mark)
         else:
@@ -415,11 +432,16 @@ class FoundUnit:
 
 
 def find_units(request: Request, text: str, now: dt.datetime) -> list[FoundUnit]:
-    """Open units of the county and above it by name or initials. Two statements."""
-    county = request.area_path[:6]
-    kinds = () if text.strip() else ("department", "township")
-    found = search_orgs(text, at=now, within=(county,), also=chain(county)[1:-1], kinds=kinds, limit=12)
-    rows = duty.rows_for(request.category, request.area_path, local_day(now)) if any(o.kind in GRASSROOTS for o in found) else []
+    """Open units of the county and above it by name or initials, those called exactly so first. Two statements."""
+    county, text = request.area_path[:6], text.strip()
+    kinds = () if text else ("department", "township")
+    found = search_orgs(text, at=now, within=(county,), also=chain(county)[1:-1], kinds=kinds, limit=100)
+    found = sorted(found, key=lambda o: (text not in o.short_name, len(o.area_path)))[:FOUND]
+    rows = (
+        duty.rows_for(request.category, request.area_path, local_day(now))
+        if any(o.kind in GRASSROOTS for o in found)
+        else []
+    )
     nearest = [r for r in rows if r.category_id == rows[0].category_id]
     guard = next((r for r in nearest if r.functional), None)
 
@@ -446,6 +468,11 @@ class Near:
     twins: list[Twin]
     nearby: list[Request]
     points: list[dict[str, Any]]
+
+    @property
+    def points_json(self) -> str:
+        """For maps.js."""
+        return json.dumps({"points": self.points, "tiles": ""})
 
 
 def near(actor: Actor, request: Request, now: dt.datetime) -> Near:
@@ -493,7 +520,7 @@ def at_desk(actor: Actor, code: str, *related: str) -> Request:
     found = Request.objects.visible_to(actor).select_related(*related).filter(code=code).first()
     if found is None or not covers(desk_paths(actor), found.area_path):
         raise NotFound
-    return found  # type: ignore[no-any-return]
+    return found
 
 
 def at_desk_by_id(actor: Actor, pk: int, *related: str) -> Request:
@@ -501,7 +528,7 @@ def at_desk_by_id(actor: Actor, pk: int, *related: str) -> Request:
     found = Request.objects.visible_to(actor).select_related(*related).filter(pk=pk).first()
     if found is None or not covers(desk_paths(actor), found.area_path):
         raise NotFound
-    return found  # type: ignore[no-any-return]
+    return found
 
 
 # Choosing a category ----------------------------------------------------------------------------------------------------
@@ -527,9 +554,19 @@ def category_tree() -> list[Branch]:
 
 
 # What has just happened -----------------------------------------------------------------------------------------------
+def can_take_back(request: Request, now: dt.datetime) -> bool:
+    """The unit has not moved yet and the rule's few minutes are not over. Two statements."""
+    lead = Dispatch.objects.filter(request=request, role="lead", state="offered").first()
+    if request.state != "dispatched" or lead is None:
+        return False
+    rule = rules_for(request, (TAKE_BACK,), now)[TAKE_BACK]
+    calendar = parts.display_calendar(request.area_path, now)
+    return now <= calendar.due(lead.offered_at, int(rule.value["amount"]), rule.value["unit"]).at
+
+
 def what_happened(request: Request, now: dt.datetime) -> str:
     """Why a request no longer waits at the desk, for whoever comes second: "孙坐席刚派给了住建局". One statement."""
-    lead = (
+    lead: Any = (
         Dispatch.objects.filter(request=request, role="lead", state__in=Dispatch.LIVE)
         .select_related("unit")
         .annotate(who=called("offered_by__"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 from urllib.parse import urlencode
@@ -24,7 +24,8 @@ from heli.engines import identifiers
 from heli.loop import rates
 from heli.loop.models import AREA_READERS, Category, Channel, Dispatch, Kind, Request, Urgency, Voice, any_path
 from heli.loop.queries import parts
-from heli.loop.states import OPEN, WITH_UNIT
+from heli.loop.queries.desk import with_measure
+from heli.loop.states import OPEN, STATIONS, WITH_UNIT
 from heli.orgs.models import Organisation
 from heli.places.models import Area
 
@@ -133,7 +134,9 @@ def moment(typed: str, *, end: bool = False) -> dt.datetime | None:
     return at if at.tzinfo is not None else None
 
 
-def rows_url(name: str, *, area: str = "", since: dt.datetime | None = None, until: dt.datetime | None = None, **more: str) -> str:
+def rows_url(
+    name: str, *, area: str = "", since: dt.datetime | None = None, until: dt.datetime | None = None, **more: str
+) -> str:
     """Where the rows of a set (rates.SET_WORDS) open: exactly those that `rates.rows_of` gives from `since` to `until`."""
     span = {"from": since.isoformat() if since else "", "to": until.isoformat() if until else ""}
     found = {"set": name, "area": area, **span, **more}
@@ -195,7 +198,9 @@ def _by_unit(rows: QuerySet[Request], f: Filters) -> QuerySet[Request]:
     elif f.unit:
         rows = rows.filter(Q(unit__short_name__icontains=f.unit) | Q(unit__name__icontains=f.unit))
     if f.sent_to:
-        sent = Dispatch.objects.filter(request=OuterRef("pk"), role="lead", unit=int(f.sent_to))
+        sent = Dispatch.objects.filter(request=OuterRef("pk"), role="lead", unit=int(f.sent_to)).exclude(
+            state="withdrawn"
+        )
         if since := moment(f.sent_since):
             sent = sent.filter(offered_at__gte=since)
         rows = rows.filter(Exists(sent))
@@ -215,17 +220,17 @@ class RequestRow:
     station: int
 
 
-def row_of(r: Request, now: dt.datetime) -> RequestRow:
-    """A request as the list shows it; the request comes with category, area and unit."""
+def row_of(r: Any, now: dt.datetime) -> RequestRow:
+    """A request as the list shows it; the request comes with category, area, unit and the measure of its clock."""
     urgent = {Urgency.URGENT.value: "soon", Urgency.EMERGENCY.value: "late"}.get(r.urgency)
     return RequestRow(
         request=r,
         place=r.area.short_name,
         matter=str(r.category) if r.category else "",
         state=(parts.STATE_CHIPS[r.state], parts.STATE_WORDS[r.state]),
-        due=parts.chip_of(r.due_at, now, parts.display_calendar(r.area_path, now)),
+        due=parts.chip_of(r.due_at, now, parts.display_calendar(r.area_path, now), r.due_measure),
         urgency=(urgent, Urgency(r.urgency).label) if urgent else None,
-        station=min(parts.STATIONS[r.state] + 1, 4),
+        station=min(STATIONS[r.state] + 1, 4),
     )
 
 
@@ -234,7 +239,7 @@ def requests_page(
 ) -> Page[RequestRow]:
     """One page of what fits. One statement."""
     _said, order = SORTS[f.sort or "new"]
-    rows = found(actor, f, now).select_related("category", "area", "unit")
+    rows = with_measure(found(actor, f, now)).select_related("category", "area", "unit")
     if "due_key" in order:
         rows = rows.annotate(due_key=Coalesce(F("due_at"), Value(NEVER)))
     return keyset(rows, order=order, after=after, size=size).map(lambda r: row_of(r, now))
@@ -267,7 +272,8 @@ def by_phone(actor: Actor, typed: str, now: dt.datetime, *, limit: int = 50) -> 
     told = Voice.objects.filter(record__in=records).values("request")
     where = [p for p in actor.paths(Cap.VIEW_PERSONAL) if covers(readable(actor), p)]
     rows = Request.objects.visible_to(actor).filter(within("area_path", where), pk__in=told)
-    return [row_of(r, now) for r in rows.select_related("category", "area", "unit").order_by("-id")[:limit]]
+    shown = with_measure(rows).select_related("category", "area", "unit")
+    return [row_of(r, now) for r in shown.order_by("-id")[:limit]]
 
 
 # What the filters say -------------------------------------------------------------------------------------------------
@@ -280,12 +286,20 @@ def told(f: Filters) -> list[tuple[str, Words]]:
         made.append(("heard", _("taken down by me")))
     for name, value in (("unit", f.unit), ("sent_to", f.sent_to)):
         if value.isdecimal():
-            short = Organisation.objects.filter(pk=int(value[:18])).values_list("short_name", flat=True).first() or value
+            short = (
+                Organisation.objects.filter(pk=int(value[:18])).values_list("short_name", flat=True).first() or value
+            )
             made.append((name, short if name == "unit" else _("sent to %(unit)s") % {"unit": short}))
     if f.area:
         short = Area.objects.filter(path=f.area).values_list("short_name", flat=True).first() or f.area
         made.append(("area", short))
     return made
+
+
+def areas_below(paths: Sequence[str], chosen: str = "") -> list[Area]:
+    """Areas one level below the chosen one (or the reader's own), for a choice. One statement."""
+    above = [chosen] if chosen else list(paths)
+    return list(Area.objects.offered().filter(parent__path__in=above).order_by("path")[:200])
 
 
 def categories() -> list[tuple[str, list[tuple[str, str]]]]:
@@ -302,21 +316,21 @@ def categories() -> list[tuple[str, list[tuple[str, str]]]]:
 def columns() -> list[tuple[Any, Any]]:
     """The columns of the export: nothing that says who told it, or at which door."""
     return [
-        (_("Code"), lambda r: r.code),
+        (pgettext_lazy("column", "Code"), lambda r: r.code),
         (_("What"), lambda r: r.title),
-        (_("Kind"), lambda r: Kind(r.kind).label),
-        (_("Category"), lambda r: str(r.category or "")),
+        (pgettext_lazy("column", "Kind"), lambda r: Kind(r.kind).label),
+        (pgettext_lazy("column", "Category"), lambda r: str(r.category or "")),
         (_("Place"), lambda r: r.area.short_name),
         (_("Area code"), lambda r: r.area_path),
         (_("Urgency"), lambda r: Urgency(r.urgency).label),
         (_("Channel"), lambda r: Channel(r.channel).label),
         (_("State"), lambda r: str(parts.STATE_WORDS[r.state])),
         (_("Unit"), lambda r: r.unit.short_name if r.unit else ""),
-        (_("Heard"), lambda r: r.heard_at),
-        (_("Dispatched"), lambda r: r.dispatched_at),
+        (pgettext_lazy("column", "Heard"), lambda r: r.heard_at),
+        (pgettext_lazy("column", "Dispatched"), lambda r: r.dispatched_at),
         (_("Due"), lambda r: r.due_at),
-        (_("Answered"), lambda r: r.replied_at),
-        (_("Closed"), lambda r: r.closed_at),
+        (pgettext_lazy("column", "Answered"), lambda r: r.replied_at),
+        (pgettext_lazy("column", "Closed"), lambda r: r.closed_at),
         (_("Round"), lambda r: r.lap),
         (_("Came back"), lambda r: r.bounces),
         (_("Solved"), lambda r: str(parts.SOLVED.get(r.solved, ""))),
