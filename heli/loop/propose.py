@@ -170,6 +170,7 @@ def did_before(request: Request, now: dt.datetime) -> dict[int, tuple[int, int]]
     rows = (
         Dispatch.objects.filter(role="lead", offered_at__gte=now - HISTORY, request__category=request.category_id)
         .filter(request__area_path__gte=county, request__area_path__lt=county + "~")
+        .exclude(state="withdrawn")  # taken back at once, or the resident took it back: says nothing of the unit
         .values("unit")
         .annotate(n=Count("id"), back=Count("id", filter=Q(state="returned")))
         .order_by("-n")[:3]

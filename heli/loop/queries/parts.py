@@ -128,18 +128,21 @@ def clock_part(clock: Clock, calendar: Calendar, now: dt.datetime, *, name: Word
     )
 
 
-def chip_of(due_at: dt.datetime | None, now: dt.datetime, calendar: Calendar) -> tuple[str, str]:
-    """(state, words) of the time left, for a row of a list: working time where offices are closed in between."""
+def chip_of(due_at: dt.datetime | None, now: dt.datetime, calendar: Calendar, measure: str = "") -> tuple[str, str]:
+    """(state, words) of the time left, for a row of a list: working time where offices are closed in between.
+
+    `measure` is the clock's own where the row knows it; without it a deadline that falls outside office hours is taken
+    for one of elapsed time.
+    """
     if due_at is None:
         return "", ""
+    first, last = sorted((due_at, now))
+    natural, worked = words.minutes_between(first, last), calendar.used(first, last, "working_minute")
+    elapsed = not measure.startswith("working") if measure else worked <= 0
+    rest, day = (natural, words.DAY) if elapsed else (worked, calendar.day_minutes)
     if now > due_at:
-        rest = -max(1, calendar.used(due_at, now, "working_minute"))
-        return "late", words.left_short(rest, day_minutes=calendar.day_minutes)
-    natural = words.minutes_between(now, due_at)
-    rest = calendar.used(now, due_at, "working_minute")
-    if rest <= 0:  # due at night: an elapsed-time clock
-        return "soon" if natural <= 120 else "", words.left_short(natural)
-    return "soon" if rest <= 60 else "", words.left_short(rest, day_minutes=calendar.day_minutes)
+        return "late", words.left_short(-max(1, rest), day_minutes=day)
+    return "soon" if rest <= (120 if elapsed else 60) else "", words.left_short(rest, day_minutes=day)
 
 
 @dataclass(frozen=True, slots=True)
