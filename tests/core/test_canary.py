@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import io
 import logging
+import zlib
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.contrib.sessions.models import Session
+from django.core import signing
 from django.core.cache import cache
 from django.db import connection
 from django.test import Client
@@ -49,6 +52,10 @@ def everything_as_text() -> Iterator[tuple[str, str]]:
             cur.execute(f'SELECT t::text FROM "{table}" t')
             for (row,) in cur.fetchall():
                 yield table, row
+    for data in Session.objects.values_list("session_data", flat=True):
+        payload = data.split(":")[0]
+        raw = signing.b64_decode(payload.lstrip(".").encode())
+        yield "django_session", (zlib.decompress(raw) if payload.startswith(".") else raw).decode("latin-1")
 
 
 def spellings(mark: str) -> set[str]:
