@@ -1,6 +1,6 @@
 """The clocks of one request within one step: read once, changed in memory, written once.
 
-Cost: one SELECT for a request that has clocks; with `starting`, two more (rule rows, calendar); `save` is at most one
+Cost: one SELECT for a request that has clocks; with `starting`, one more (rules and calendar); `save` is at most one
 INSERT and one UPDATE. Clocks start at dispatch, not at acceptance, so that bouncing a request gains nobody time.
 """
 
@@ -79,8 +79,14 @@ class Board:
         self.s = s
         self.request = request
         keys = {f"clock.{k}" for k in starting} | set(rules) | ({"ladder.remind_before"} if starting else set())
-        self.rules = rules_for(request, keys, s.at) if keys else {}
-        self.calendar: Calendar | None = rulebook.calendar(request.area_path, s.at) if starting else None
+        self.rules: dict[str, RuleVersion] = {}
+        self.calendar: Calendar | None = None
+        if starting:
+            self.rules, self.calendar = rulebook.with_calendar(
+                keys, path=request.area_path, at=s.at, facts=facts_of(request)
+            )
+        elif keys:
+            self.rules = rules_for(request, keys, s.at)
         self.clocks = list(Clock.objects.filter(request=request, outcome="running")) if request.pk else []
         self.new: list[Clock] = []
         self.changed: set[int] = set()

@@ -47,6 +47,16 @@ class RuleVersion:
             rule.citation, rule.verified, rule.valid_from, rule.valid_to, rule.citation_url,
         )  # fmt: skip
 
+    @classmethod
+    def read(cls, row: Mapping[str, Any]) -> RuleVersion:
+        """From a row as JSON, whose days are texts."""
+        last = row["valid_to"]
+        days = {
+            "valid_from": dt.date.fromisoformat(row["valid_from"]),
+            "valid_to": dt.date.fromisoformat(last) if last else None,
+        }
+        return cls(**{name: days.get(name, row[name]) for name in COLUMNS})
+
     @property
     def title(self) -> str:
         """The rule's name in the reader's language."""
@@ -106,7 +116,12 @@ def in_force(
     Raises:
         RuleMissing: a key has no row here and now (L-301); nothing may be assumed in its place.
     """
-    found = choose(candidates(wanted, path, on), facts or {}) if wanted else {}
+    return decided(candidates(wanted, path, on) if wanted else (), wanted, facts or {})
+
+
+def decided(rows: Iterable[RuleVersion], wanted: Collection[str], facts: Mapping[str, str]) -> dict[str, RuleVersion]:
+    """Of each wanted key the row that decides; RuleMissing (L-301) names one that has none."""
+    found = choose(rows, facts)
     for key in wanted:
         if key not in found:
             raise RuleMissing(key)
@@ -123,6 +138,10 @@ UNION ALL
 SELECT 'hours', length(area_path), valid_from, NULL, value FROM rulebook_rule
  WHERE key = %(key)s AND area_path = ANY(%(areas)s) AND applies_to = '{}'::jsonb
    AND valid_from <= %(on)s AND (valid_to IS NULL OR valid_to > %(on)s)
+UNION ALL
+SELECT 'rule', length(area_path), valid_from, NULL, to_jsonb(r) FROM rulebook_rule r
+ WHERE key = ANY(%(wanted)s) AND area_path = ANY(%(areas)s)
+   AND valid_from <= %(on)s AND (valid_to IS NULL OR valid_to > %(on)s)
 ORDER BY 2
 """
 
@@ -137,6 +156,18 @@ def calendar(path: str, around: dt.datetime, days: int = 120) -> Calendar:
     Raises:
         RuleMissing: no office hours are in force here (L-301, work.hours).
     """
+    return with_calendar((), path=path, at=around, days=days)[1]
+
+
+def with_calendar(
+    wanted: Collection[str], *, path: str, at: dt.datetime, facts: Mapping[str, str] | None = None, days: int = 120
+) -> tuple[dict[str, RuleVersion], Calendar]:
+    """What `in_force` and `calendar` say at a moment, together in one statement: what starting a clock needs.
+
+    Raises:
+        RuleMissing: a wanted key, or the office hours, have no row here and now (L-301).
+    """
+    around = at
     on = timezone.localtime(around).date()
     reach = dt.timedelta(days=days)
     with connection.cursor() as cursor:
@@ -147,23 +178,28 @@ def calendar(path: str, around: dt.datetime, days: int = 120) -> Calendar:
                 "last_year": (on + reach).year,
                 "areas": list(chain(path)),
                 "key": HOURS,
+                "wanted": list(wanted),
                 "on": on,
             },
         )
         rows = cursor.fetchall()
     years: set[int] = set()
     overrides: dict[dt.date, bool] = {}
+    rules: list[RuleVersion] = []
     hours: Any = None
     for what, _depth, day, is_work, value in rows:  # from the country down: the later one wins
         if what == "year":
             years.add(day.year)
         elif what == "day":
             overrides[day] = is_work
+        elif what == "rule":
+            rules.append(RuleVersion.read(json.loads(value)))
         else:
             hours = json.loads(value)
+    found = decided(rules, wanted, facts or {})
     if hours is None:
         raise RuleMissing(HOURS)
-    return Calendar(overrides, frozenset(years), keys.hours(hours))
+    return found, Calendar(overrides, frozenset(years), keys.hours(hours))
 
 
 # Pages --------------------------------------------------------------------------------------------------------------
