@@ -286,6 +286,7 @@ LOGGING = {
     "loggers": {
         "procrastinate": {"level": "WARNING"},
         "axes": {"level": "WARNING"},
+        "PIL": {"level": "INFO"},  # at DEBUG it writes down what a photo's metadata say
         "django.request": {"level": "ERROR"},
     },
 }
