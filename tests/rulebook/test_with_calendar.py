@@ -14,7 +14,10 @@ AT = dt.datetime(2026, 11, 17, 9, 12, tzinfo=dt.timezone(dt.timedelta(hours=8)))
 KEYS = ("clock.reply", "clock.contact", "return.limit", "ladder.remind_before")
 
 
-@pytest.mark.parametrize("facts", [{}, {"urgency": "urgent", "kind": "help"}, {"urgency": "normal", "kind": "question", "category": "040103"}])
+@pytest.mark.parametrize(
+    "facts",
+    [{}, {"urgency": "urgent", "kind": "help"}, {"urgency": "normal", "kind": "question", "category": "040103"}],
+)
 @pytest.mark.parametrize("path", [COUNTY, COMMUNITY, "310106019001"])
 def test_together_as_apart(world, django_assert_num_queries, path, facts):
     with django_assert_num_queries(1):

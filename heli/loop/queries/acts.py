@@ -113,7 +113,7 @@ def _supervisor(actor: Actor, now: dt.datetime) -> Iterator[NextAct]:
     paths = actor.paths(Cap.SUPERVISE)
     if paths:
         known = rates.sets(now)
-        n = Request.objects.filter(within("area_path", paths), state__in=OPEN, excluded=False).aggregate(
+        n = Request.objects.filter(within("area_path", paths), state__in=OPEN).aggregate(
             overdue=Count("pk", filter=Q(due_at__lt=now)),
             bounced=Count("pk", filter=known["bounced"]),
             appealed=Count("pk", filter=Q(state="appealed")),
@@ -126,7 +126,7 @@ def _supervisor(actor: Actor, now: dt.datetime) -> Iterator[NextAct]:
             _("Without an owner"),
             _("came back twice or more"),
             n["bounced"],
-            link("loop:requests", bounced=1),
+            link("loop:requests", set="bounced"),
             "late",
         )
         yield NextAct(
@@ -165,12 +165,12 @@ def _clerk(actor: Actor) -> Iterator[NextAct]:
         open=Count("pk", filter=Q(state__in=OPEN)), judge=Count("pk", filter=Q(state="replied", satisfaction=None))
     )
     said = _("answered, not judged: ask them when you meet them")
-    yield NextAct(_("Taken down by you"), said, n["judge"], link("loop:requests", heard="me", state="replied"), "you")
+    yield NextAct(_("Taken down by you"), said, n["judge"], link("loop:requests", heard="me", set="waiting"), "you")
     yield NextAct(
         _("Taken down by you, still open"),
         _("what you can tell who asks"),
         n["open"],
-        link("loop:requests", heard="me"),
+        link("loop:requests", heard="me", state="open"),
     )
 
 

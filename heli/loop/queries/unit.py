@@ -120,8 +120,8 @@ def given_back(d: Detail) -> str:
     draft = current(d)
     if draft is None or draft.state != "draft":
         return ""
-    last = next((e for e in d.events if e.step == "handling.correct"), None)
-    return str(last.data.get("reason", "")) if last is not None and last.at > draft.written_at else ""
+    last = next((e for e in d.events if e.step in {"handling.write", "handling.correct"}), None)
+    return str(last.data.get("reason", "")) if last is not None and last.step == "handling.correct" else ""
 
 
 # What to do now ----------------------------------------------------------------------------------------------------------

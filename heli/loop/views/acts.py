@@ -253,7 +253,8 @@ def act(request: HeliRequest, pk: int, verb: str) -> HttpResponse:
         return _refused(request, v, pk, form, error)
     messages.success(request, str(SENT[done.state] if verb == "reply" else v.said))
     typed = request.POST.get("code", "")
-    return back_to(typed if CODE.fullmatch(typed) else queries.code_of(v.of, pk))
+    draft = verb == "reply" and done.state == "draft"
+    return back_to(typed if CODE.fullmatch(typed) else queries.code_of(v.of, pk), tab="reply" if draft else "")
 
 
 def _refused(request: HeliRequest, v: Verb, pk: int, form: forms.ActForm | None, error: HeliError) -> HttpResponse:
@@ -263,6 +264,9 @@ def _refused(request: HeliRequest, v: Verb, pk: int, form: forms.ActForm | None,
     if form is not None and names:
         missing = isinstance(error, PaperMissing)
         form.add_error(names[0], _("Nothing is written here yet; it is needed.") if missing else error.words)
+        return show_request(request, code, tab=v.tab, form=form, status=error.status)
+    if isinstance(error, TakenAlready) and form is not None and "unit_id" in form.fields:
+        form.add_error("unit_id", _("This unit already has a part in it. Choose another one."))
         return show_request(request, code, tab=v.tab, form=form, status=error.status)
     said = _who_was_first(request, code) if isinstance(error, TakenAlready) and not v.tab else ""
     return show_request(request, code, tab=v.tab, form=form, error=error, said=said, status=error.status)

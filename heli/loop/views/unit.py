@@ -196,6 +196,7 @@ def show_request(
         "holders": sorted(
             (x for x in d.dispatches if x.state in Dispatch.LIVE), key=lambda x: (x.role != "lead", x.pk)
         ),
+        "unit_typed": _unit_typed(request),
         "written": [h for h in d.handlings if h.state == "sent"],
         "orders": [x for x in d.remarks if x.kind == "supervise"][:1] if d.request.state in OPEN else [],
         "voices": d.voices,
@@ -268,8 +269,7 @@ def _next_url(step: queries.NextStep | None, d: Detail) -> str:
     if step is None:
         return ""
     if step.url == "desk":
-        found = where("desk")
-        return f"{found}?r={d.request.code}" if found else ""
+        return where("desk_item", code=d.request.code)
     if step.url == "revisit":
         return where("revisit", code=d.request.code)
     return f"?tab={step.tab}#act" if step.tab else ""
@@ -292,8 +292,13 @@ def unit_search(request: HeliRequest) -> HttpResponse:
     return render(request, "loop/unit/units.html", {"unit_found": _units(request, path)})
 
 
+def _unit_typed(request: HeliRequest) -> str:
+    """What was typed to find a unit."""
+    return (request.POST.get("unit") or request.GET.get("unit", "")).replace("\0", "").strip()[:30]
+
+
 def _units(request: HeliRequest, path: str) -> list[Any]:
-    text = request.GET.get("unit", "").strip()[:30]
+    text = _unit_typed(request)
     county = path[:6]
     return orgs.search_orgs(
         text,
@@ -317,9 +322,9 @@ def file(request: HeliRequest, file_id: uuid.UUID) -> HttpResponse:
     return files.serve(queries.file_for(request.actor, file_id))
 
 
-def back_to(code: str) -> HttpResponse:
-    """To the page of a request, by GET."""
-    response = redirect("loop:request", code=code)
+def back_to(code: str, *, tab: str = "") -> HttpResponse:
+    """To the page of a request (and one of its tabs), by GET."""
+    response = redirect(where("request", code=code) + (f"?tab={tab}#act" if tab else ""))
     response.status_code = 303
     return response
 
