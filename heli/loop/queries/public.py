@@ -178,10 +178,12 @@ class Same:
     heard_at: dt.datetime
     state: str
     words: Words
+    picked: bool = False  # the resident said it is the same
 
 
-def perhaps_same(text: str, area_path: str, code: str, now: dt.datetime) -> list[Same]:
+def perhaps_same(text: str, area_path: str, code: str, now: dt.datetime, *, twin: str = "") -> list[Same]:
     """At most three neighbours' requests like this one: only matters of shared places, only kind, street, day and state.
+    `twin` is the key the resident picked before.
 
     Nothing for complaints and tips, for requests whose reporter is protected, or without a community. Three statements.
     """
@@ -202,6 +204,7 @@ def perhaps_same(text: str, area_path: str, code: str, now: dt.datetime) -> list
         return []
     names = Category.objects.in_bulk({r.category_id for r in found if r.category_id})
     street = Area.objects.filter(path=area_path[:9]).first()
+    picked = code_of_same(twin)
     return [
         Same(
             key=vault.seal_bytes("twin", r.code.encode()),
@@ -210,6 +213,7 @@ def perhaps_same(text: str, area_path: str, code: str, now: dt.datetime) -> list
             heard_at=r.heard_at,
             state=parts.STATE_CHIPS[r.state],
             words=parts.STATE_WORDS[r.state],
+            picked=r.code == picked,
         )
         for r in found
     ]

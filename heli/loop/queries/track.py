@@ -431,15 +431,18 @@ class Glance:
     state: str
 
 
-def glance(found: Request, now: dt.datetime) -> Glance:
-    """Statements: clocks, and once a minute the calendar."""
+def glance(found: Request, now: dt.datetime, *, resident: bool = True) -> Glance:
+    """In words to the resident, or to staff. Statements: clocks, and once a minute the calendar."""
     request = found.merged_into or found
     cal = parts.display_calendar(request.area_path, now)
     due = next_due(request, [c for c in clocks_of(request) if c.outcome == "running"])
     part = parts.clock_part(due, cal, now) if due else None
+    unit = request.unit.short_name if request.unit else ""
     return Glance(
         request=found,
-        stations=stations(request, part, now),
+        stations=stations(request, part, now)
+        if resident
+        else parts.stations(request, unit_name=unit, mine=False, due=part, now=now, public=False),
         lap=parts.lap_of(request),
         unit=request.unit.name if request.unit else "",
         due_words=str(part.due_words) if part else "",

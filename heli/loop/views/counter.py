@@ -239,7 +239,7 @@ def counter_page(
         v.now = next((r for r in v.judged if r["lap"] == found.lap and r["reached"]), None)
     context = {
         "found": found,
-        "glance": tracks.glance(found, now),
+        "glance": tracks.glance(found, now, resident=False),
         "place": queries.place_of(found.area),
         "replies": tracks.replies_to(found),
         "voices": voices,

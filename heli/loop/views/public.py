@@ -149,7 +149,8 @@ def same_rows(values: Mapping[str, Any], context: Mapping[str, Any]) -> list[que
     """What neighbours said that may be the same."""
     matter = context["matter"]
     code = matter.category.code if matter.category else ""
-    return queries.perhaps_same(str(values.get("text", "")), context.get("chosen", ""), code, timezone.now())
+    text, twin = str(values.get("text", "")), str(values.get("twin", ""))
+    return queries.perhaps_same(text, context.get("chosen", ""), code, timezone.now(), twin=twin)
 
 
 @page("submit/about/", name="submit_about", scope=Scope.PUBLIC, methods=("POST",))
@@ -171,9 +172,9 @@ def submit_place(request: HeliRequest) -> HttpResponse:
 def submit_same(request: HeliRequest) -> HttpResponse:
     """Fragment: neighbours' requests of the same community that may be the same matter."""
     values = request.POST.dict()
-    code = str(values.get("category", ""))
-    rows = queries.perhaps_same(str(values.get("text", "")), str(values.get("area", "")), code, timezone.now())
-    return render(request, "loop/public/_same.html", {"same": rows, "values": values})
+    text, area, code, twin = (str(values.get(name, "")) for name in ("text", "area", "category", "twin"))
+    rows = queries.perhaps_same(text, area, code, timezone.now(), twin=twin)
+    return render(request, "loop/public/_same.html", {"same": rows})
 
 
 def send(request: HeliRequest) -> HttpResponse:
