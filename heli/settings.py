@@ -287,6 +287,7 @@ LOGGING = {
         "procrastinate": {"level": "WARNING"},
         "axes": {"level": "WARNING"},
         "PIL": {"level": "INFO"},  # at DEBUG it writes down what a photo's metadata say
+        "django.template": {"level": "INFO"},  # at DEBUG it writes down what a page was made from
         "django.request": {"level": "ERROR"},
     },
 }
