@@ -17,6 +17,7 @@ from openpyxl.cell import WriteOnlyCell
 from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 
 from heli.core.errors import HeliError
+from heli.core.logs import scrub
 
 R = TypeVar("R")
 Column = tuple[Any, Callable[[R], Any]]  # header, getter
@@ -77,7 +78,7 @@ def workbook(
         sheet.append([cell(value) for value in line])
     about = book.create_sheet("README")
     for note in notes:
-        about.append([safe_cell(note)])
+        about.append([safe_cell(scrub(str(note)))])
     out = io.BytesIO()
     book.save(out)
     return out.getvalue()

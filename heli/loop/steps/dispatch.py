@@ -16,7 +16,7 @@ from heli.loop.clocks import DUE, Board, local_day, rules_for
 from heli.loop.errors import NotToGrassroots, ReturnLimit, ReturnTooLate, TooLateToTakeBack
 from heli.loop.models import ClockKind, Dispatch, Request
 from heli.loop.states import DISPATCH, REQUEST
-from heli.loop.steps.hear import SUBJECT, category_of, place_of, release
+from heli.loop.steps.hear import SUBJECT, by_staff, category_of, place_of, release, without_personal
 from heli.orgs.models import Organisation
 from heli.orgs.queries import open_unit
 from heli.rulebook.queries import calendar
@@ -83,7 +83,7 @@ def reclassify(
             Dispatch.objects.filter(request=request).update(area_path=area.path)
             changed["area"] = area.path
         if spot is not None and spot != request.spot:
-            request.spot = spot[:120]
+            request.spot = without_personal(spot.strip())[:120]
             changed["spot"] = "1"
         if urgency and urgency != request.urgency:
             request.urgency = urgency
@@ -150,7 +150,11 @@ def offer(
         request.unit = unit
         request.dispatched_at = request.dispatched_at or at
         s.move(
-            request, REQUEST, "redirect" if again else "dispatch", reason=reason, save=(*DUE, "unit", "dispatched_at")
+            request,
+            REQUEST,
+            "redirect" if again else "dispatch",
+            reason=by_staff(reason),
+            save=(*DUE, "unit", "dispatched_at"),
         )
         dispatch = Dispatch.objects.create(
             request=request,
@@ -158,7 +162,7 @@ def offer(
             unit=unit,
             role="lead",
             duty_row_id=duty_row_id,
-            push_down_rule=push_down_rule.strip()[:200],
+            push_down_rule=by_staff(push_down_rule, 200),
             offered_at=at,
             offered_by_id=by.user_id,
         )
@@ -254,7 +258,7 @@ def ask_help(*, request_id: int, unit_id: int, by: Actor, at: dt.datetime, reaso
             offered_by_id=by.user_id,
         )
         s.about(SUBJECT, request.pk, request.area_path)
-        s.record(dispatch, public=True, unit=unit.pk, unit_name=unit.name, reason=reason.strip()[:200])
+        s.record(dispatch, public=True, unit=unit.pk, unit_name=unit.name, reason=by_staff(reason, 200))
     return dispatch
 
 
@@ -298,15 +302,14 @@ def ask_return(
         if at > last.at:
             raise ReturnTooLate(window=window.words)
         dispatch.return_code = reason_code[:20]
-        dispatch.return_reason = reason.strip()[:300]
-        dispatch.legal_basis = legal_basis.strip()[:300]
+        dispatch.return_reason, dispatch.legal_basis = by_staff(reason), by_staff(legal_basis)
         s.move(
             dispatch,
             DISPATCH,
             "ask_return",
             reason_code=reason_code,
-            reason=reason.strip()[:300],
-            legal_basis=legal_basis.strip()[:300],
+            reason=dispatch.return_reason,
+            legal_basis=dispatch.legal_basis,
             save=("return_code", "return_reason", "legal_basis"),
         )
         s.about(SUBJECT, request.pk, request.area_path)
@@ -322,7 +325,8 @@ def decide_return(*, dispatch_id: int, by: Actor, at: dt.datetime, uphold: bool,
         if dispatch.state != "returning":
             raise TakenAlready if dispatch.state in {"returned", "offered", "accepted"} else WrongState
         if not uphold:
-            s.move(dispatch, DISPATCH, "reject_accepted" if dispatch.accepted_at else "reject_offer", reason=reason)
+            refused = "reject_accepted" if dispatch.accepted_at else "reject_offer"
+            s.move(dispatch, DISPATCH, refused, reason=by_staff(reason))
         else:
             dispatch.ended_at = at
             s.move(dispatch, DISPATCH, "uphold", save=("ended_at",))
@@ -336,7 +340,7 @@ def decide_return(*, dispatch_id: int, by: Actor, at: dt.datetime, uphold: bool,
                 request.bounces += 1
                 s.move(request, REQUEST, "back", save=(*DUE, "unit", "bounces"))
         s.about(SUBJECT, request.pk, request.area_path)
-        s.record(unit=dispatch.unit_id, upheld=uphold, bounces=request.bounces, reason=reason.strip()[:300])
+        s.record(unit=dispatch.unit_id, upheld=uphold, bounces=request.bounces, reason=by_staff(reason))
     return dispatch
 
 
@@ -366,7 +370,8 @@ def force(
         board.save()
         request.unit = unit
         request.dispatched_at = request.dispatched_at or at
-        s.move(request, REQUEST, "force", decision=decision.strip()[:300], save=(*DUE, "unit", "dispatched_at"))
+        decision = by_staff(decision)
+        s.move(request, REQUEST, "force", decision=decision, save=(*DUE, "unit", "dispatched_at"))
         dispatch = Dispatch.objects.create(
             request=request,
             area_path=request.area_path,
@@ -374,7 +379,7 @@ def force(
             role="lead",
             state="accepted",
             forced=True,
-            decision=decision.strip()[:300],
+            decision=decision,
             offered_at=at,
             offered_by_id=by.user_id,
             accepted_at=at,

@@ -18,7 +18,7 @@ from heli.loop.clocks import DUE, Board, rules_for
 from heli.loop.errors import AskedTooLate, ClosedToWords, NeedsSecondPerson, TooMuchTime
 from heli.loop.models import Clock, ClockKind, Dispatch, Extension, Handling, Remark, Request
 from heli.loop.states import DISPATCH, EXTENSION, HANDLING, OPEN, REQUEST
-from heli.loop.steps.hear import SUBJECT, checked_text, join, without_personal
+from heli.loop.steps.hear import SUBJECT, by_staff, checked_text, join, without_personal
 from heli.rulebook import queries as rulebook
 
 UNIT = Scope.OWN_UNIT
@@ -108,7 +108,7 @@ def ask_resident(*, request_id: int, by: Actor, at: dt.datetime, text: str) -> R
         else:
             unit_id = unit_at_work(s, request)
         made = Remark.objects.create(
-            request=request, kind="question", at=at, unit_id=unit_id, by_id=by.user_id, text=without_personal(text)
+            request=request, kind="question", at=at, unit_id=unit_id, by_id=by.user_id, text=by_staff(text, WORDS_LIMIT)
         )
         s.about(SUBJECT, request.pk, request.area_path)
         s.record(made, public=True)
@@ -225,8 +225,8 @@ def ask_extension(
             kind=kind,
             days=days if kind == "more" else 0,
             until=until if kind == "pause" else None,
-            reason=reason.strip()[:300],
-            basis=basis.strip()[:300],
+            reason=by_staff(reason),
+            basis=by_staff(basis),
             asked_at=at,
             asked_by_id=by.user_id,
         )
@@ -247,7 +247,11 @@ def decide_extension(*, extension_id: int, by: Actor, at: dt.datetime, approve: 
             raise NeedsSecondPerson
         extension.decided_at, extension.decided_by_id = at, by.user_id
         s.move(
-            extension, EXTENSION, "approve" if approve else "refuse", reason=reason, save=("decided_at", "decided_by")
+            extension,
+            EXTENSION,
+            "approve" if approve else "refuse",
+            reason=by_staff(reason),
+            save=("decided_at", "decided_by"),
         )
         due = ""
         if approve:
@@ -311,7 +315,8 @@ def write_reply(
             handling = Handling(request=request, unit_id=request.unit_id, area_path=request.area_path, lap=request.lap)
         elif handling.state != "draft":
             raise WrongState
-        handling.text, handling.written_by_id, handling.written_at = without_personal(text), by.user_id, at
+        handling.text = without_personal(text, offices=True)
+        handling.written_by_id, handling.written_at = by.user_id, at
         if pictures or sheets:
             handling.save()  # files belong to a row
             handling.photos += [
@@ -372,7 +377,7 @@ def correct_reply(*, handling_id: int, by: Actor, at: dt.datetime, reason: str) 
     """The unit's lead gives it back to be written better, saying what is missing."""
     with step("handling.correct", by=by, at=at) as s:
         request, handling = lock_by_handling(s, handling_id)
-        s.move(handling, HANDLING, "correct", reason=reason.strip()[:300])
+        s.move(handling, HANDLING, "correct", reason=by_staff(reason))
         s.about(SUBJECT, request.pk, request.area_path)
     return handling
 

@@ -50,11 +50,20 @@ def title_of(text: str) -> str:
     return first if len(first) <= TITLE_LIMIT else first[: TITLE_LIMIT - 1] + "…"
 
 
-def without_personal(text: str) -> str:
-    """Numbers of people and phones in running text are starred out; the whole text goes to the vault."""
+def without_personal(text: str, *, offices: bool = False) -> str:
+    """Numbers of people and phones in running text are starred out; the whole text goes to the vault.
+
+    With `offices` land lines stay: in what staff write they are the number of an office to call.
+    """
     for span in sorted(find_personal(text), key=lambda s: s.start, reverse=True):
-        text = text[: span.start] + "＊" * (span.end - span.start) + text[span.end :]
+        if not (offices and span.kind == "landline"):
+            text = text[: span.start] + "＊" * (span.end - span.start) + text[span.end :]
     return text
+
+
+def by_staff(text: str, limit: int = 300) -> str:
+    """What staff write beside an act (a reason, a basis, a decision): trimmed, cut, no number of a person in it."""
+    return without_personal(text.strip(), offices=True)[:limit]
 
 
 def place_of(area_path: str) -> tuple[Area, str]:
@@ -232,9 +241,8 @@ def decline(*, request_id: int, by: Actor, at: dt.datetime, reason: str, legal_b
         clocks.cancel()
         clocks.save()
         request.closed_at = at
-        s.move(
-            request, REQUEST, "decline", reason=reason, legal_basis=legal_basis, route=route, save=(*DUE, "closed_at")
-        )
+        papers = {"reason": by_staff(reason), "legal_basis": by_staff(legal_basis), "route": by_staff(route)}
+        s.move(request, REQUEST, "decline", **papers, save=(*DUE, "closed_at"))
         s.about(SUBJECT, request.pk, request.area_path)
         s.record(public=True)
         s.defer(jobs.tell, request_id=request.pk, news="declined")
@@ -315,7 +323,7 @@ def unmerge(*, request_id: int, by: Actor, at: dt.datetime, reason: str) -> Requ
             clocks.start(ClockKind.DISPATCH)
         clocks.save()
         twin.merged_into = None
-        s.move(twin, REQUEST, "unmerge", reason=reason, save=(*DUE, "merged_into"))
+        s.move(twin, REQUEST, "unmerge", reason=by_staff(reason), save=(*DUE, "merged_into"))
         s.about(SUBJECT, twin.pk, twin.area_path)
         s.record(public=True, out_of=kept_id)
     return twin
@@ -344,7 +352,7 @@ def split(*, request_id: int, parts: Sequence[tuple[str, str]], by: Actor, at: d
             with step("request.part", by=by, at=at) as s:
                 part = Request(
                     kind=parent.kind,
-                    title=title[:60],
+                    title=without_personal(title)[:60],
                     text=without_personal(checked_text(text)),
                     area_id=parent.area_id,
                     area_path=parent.area_path,

@@ -16,7 +16,7 @@ from heli.loop.clocks import DUE, Board
 from heli.loop.errors import HandlerCannotJudge, JudgedAlready
 from heli.loop.models import ClockKind, Dispatch, Handling, Request, Review, Voice
 from heli.loop.states import REQUEST
-from heli.loop.steps.hear import SUBJECT, without_personal
+from heli.loop.steps.hear import SUBJECT, by_staff, without_personal
 
 OUTCOME = ("contacted", "solved", "satisfaction", "closed_at")
 
@@ -143,7 +143,7 @@ def decide_appeal(*, request_id: int, by: Actor, at: dt.datetime, again: bool, d
     with step("request.decide_appeal", by=by, at=at) as s:
         request = s.lock(Request, request_id, related=("category",))
         s.about(SUBJECT, request.pk, request.area_path)
-        decision = decision.strip()[:500]
+        decision = by_staff(decision, 500)
         if again:
             if request.state != "appealed":
                 raise WrongState
@@ -173,7 +173,7 @@ def unreached(*, voice_id: int, by: Actor, at: dt.datetime, words: str = "") -> 
             at=at,
             source="revisit",
             reached=False,
-            words=words.strip()[:1000],
+            words=without_personal(words.strip())[:1000],
             by_id=by.user_id,
         )
         board = Board(s, request)

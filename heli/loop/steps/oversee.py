@@ -15,7 +15,7 @@ from heli.loop.clocks import DUE, Board, rules_for
 from heli.loop.errors import NeedsSecondPerson
 from heli.loop.models import Clock, Exclusion, Remark, Request
 from heli.loop.states import AFTER_REPLY, EXCLUSION, OPEN
-from heli.loop.steps.hear import SUBJECT, checked_text
+from heli.loop.steps.hear import SUBJECT, by_staff, checked_text
 from heli.rulebook import queries as rulebook
 
 RUNGS = {1: "remind", 2: "urge", 3: "supervise"}  # 提醒 before due, 催办 after, 督办 above
@@ -73,7 +73,7 @@ class Untouched(Exception):
 
 def supervise(*, request_id: int, by: Actor, at: dt.datetime, text: str) -> Remark:
     """A supervisor's written word to the units that hold the request (督办); the resident sees that it was given."""
-    text = checked_text(text, limit=1000)
+    text = by_staff(checked_text(text, limit=1000), 1000)
     with step("request.supervise", by=by, at=at) as s:
         request = s.lock(Request, request_id)
         s.require(Cap.SUPERVISE, path=request.area_path)
@@ -101,7 +101,7 @@ def propose_exclusion(*, request_id: int, by: Actor, at: dt.datetime, reason: st
             request=request,
             area_path=request.area_path,
             reason=reason,
-            evidence=evidence.strip()[:500],
+            evidence=by_staff(evidence, 500),
             proposed_at=at,
             proposed_by_id=by.user_id,
         )
@@ -134,7 +134,7 @@ def _decide(exclusion_id: int, arrow: str, by: Actor, at: dt.datetime, reason: s
         if exclusion.proposed_by_id == by.user_id:
             raise NeedsSecondPerson
         exclusion.decided_at, exclusion.decided_by_id = at, by.user_id
-        s.move(exclusion, EXCLUSION, arrow, reason=reason, save=("decided_at", "decided_by"))
+        s.move(exclusion, EXCLUSION, arrow, reason=by_staff(reason), save=("decided_at", "decided_by"))
         request.excluded = exclusion.state == "confirmed"
         request.save(update_fields=["excluded"])
         s.about(SUBJECT, request.pk, request.area_path)
