@@ -10,7 +10,6 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from heli.core.actor import SYSTEM
 from heli.core.models import Access
 from heli.loop import links, steps
 from heli.loop.models import Dispatch, Handling, Remark, Request, Review
@@ -98,8 +97,7 @@ def test_a_judgement_is_written_down_at_the_counter_but_not_by_whoever_handled_i
                 push_down_rule="《街道办事处条例》第十二条")  # fmt: skip
     clerk = world.actor("韩网格")
     steps.accept(dispatch_id=Dispatch.objects.get(request=handled.request_id).pk, by=clerk, at=handled.later(1))
-    made = steps.write_reply(request_id=handled.request_id, by=clerk, at=handled.later(1), text="换好了")
-    steps.approve_reply(handling_id=made.pk, by=SYSTEM, at=handled.later(1))
+    steps.write_reply(request_id=handled.request_id, by=clerk, at=handled.later(1), text="换好了")
     assert handled.request.state == "replied"
     answer = staff(world, "韩网格").post(f"/counter/judge/{handled.request.code}/", data)
     assert answer.status_code == 403 and "别的单位的同事" in answer.content.decode()
