@@ -18,7 +18,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from heli.core import vault
+from heli.core import subjects, vault
 from heli.core.models import Event, VaultRecord
 from heli.loop import steps
 from heli.loop.models import Category, Remark, Request, Review, Voice
@@ -211,6 +211,13 @@ def test_an_account_finds_its_own_number_and_keeps_what_it_said(world):
     assert f"/mine/{voice.pk}/open/" in client.get("/mine/").content.decode()
     opened = client.post(f"/mine/{voice.pk}/open/")
     assert opened.status_code == 303 and client.get(opened["Location"]).status_code == 200
+
+
+def test_a_reading_names_the_matter_to_its_owner_only(world):
+    _token, voice = sent(staff(world, "王桂兰"))
+    own = subjects.describe([("loop.request", voice.request_id)], world.actor("王桂兰"))
+    assert own["loop.request", voice.request_id].title == voice.request.title
+    assert subjects.describe([("loop.request", voice.request_id)], world.actor("薛师傅")) == {}
 
 
 def test_somebody_who_works_here_speaks_for_themselves_too(world):

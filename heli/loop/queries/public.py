@@ -11,6 +11,8 @@ from typing import Any
 
 from django.conf import settings
 from django.db.models import Q
+from django.urls import reverse
+from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext_lazy
@@ -22,6 +24,7 @@ from heli.core.errors import NotFound
 from heli.core.models import Access, StoredFile
 from heli.core.paging import Page, keyset
 from heli.core.scope import within
+from heli.core.subjects import Subject
 from heli.loop import links, propose
 from heli.loop.models import Category, Confidentiality, Handling, Kind, Remark, Request, Urgency, Voice
 from heli.loop.queries import parts
@@ -303,6 +306,21 @@ def own_voice(actor: Actor, voice_id: int) -> Voice:
     if voice is None:
         raise NotFound
     return voice
+
+
+def describe_requests(ids: list[int], actor: Actor) -> dict[int, Subject]:
+    """One's own requests in words, with the way to their page (see core.subjects). One statement."""
+    if actor.user_id is None:
+        return {}
+    now = timezone.now()
+    voices = Voice.objects.filter(request__in=ids, user=actor.user_id).select_related("request")
+    return {
+        v.request_id: Subject(
+            v.request.title,
+            reverse("loop:track", args=[links.token_of(v)]) if v.link_until > now else reverse("loop:mine"),
+        )
+        for v in voices
+    }
 
 
 # Files ------------------------------------------------------------------------------------------------------------------
