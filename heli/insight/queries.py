@@ -1,0 +1,510 @@
+"""The supervisor's board of an area (what has to be dealt with now, how it goes, the same for each area inside it), and
+the figures that everybody may read."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.db.models import Case, Count, F, OuterRef, Q, QuerySet, Subquery, Value, When, Window
+from django.db.models.functions import Coalesce, Left, RowNumber
+from django.urls import reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+
+from heli.core import words
+from heli.core.actor import Actor
+from heli.core.caps import Cap
+from heli.core.errors import NotFound
+from heli.core.scope import LENGTHS, ancestors, covers, within
+from heli.loop import rates
+from heli.loop.clocks import local_day
+from heli.loop.models import Clock, Exclusion, Extension, Remark, Request
+from heli.loop.queries import parts
+from heli.loop.queries.requests import rows_url
+from heli.loop.rates import KEYS, REPLY_KINDS, SPANS, UNCOUNTED, Rate
+from heli.loop.states import OPEN, STATIONS
+from heli.places.models import HIDDEN_KINDS, Area
+from heli.rulebook import queries as rulebook
+from heli.rulebook.queries import RuleVersion
+
+Words = str | Promise
+READERS = (Cap.SUPERVISE, Cap.VIEW_REQUESTS)
+DAYS = 30
+LIMIT = "return.limit"
+NOW_SETS = ("open", "overdue", "due_soon", "bounced", "redo")
+BESIDE = ("counted", "unrated", "waiting", "excluded")  # counted over the span beside the sets the formulas name
+SHAPED = ("37", "51", "15")  # provinces whose boundaries ship (places/data)
+NOBODY, LONGEST = 3, 5  # rows of the first list: without an owner, overdue longest
+ENOUGH = 5  # fewer items than this say nothing about an area: no colour on the map
+APART = 0.05  # from here on a share is called lower or higher than that of the whole area
+Counts = Mapping[str, int]
+
+
+# Areas ----------------------------------------------------------------------------------------------------------------
+def own_areas(actor: Actor) -> tuple[str, ...]:
+    """Where the actor may see the board, the widest first."""
+    paths = {p for cap in READERS for p in actor.paths(cap)}
+    tops = {p for p in paths if not any(p != q and p.startswith(q) for q in paths)}
+    return tuple(sorted(tops, key=lambda p: (len(p), p)))
+
+
+def around(path: str, *others: str) -> dict[str, Area]:
+    """The area, all above it, those directly below, and others, by path. NotFound (L-404). One statement."""
+    rows = Area.objects.filter(Q(path__in=[*ancestors(path), *others]) | Q(parent__path=path))
+    found = {a.path: a for a in rows.order_by("path")}
+    if path not in found:
+        raise NotFound
+    return found
+
+
+def named(area: Area) -> str:
+    """As people say it: "向阳街道", but "大海阳社区" instead of "大海阳社区居委会"."""
+    return area.short_name if area.level == 5 else area.name
+
+
+# Counting -------------------------------------------------------------------------------------------------------------
+def below(path: str) -> int:
+    """Length of the paths of the areas directly inside; of the path itself where there are none."""
+    return next((n for n in LENGTHS if n > len(path)), len(path))
+
+
+def grouped(rows: QuerySet[Request], width: int, wanted: Mapping[str, Q]) -> dict[str, dict[str, int]]:
+    """{path of an area inside: {set: size}}; what lies at the area itself is under its own path. One statement."""
+    counted = rows.order_by().values(inside=Left("area_path", width))
+    named = {f"n_{name}": Count("pk", filter=q) for name, q in wanted.items()}
+    found: Any = counted.annotate(**named)
+    return {r["inside"]: {n: r[f"n_{n}"] for n in wanted} for r in found}
+
+
+def total(groups: Mapping[str, Counts], wanted: Sequence[str]) -> dict[str, int]:
+    """The sizes of the sets over all groups."""
+    return {n: sum(g[n] for g in groups.values()) for n in wanted}
+
+
+def of_span(
+    rows: QuerySet[Request], rules: Mapping[str, RuleVersion], since: dt.datetime, until: dt.datetime, now: dt.datetime
+) -> tuple[QuerySet[Request], dict[str, Q]]:
+    """Requests heard in a span and the sets to count over them: what the formulas name, and what is told beside."""
+    known = rates.sets(now)
+    kept = Q(excluded=False)
+    wanted = {n: known[n] & kept for n in (rates.named(rules) | set(BESIDE)) if n != "excluded"}
+    heard = rows.filter(heard_at__gte=since, heard_at__lt=until).exclude(state__in=UNCOUNTED)
+    return heard, {**wanted, "excluded": Q(excluded=True)}
+
+
+# What the board shows -------------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A rate with the addresses of its rows."""
+
+    rate: Rate
+    part_url: str
+    whole_url: str
+
+    @property
+    def missing(self) -> int:
+        return self.rate.of - self.rate.count
+
+
+@dataclass(frozen=True, slots=True)
+class Inside:
+    """One line of the table: an area directly inside (or the area itself: what names no smaller place)."""
+
+    path: str
+    name: str
+    itself: bool
+    counts: Counts
+    rates: Mapping[str, Rate]
+    urls: Mapping[str, str]
+
+    def value(self, column: str) -> tuple[bool, float]:
+        """What the table is sorted by; areas without anything to divide by come last either way."""
+        if column in self.rates:
+            share = self.rates[column].value
+            return share is None, share or 0.0
+        return False, float(self.counts[column])
+
+
+@dataclass(frozen=True, slots=True)
+class First:
+    """A request to deal with first: without an owner, or overdue longest."""
+
+    request: Request
+    place: str
+    nobody: bool
+    over: tuple[str, str]
+    station: int
+    rung: int
+    supervised: int
+    may_supervise: bool
+    may_appoint: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """Everything on the page of one area."""
+
+    area: Area
+    name: str
+    crumbs: list[tuple[str, str]]
+    others: list[Area]
+    now: Counts
+    now_urls: Mapping[str, str]
+    span: Counts
+    span_urls: Mapping[str, str]
+    rates: list[Shown]
+    inside: list[Inside]
+    first: list[First]
+    limit: int
+    shapes: str
+
+
+COLUMNS = ("counted", "open", "overdue", "on_time", "response", "resolution", "satisfaction")
+
+
+def board(actor: Actor, path: str, days: int, now: dt.datetime, *, sort: str = "") -> Board:
+    """The board of an area, if the actor may see it; NotFound (L-404) otherwise.
+
+    Five statements (a sixth for the working calendar, once a minute). `days` is one of SPANS, `sort` one of COLUMNS,
+    with "-" for descending; by code without.
+    """
+    if not covers(own_areas(actor), path):
+        raise NotFound
+    areas = around(path, *own_areas(actor))
+    rules = rulebook.in_force((*KEYS.values(), LIMIT), path=path, on=local_day(now))
+    limit = int(rules[LIMIT].value)
+    since, until = rates.span(now, days)
+    here: QuerySet[Request] = Request.objects.visible_to(actor).filter(within("area_path", [path]))
+    known = rates.sets(now)
+    groups_now = grouped(here.filter(state__in=OPEN), below(path), {n: known[n] for n in NOW_SETS})
+    heard, wanted = of_span(here, rules, since, until, now)
+    groups = grouped(heard, below(path), wanted)
+    span = total(groups, list(wanted))
+
+    def opens(name: str, inside: str = path) -> str:
+        return rows_url(name, area=inside, since=since, until=until)
+
+    made = [Shown(r, opens(r.count_set), opens(r.of_set)) for r in rates.made(rules, span)]
+    rows = _inside(areas, path, rules, (groups_now, groups), list(wanted))
+    return Board(
+        area=areas[path],
+        name=named(areas[path]),
+        crumbs=[(named(areas[p]), p) for p in ancestors(path) if p in areas and covers(own_areas(actor), p)],
+        others=[areas[p] for p in own_areas(actor) if p in areas and not path.startswith(p)],
+        now=total(groups_now, NOW_SETS),
+        now_urls={n: rows_url(n, area=path) for n in NOW_SETS},
+        span=span,
+        span_urls={n: opens(n) for n in BESIDE},
+        rates=made,
+        inside=ordered(rows, sort),
+        first=first(actor, here, limit, now),
+        limit=limit,
+        shapes=_shapes(areas[path]),
+    )
+
+
+def _inside(
+    areas: Mapping[str, Area],
+    path: str,
+    rules: Mapping[str, RuleVersion],
+    groups: tuple[Mapping[str, Counts], Mapping[str, Counts]],
+    wanted: Sequence[str],
+) -> list[Inside]:
+    """The areas directly inside, by code: those in force, and those that ended but still have something to count.
+
+    `groups`: counts of what is open now, and of the span.
+    """
+    if below(path) == len(path):
+        return []
+    listed = [p for p, a in areas.items() if len(p) > len(path) and p.startswith(path)]
+    at_once, span = groups
+    counted = at_once.keys() | span.keys()
+    kept = {p for p in listed if p in counted or (areas[p].valid_to is None and areas[p].kind not in HIDDEN_KINDS)}
+    made = []
+    for p in sorted(kept | counted):
+        counts = {**dict.fromkeys(NOW_SETS, 0), **at_once.get(p, {})}
+        counts |= {**dict.fromkeys(wanted, 0), **span.get(p, {})}
+        urls = {n: rows_url(n, area=p) for n in ("open", "overdue")}
+        name = named(areas[p]) if p in areas else p
+        found = {r.key: r for r in rates.made(rules, counts)}
+        made.append(Inside(p, name, p == path, counts, found, {} if p == path else urls))
+    return made
+
+
+def ordered(rows: list[Inside], sort: str) -> list[Inside]:
+    """By a column, by code where two are the same; areas with nothing to divide by last."""
+    column = sort.removeprefix("-")
+    if column not in COLUMNS:
+        return rows
+    sign = -1 if sort.startswith("-") else 1
+
+    def key(row: Inside) -> tuple[bool, float, str]:
+        none, value = row.value(column)
+        return none, sign * value, row.path
+
+    return sorted(rows, key=key)
+
+
+def first(actor: Actor, here: QuerySet[Request], limit: int, now: dt.datetime) -> list[First]:
+    """What to deal with first: up to three that nobody has after several returns, then the five overdue longest.
+
+    One statement.
+    """
+    known = rates.sets(now)
+    late = Clock.objects.filter(request=OuterRef("pk"), kind__in=REPLY_KINDS, outcome="running", due_at__lt=now)
+    said = Remark.objects.filter(request=OuterRef("pk"), kind="supervise").order_by().values("request")
+    rows = (
+        here.filter(known["bounced"] | known["overdue"])
+        .annotate(
+            nobody=Case(When(known["bounced"], then=Value(True)), default=Value(False)),
+            late_since=Subquery(late.order_by("due_at").values("due_at")[:1]),
+            rung=Coalesce(Subquery(late.order_by("-rung").values("rung")[:1]), 0),
+            supervised=Coalesce(Subquery(said.annotate(n=Count("pk")).values("n")), 0),
+        )
+        .annotate(
+            nth=Window(
+                RowNumber(),
+                partition_by=[F("nobody")],
+                order_by=[F("late_since").asc(nulls_last=True), F("bounces").desc(), F("pk").asc()],
+            )
+        )
+        .filter(Q(nobody=True, nth__lte=NOBODY) | Q(nobody=False, nth__lte=LONGEST))
+        .select_related("area__parent", "unit")
+        .order_by("-nobody", "nth")
+    )
+    return [_first(actor, r, limit, now) for r in rows]
+
+
+def _first(actor: Actor, r: Any, limit: int, now: dt.datetime) -> First:
+    above = r.area.parent
+    return First(
+        request=r,
+        place=named(above if above is not None and r.area.level == 5 else r.area),
+        nobody=r.nobody,
+        over=parts.chip_of(r.late_since or r.due_at, now, parts.display_calendar(r.area_path, now)),
+        station=min(STATIONS[r.state] + 1, 4),
+        rung=r.rung,
+        supervised=r.supervised,
+        may_supervise=actor.can(Cap.SUPERVISE, path=r.area_path),
+        may_appoint=r.bounces >= limit and actor.can(Cap.APPOINT_LEAD, path=r.area_path),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What waits for this person's decision in an area."""
+
+    extensions: int
+    appeals: int
+    exclusions: int
+
+
+def waiting(actor: Actor, path: str) -> Waiting:
+    """Decisions open to the actor; what they asked for themselves waits for somebody else. Three statements."""
+    inside = within("area_path", [path])
+    asked = Extension.objects.visible_to(actor).filter(inside, state="asked").exclude(asked_by=actor.user_id)
+    proposed = Exclusion.objects.visible_to(actor).filter(inside, state="proposed").exclude(proposed_by=actor.user_id)
+    appealed = Request.objects.visible_to(actor).filter(inside, state="appealed")
+    return Waiting(asked.count(), appealed.count(), proposed.count())
+
+
+# The map --------------------------------------------------------------------------------------------------------------
+def _shapes(area: Area) -> str:
+    """The layer of shipped boundaries that draws the areas inside: "city", "county", or "" where there is none."""
+    layer = {1: "city", 2: "county"}.get(area.level, "")
+    return layer if settings.HELI_SHAPES and area.path[:2] in SHAPED else ""
+
+
+def bands(rows: Sequence[Inside], whole: Rate, *, low: float = APART) -> dict[str, int]:
+    """{path: 0 clearly lower than the whole area · 1 lower · 2 as high · 3 clearly higher}, for areas with enough items.
+
+    Compared with the area's own share, because no rule names a goal; "clearly" is five points.
+    """
+    if whole.value is None:
+        return {}
+    found = {}
+    for row in rows:
+        rate = row.rates[whole.key]
+        if row.itself or rate.value is None or rate.of < ENOUGH:
+            continue
+        apart = rate.value - whole.value
+        found[row.path] = 0 if apart <= -low else 1 if apart < 0 else 2 if apart < low else 3
+    return found
+
+
+def spans(days: int) -> list[tuple[int, bool]]:
+    """The spans one can choose, and which is chosen."""
+    return [(n, n == days) for n in SPANS]
+
+
+# What everybody may read ----------------------------------------------------------------------------------------------
+def hidden(n: int) -> bool:
+    """Whether a number of requests is too small to be published: from one to four."""
+    return 0 < n < ENOUGH
+
+
+def published(cells: Mapping[str, int]) -> dict[str, int | None]:
+    """Parts of a total that is told too: small ones are None, and when that is only one, the next smallest is as well,
+    so that it cannot be found by taking the others away."""
+    shown: dict[str, int | None] = {k: None if hidden(n) else n for k, n in cells.items()}
+    others = sorted((n, k) for k, n in shown.items() if n)
+    if sum(n is None for n in shown.values()) == 1 and others:
+        shown[others[0][1]] = None
+    return shown
+
+
+@dataclass(frozen=True, slots=True)
+class OpenRate:
+    """A share as the public reads it. `said`: exact · few (fewer than five do) · nearly (all but fewer than five do) ·
+    too_few (fewer than five in all) · nothing."""
+
+    key: str
+    title: Words
+    part: int
+    whole: int
+    said: str
+    rule: RuleVersion
+
+    @classmethod
+    def of(cls, rate: Rate) -> OpenRate:
+        part, whole = rate.count, rate.of
+        said = (
+            "nothing"
+            if whole == 0
+            else "too_few"
+            if hidden(whole)
+            else "few"
+            if hidden(part)
+            else "nearly"
+            if hidden(whole - part)
+            else "exact"
+        )
+        exact = said == "exact"
+        return cls(
+            rate.key,
+            rate.title,
+            part if exact else 0,
+            whole if said not in {"too_few", "nothing"} else 0,
+            said,
+            rate.rule,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """The public figures of an area over a span. None stands for "fewer than five"."""
+
+    area: Area
+    name: str
+    above: list[Area]
+    inside: list[Area]
+    received: int | None
+    open: int | None
+    overdue: int | None
+    rates: list[OpenRate]
+    unrated: int | None
+    waiting: int | None
+    excluded: int | None
+    reasons: list[tuple[Words, int | None]]
+
+
+def counts_of(
+    path: str, days: int, now: dt.datetime
+) -> tuple[QuerySet[Request], dict[str, RuleVersion], dict[str, int], dict[str, int]]:
+    """(requests heard in the span, formulas, their counts, what is open now). Counts only, so the whole area is read
+    whoever asks. Three statements."""
+    rules = rulebook.in_force(list(KEYS.values()), path=path, on=local_day(now))
+    since, until = rates.span(now, days)
+    here = Request.objects.filter(within("area_path", [path]))
+    heard, wanted = of_span(here, rules, since, until, now)
+    known = rates.sets(now)
+    span = heard.aggregate(**{f"n_{n}": Count("pk", filter=q) for n, q in wanted.items()})
+    rows_now = here.filter(state__in=OPEN)
+    at_once = rows_now.aggregate(n_open=Count("pk"), n_overdue=Count("pk", filter=known["overdue"]))
+    return heard, rules, {n: span[f"n_{n}"] for n in wanted}, {n: at_once[f"n_{n}"] for n in ("open", "overdue")}
+
+
+def figures(path: str, days: int, now: dt.datetime) -> Figures:
+    """The public figures of an area; NotFound (L-404) for none. Five statements.
+
+    Small numbers are left out (`published`). Each page hides its own: somebody who takes the pages of all streets from
+    that of the county can still find a street's small number, but no page says what a single request was about.
+    """
+    areas = around(path)
+    heard, rules, span, at_once = counts_of(path, days, now)
+    why = heard.filter(excluded=True, exclusions__state="confirmed").order_by().values("exclusions__reason")
+    reasons = published({r["exclusions__reason"]: r["n"] for r in why.annotate(n=Count("pk"))})
+
+    def told(n: int) -> int | None:
+        return None if hidden(n) else n
+
+    names = dict(Exclusion.REASONS)
+    inside = [a for p, a in areas.items() if len(p) > len(path) and a.valid_to is None and a.kind not in HIDDEN_KINDS]
+    return Figures(
+        area=areas[path],
+        name=named(areas[path]),
+        above=[areas[p] for p in ancestors(path, itself=False) if p in areas and areas[p].kind not in HIDDEN_KINDS],
+        inside=inside,
+        received=told(span["counted"]),
+        open=told(at_once["open"]),
+        overdue=told(at_once["overdue"]),
+        rates=[OpenRate.of(r) for r in rates.made(rules, span)],
+        unrated=told(span["unrated"]),
+        waiting=told(span["waiting"]),
+        excluded=told(span["excluded"]),
+        reasons=[(names[k], n) for k, n in sorted(reasons.items())],
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class HomeStat:
+    """A number for {% stat %} on the public's first page."""
+
+    label: Words
+    value: int
+    unit: Words
+    url: str
+    go: Words
+    state: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HomeFigures:
+    """The last 30 days for the public's first page."""
+
+    stats: list[HomeStat]
+    note: Words
+    note_url: str
+
+
+def home_figures(area_path: str, now: dt.datetime) -> HomeFigures | None:
+    """Two numbers for the first page; a small one is not shown, and None when neither can be. Three statements.
+
+    Raises RuleMissing (L-301) where a formula has no rule.
+    """
+    _heard, rules, span, at_once = counts_of(area_path, DAYS, now)
+    url = reverse("insight:public", kwargs={"area_path": area_path})
+    stats = []
+    solved = OpenRate.of(next(r for r in rates.made(rules, span) if r.key == "resolution"))
+    if solved.said == "exact":
+        slots = {"whole": words.count(solved.whole), "share": words.share(solved.part, solved.whole, digits=0)}
+        unit = _("items, %(share)s of the %(whole)s that were judged") % slots
+        stats.append(HomeStat(_("Residents say it is solved"), solved.part, unit, url, _("See how it goes here")))
+    if at_once["open"] and not hidden(at_once["overdue"]) and not hidden(at_once["open"] - at_once["overdue"]):
+        whole = at_once["open"]
+        slots = {"whole": words.count(whole), "share": words.share(at_once["overdue"], whole, digits=0)}
+        unit = _("items, %(share)s of the %(whole)s in hand") % slots
+        label = _("Past the limit and not done yet")
+        stats.append(HomeStat(label, at_once["overdue"], unit, url, _("See what is counted"), "late"))
+    if not stats:
+        return None
+    note = ""
+    if span["unrated"] and not hidden(span["unrated"]):
+        note = _("%(n)s that nobody judged count neither as satisfied nor as dissatisfied.") % {
+            "n": words.count(span["unrated"])
+        }
+    return HomeFigures(stats, note, url)
