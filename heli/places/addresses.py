@@ -237,7 +237,7 @@ def _choose(known: Gazetteer, text: str, read: str, matches: list[Match], scope:
         return _answer(known, [], Why.OUTSIDE if outside else Why.NOTHING, text, ())
     most = max(w[0] for w in weighed)
     best = {p.path: (m, p, used) for size, m, p, used in weighed if size == most}
-    best = {path: b for path, b in best.items() if not any(b[1].below(o[1]) for o in best.values())}
+    best = {path: b for path, b in best.items() if not best.keys() & b[1].above}  # the larger of two of one name
     places = [p for _m, p, _used in best.values()]
     used = [u for _m, _p, us in best.values() for u in us]
     if len(best) > 1:

@@ -41,6 +41,11 @@ class Place:
     def inside(self, path: str) -> bool:
         return self.path.startswith(path) or any(a.startswith(path) for a in self.also)
 
+    @property
+    def above(self) -> set[str]:
+        """Paths of the areas above this one, by every authority."""
+        return {a for path in (self.path, *self.also) for a in ancestors(path, itself=False)}
+
     def below(self, other: Place) -> bool:
         """Whether this is another place, inside `other`."""
         return self.path != other.path and (self.inside(other.path) or any(self.inside(a) for a in other.also))

@@ -112,17 +112,23 @@ WHERE a.path = s.path AND a.level = s.level AND a.code12 <> s.code12
   AND NOT EXISTS (SELECT FROM places_area o WHERE o.level = s.level AND o.code12 = s.code12)
   AND NOT EXISTS (SELECT FROM area_staging o WHERE o.level = a.level AND o.code12 = a.code12)
 """
-ADD = """
+_ADD = """
 INSERT INTO places_area (path, code12, level, kind, name, official_name, short_name, initials, parent_id, precision,
                          valid_from)
 SELECT COALESCE(p.path, '') || substr(s.path, %(cut)s + 1), s.code12, s.level, s.kind, s.name, '', s.short_name,
        s.initials, p.id, '', %(since)s
 FROM area_staging s
 LEFT JOIN places_area p ON p.level = %(level)s - 1 AND p.code12 = s.parent12
-LEFT JOIN places_area a ON a.level = %(level)s AND a.code12 = s.code12
-LEFT JOIN places_area taken ON taken.path = COALESCE(p.path, '') || substr(s.path, %(cut)s + 1)
-WHERE s.level = %(level)s AND starts_with(s.path, %(region)s) AND a.id IS NULL AND taken.id IS NULL
+{known}
+WHERE s.level = %(level)s AND starts_with(s.path, %(region)s) {new}
 """
+ADD_ALL = _ADD.format(known="", new="")  # into an empty table: nothing can be there already
+ADD_NEW = _ADD.format(
+    known="""
+LEFT JOIN places_area a ON a.level = %(level)s AND a.code12 = s.code12
+LEFT JOIN places_area taken ON taken.path = COALESCE(p.path, '') || substr(s.path, %(cut)s + 1)""",
+    new="AND a.id IS NULL AND taken.id IS NULL",
+)
 ADDED = """
 INSERT INTO places_areachange (area_id, kind, old_path, new_path, old_name, new_name, at, by_id, basis)
 SELECT id, 'added', '', path, '', name, %(at)s, %(by)s, %(basis)s FROM places_area WHERE id > %(last)s
@@ -267,7 +273,7 @@ def load(
     for level in PATH_LENGTH:
         for region in "123456":
             say |= {"level": level, "cut": PATH_LENGTH.get(level - 1, 0), "region": region}
-            cur.execute(ADD, say)
+            cur.execute(ADD_NEW if say["last"] else ADD_ALL, say)
             added += cur.rowcount
             tick(sum(1 for row in rows if row[2] == str(level) and row[0][0] == region))
     if since is not None:

@@ -117,6 +117,11 @@ class Hit:
     full_name: str
 
     @property
+    def title(self) -> str:
+        """幸福街道, 大海阳社区: as it is called in speech."""
+        return self.area.short_name if self.area.level >= 5 else self.area.name
+
+    @property
     def path(self) -> str:
         return self.area.path
 
@@ -210,7 +215,7 @@ def _by_prefix(offered: AreaQuerySet, column: str, word: str, levels: Sequence[i
     Under the C collation the name itself comes before longer ones, so a limit never cuts it off.
     """
     begins = offered.filter(**{f"{column}__gte": word, f"{column}__lt": word + LAST})
-    parts = [begins.filter(level=n).order_by(column, "path")[:limit] for n in levels or range(1, 7)]
+    parts = [begins.filter(level=n).order_by(column)[:limit] for n in levels or range(1, 7)]
     return _ranked(parts[0].union(*parts[1:], all=True), word, limit)
 
 
