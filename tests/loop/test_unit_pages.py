@@ -2,74 +2,25 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import io
 from typing import Any
 
 import pytest
-import time_machine
-from django.db import connection
 from django.db.models import F
 from django.test import Client
-from django.test.utils import CaptureQueriesContext
-from PIL import Image
 
 from heli.core.models import Access, Event
 from heli.loop import hints, steps
-from heli.loop.models import Clock, Dispatch, Extension, Handling, Remark, Request, Review
-from heli.loop.queries import parts
+from heli.loop.models import Dispatch, Handling, Request
 from heli.loop.queries import unit as queries
 from heli.loop.queries.detail import detail
 from heli.orgs.models import Organisation
 from heli.rulebook.models import Rule
 from tests.database import race
-from tests.loop.told import AT, HOUR, TEXT, tell
+from tests.loop.staff import NOW, PHONE, act, counted, give_back, log_in, page_of, picture, rows, text_of
+from tests.loop.told import HOUR, TEXT, tell
 
-NOW = AT + dt.timedelta(hours=3)
-PHONE = "13800000017"
-UNCOUNTED = ("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE", "ROLLBACK")
-
-
-@pytest.fixture(autouse=True)
-def _at_noon(settings):
-    settings.HELI_STAFF_MFA = False
-    with time_machine.travel(NOW, tick=False):
-        yield
-
-
-def log_in(world: Any, who: str) -> Client:
-    client = Client()
-    client.force_login(world.user(who))
-    return client
-
-
-def counted(ask: Any) -> tuple[Any, int]:
-    """The response and how many statements it cost, with nothing remembered from before."""
-    parts._calendar_of_minute.cache_clear()
-    queries._rules_of_minute.cache_clear()
-    with CaptureQueriesContext(connection) as said:
-        response = ask()
-    return response, sum(not q["sql"].startswith(UNCOUNTED) for q in said.captured_queries)
-
-
-def page_of(told: Any) -> str:
-    return f"/loop/r/{told.request.code}/"
-
-
-def act(client: Client, verb: str, pk: int, told: Any, **typed: Any) -> Any:
-    return client.post(f"/loop/act/{pk}/{verb}/", {"code": told.request.code} | typed)
-
-
-def text_of(response: Any) -> str:
-    return str(response.content.decode())
-
-
-def picture() -> io.BytesIO:
-    made = io.BytesIO()
-    Image.new("RGB", (60, 40), (90, 120, 90)).save(made, "PNG")
-    made.seek(0)
-    made.name = "看.png"
-    return made
+pytestmark = pytest.mark.usefixtures("at_noon")
 
 
 # What it costs -----------------------------------------------------------------------------------------------------------
@@ -113,21 +64,6 @@ def test_a_long_story_costs_the_same(world):
     assert n <= 10
     assert "有 2 位居民说了这件事" in text_of(response)
     assert twin.request.code in text_of(response)
-
-
-def give_back(world: Any, told: Any, who: str) -> None:
-    steps.ask_return(
-        dispatch_id=told.lead.pk,
-        by=world.actor(who),
-        at=told.later(0),
-        reason_code="not_ours",
-        reason="不归我们",
-        legal_basis="三定规定",
-    )
-    returning = Dispatch.objects.get(request=told.request_id, state="returning")
-    steps.decide_return(
-        dispatch_id=returning.pk, by=world.actor("孙坐席"), at=told.later(0), uphold=True, reason="成立"
-    )
 
 
 # Who sees it -------------------------------------------------------------------------------------------------------------
@@ -255,10 +191,6 @@ def test_a_return_is_asked_once(world):
 
 
 # What the lists say ------------------------------------------------------------------------------------------------------
-def rows(client: Client, where: str = "/loop/inbox/") -> list[str]:
-    return [r.request.title for r in client.get(where).context["page"].rows]
-
-
 def test_what_to_do_is_told_apart(world):
     offered, called, given, praised = (tell(world, title=t) for t in ("待签", "待联", "投诉件", "评好的"))
     offered.dispatch()
@@ -448,149 +380,6 @@ def test_a_rule_that_is_missing_stops_the_act_by_name(world):
     refused = act(log_in(world, "于科员"), "reply", told.request_id, told, text="已于今天修好", **{"as": "send"})
     assert refused.status_code >= 400 and "L-301" in text_of(refused) and "reply.needs_review" in text_of(refused)
     assert "已于今天修好" in text_of(refused) and told.request.state == "handling"
-
-
-# Every other act ---------------------------------------------------------------------------------------------------------
-def test_more_time_is_asked_and_decided(world):
-    told = tell(world)
-    told.dispatch()
-    told.accept()
-    clock = Clock.objects.get(request=told.request_id, kind="reply")
-    yu, lv = log_in(world, "于科员"), log_in(world, "吕部长")
-    assert "一共最多 10 个工作日" in text_of(yu.get(page_of(told) + "?tab=extend"))
-    wrong = act(yu, "extend", clock.pk, told, kind="more", days="99", reason="等雨停", basis="气象预警")
-    assert wrong.status_code == 400 and "等雨停" in text_of(wrong)
-    assert act(yu, "extend", clock.pk, told, kind="pause", reason="等雨停", basis="预警").status_code == 400
-    assert (
-        act(yu, "extend", clock.pk, told, kind="more", days="3", reason="等雨停", basis="气象预警").status_code == 303
-    )
-    asked = Extension.objects.get(clock=clock)
-    assert "审延期" in text_of(lv.get(page_of(told))) and 'id="tab-extend"' not in text_of(yu.get(page_of(told)))
-    assert act(yu, "extension", asked.pk, told, decide="yes").status_code == 403
-    assert act(lv, "extension", asked.pk, told, decide="yes").status_code == 303
-    was = clock.due_at
-    clock.refresh_from_db()
-    assert clock.due_at > was
-
-
-def test_a_clock_is_stopped_until_a_day(world):
-    told = tell(world)
-    told.dispatch()
-    told.accept()
-    clock = Clock.objects.get(request=told.request_id, kind="reply")
-    yu = log_in(world, "于科员")
-    assert (
-        act(yu, "extend", clock.pk, told, kind="pause", until="2026-11-20", reason="等雨停", basis="预警").status_code
-        == 303
-    )
-    asked = Extension.objects.get(clock=clock)
-    assert (asked.kind, asked.until.astimezone(AT.tzinfo).date()) == ("pause", dt.date(2026, 11, 20))
-
-
-def test_words_on_the_way(world):
-    told = tell(world)
-    told.dispatch()
-    told.accept()
-    yu = log_in(world, "于科员")
-    assert act(yu, "contact", told.request_id, told, way="phone", reached="yes", text="约好下午去").status_code == 303
-    assert act(yu, "ask", told.request_id, told, text="是哪一边的人行道").status_code == 303
-    assert act(yu, "note", told.request_id, told, text="路基可能空了").status_code == 303
-    assert act(yu, "help", told.request_id, told, unit_id=world.org("住建局").pk, reason="看看路基").status_code == 303
-    twice = act(yu, "help", told.request_id, told, unit_id=world.org("住建局").pk, reason="再看看路基")
-    assert twice.status_code == 409 and "再看看路基" in text_of(twice)
-    assert act(log_in(world, "吕部长"), "supervise", told.request_id, told, text="三天内修好").status_code == 303
-    page = text_of(yu.get(page_of(told)))
-    assert all(
-        t in page for t in ("约好下午去", "是哪一边的人行道", "路基可能空了", "三天内修好", "芝罘区住房和建设局")
-    )
-    steps.add_words(request_id=told.request_id, by=told.resident, at=NOW, text="东边，公交站旁")
-    assert "居民有补充" in text_of(yu.get(page_of(told)))
-    assert rows(yu, "/loop/inbox/?do=answer") == [told.request.title]
-    assert set(Remark.objects.values_list("kind", flat=True)) == {"contact", "question", "note", "supervise", "answer"}
-
-
-def test_the_desk_decides_on_a_return_and_a_lead_is_named(world):
-    told = tell(world)
-    sun, lv = log_in(world, "孙坐席"), log_in(world, "吕部长")
-    for unit, who in (("城管局", "于科员"), ("住建局", "曲科员")):
-        told.dispatch(unit)
-        steps.ask_return(
-            dispatch_id=told.lead.pk,
-            by=world.actor(who),
-            at=told.later(0),
-            reason_code="law",
-            reason="另有程序",
-            legal_basis="条例",
-        )
-        asked = Dispatch.objects.get(request=told.request_id, state="returning")
-        assert "要退单" in text_of(sun.get(page_of(told)))
-        assert act(sun, "decide", asked.pk, told, decide="no").status_code == 400
-        assert act(sun, "decide", asked.pk, told, decide="yes", reason="成立").status_code == 303
-    assert (told.request.state, told.request.bounces) == ("heard", 2)
-    assert 'id="tab-force"' not in text_of(sun.get(page_of(told)))
-    assert "指定主办单位" in text_of(lv.get(page_of(told)))
-    assert act(sun, "force", told.request_id, told, unit_id=world.org("城管局").pk, decision="会商").status_code == 403
-    assert (
-        act(lv, "force", told.request_id, told, unit_id=world.org("城管局").pk, decision="会商纪要 3 号").status_code
-        == 303
-    )
-    yu = log_in(world, "于科员")
-    page = text_of(yu.get(page_of(told)))
-    assert "会商纪要 3 号" in page and 'id="tab-return"' not in page
-    assert act(yu, "return", told.lead.pk, told, reason_code="law", reason="不办", legal_basis="无").status_code == 409
-
-
-def test_the_desk_corrects_what_it_is(world):
-    told = tell(world)
-    sun = log_in(world, "孙坐席")
-    assert "污水外溢" in text_of(sun.get(page_of(told) + "?tab=reclassify"))
-    typed = {"category": "040201", "area_path": told.request.area_path, "spot": "26 号门前", "urgency": "urgent"}
-    assert act(sun, "reclassify", told.request_id, told, **typed).status_code == 303
-    assert (told.request.category.code, told.request.urgency, told.request.spot) == ("040201", "urgent", "26 号门前")
-    wrong = act(sun, "reclassify", told.request_id, told, **(typed | {"category": "999999"}))
-    assert wrong.status_code == 400 and "已经停用" in text_of(wrong)
-
-
-def test_a_supervisor_decides_after_the_last_round(world):
-    told = tell(world).answered()
-    for _ in range(2):
-        told.judge("no", 1)
-        told.reply()
-    told.judge("no", 1)
-    assert told.request.state == "appealed"
-    lv = log_in(world, "吕部长")
-    assert "再办一次，还是结束" in text_of(lv.get(page_of(told)))
-    missing = act(lv, "appeal", told.request_id, told, decide="no")
-    assert missing.status_code == 400 and "这里还没写" in text_of(missing)
-    assert act(lv, "appeal", told.request_id, told, decide="no", reason="已按标准修复三次").status_code == 303
-    assert told.request.state == "closed"
-
-
-def test_leaving_out_takes_two(world):
-    told = tell(world).answered()
-    lv = log_in(world, "吕部长")
-    assert act(lv, "exclude", told.request_id, told, reason="court", evidence="(2026) 鲁民初 1 号").status_code == 303
-    page = text_of(lv.get(page_of(told)))
-    assert "第二个人定下来之前，照常计入" in page and 'id="tab-exclusion"' not in page
-    proposed = Request.objects.get(pk=told.request_id).exclusions.get()
-    assert act(lv, "exclusion", proposed.pk, told, decide="yes").status_code == 403
-    assert not told.request.excluded
-
-
-def test_a_clerk_records_a_judgement_but_not_of_what_they_handled(world):
-    told = tell(world).answered()
-    han = log_in(world, "韩网格")
-    typed = {"contacted": "yes", "solved": "yes", "satisfaction": "4", "words": "修好了"}
-    assert 'id="tab-judge"' in text_of(han.get(page_of(told)))
-    assert act(han, "judge", told.voice.pk, told, contacted="yes").status_code == 400
-    assert act(han, "judge", told.voice.pk, told, **typed).status_code == 303
-    assert (Review.objects.get().source, told.request.state) == ("counter", "closed")
-    own = tell(world)
-    own.dispatch("大海阳社区", push_down_rule="社区职责清单第 3 条")
-    own.accept("韩网格")
-    own.reply("韩网格")
-    assert 'id="tab-judge"' not in text_of(han.get(page_of(own)))
-    assert act(han, "judge", own.voice.pk, own, **typed).status_code == 403
 
 
 # What to do now ----------------------------------------------------------------------------------------------------------

@@ -259,24 +259,3 @@ def voices_of(actor: Actor, request: Request) -> list[Any]:
     for v in voices:
         v.named = knows or v.request.confidentiality == "open"
     return voices
-
-
-def timeline(voice: Voice, request: Request, now: dt.datetime) -> list[parts.TrailEntry]:
-    """What the resident sees of what happened: public events of what they said, and of what it was joined into.
-
-    Of a twin's own words nothing is shown. Two statements.
-    """
-    ids = {request.pk, voice.request_id}
-    events = Event.objects.filter(subject_type=SUBJECT, subject_id__in=ids, public=True).order_by("-at", "-id")
-    shown = [
-        e
-        for e in events
-        if e.subject_id == voice.request_id
-        or e.step not in {"request.hear", "request.add_words", "request.judge", "request.merge"}
-    ]
-    remarks = {
-        r.pk: r
-        for r in Remark.objects.filter(request__in=ids, kind__in=("question", "answer"))
-        if r.kind == "question" or r.voice_id in {None, voice.pk}
-    }
-    return parts.trail(shown, remarks, public=True)
