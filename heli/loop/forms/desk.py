@@ -109,6 +109,7 @@ class PhoneForm(ActForm):
 
 
 FORMS: dict[str, Callable[..., Any]] = {  # by verb
+    "place": PlaceForm,
     "category": CategoryForm,
     "urgency": UrgencyForm,
     "split": SplitForm,
@@ -116,3 +117,29 @@ FORMS: dict[str, Callable[..., Any]] = {  # by verb
     "decline": DeclineForm,
     "unmerge": ReasonForm,
 }
+
+
+class ImportForm(ActForm):
+    """A table of requests, and where those lie that name no place."""
+
+    file = forms.FileField(
+        label=_("The table"),
+        widget=forms.FileInput(attrs={"accept": ".csv,.tsv,.xlsx,.xz,.gz"}),
+        help_text=_("CSV or xlsx, with headings in its first line."),
+    )
+    source = forms.CharField(
+        label=_("Where it comes from"),
+        max_length=40,
+        help_text=_(
+            "Such as the name of the hotline. A row is known by this and its number, so the same table twice does no harm."
+        ),
+    )
+    area = AreaField(label=_("Place of rows that name none"), required=False)
+
+    def __init__(self, *args: Any, within: tuple[str, ...] = (), **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["area"]
+        assert isinstance(field, AreaField)
+        field.limit(within)
+        self.fields["file"].error_messages["required"] = _("Choose the table.")
+        self.fields["file"].error_messages["empty"] = _("This file is empty.")

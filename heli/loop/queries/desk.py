@@ -47,7 +47,7 @@ ALTERNATIVES = 3
 NEARBY = 6
 FOUND = 12
 LIMIT = "return.limit"
-NOT_A_ROAD = r"(?![东南西北中前后]{0,2}(?:路|街(?!道)|巷|桥|大道|市场|小区))"
+NOT_A_ROAD = r"(?![东南西北中前后]{0,2}(?:路(?![灯面边上牌沿])|街(?!道)|巷|桥|大道|市场|小区))"
 CHANNELS: Mapping[str, Words] = {
     "web": gettext_lazy("from the web page"),
     "counter": gettext_lazy("told at the counter"),

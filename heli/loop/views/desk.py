@@ -205,6 +205,8 @@ def show(
     chosen = code or (rows.rows[0].code if rows and rows.rows else "")
     item = queries.item(request.actor, chosen, now) if chosen else None
     plan = queries.proposal(item, now) if item is not None and item.here else None
+    for voice in item.voices if item is not None else ():
+        voice["form"] = RevealForm(prefix=f"v{voice['id']}")
     if plan is not None and wrong is not None:
         with_refused(plan, wrong)
     context = {
@@ -223,7 +225,7 @@ def show(
         "now": now,
         "oob": fragment,
         "page_base": base_of(request),
-        "reveal_form": RevealForm(prefix="v") if item is not None and Cap.VIEW_PERSONAL in request.actor.caps else None,
+        "may_reveal": Cap.VIEW_PERSONAL in request.actor.caps,
         **(choices(what, item.request) if form is not None and item is not None else {}),
     }
     response = render(

@@ -1,0 +1,121 @@
+"""A batch of requests as offices keep them: whose columns are whose, and names where the import wants codes.
+
+`importing.py` takes rows whose cells hold codes. Tables of offices hold names of places and matters, and headings of
+their own; what is read here is what a person would read, and whatever cannot be read is left to the desk or told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+
+from heli.loop.importing import FIELDS
+from heli.loop.models import Category, Kind, Urgency
+from heli.places.addresses import resolve
+
+Words = str | Promise
+FIELD_WORDS: Mapping[str, Words] = {
+    "key": pgettext_lazy("import", "number of the row"),
+    "text": pgettext_lazy("import", "what was said"),
+    "title": pgettext_lazy("import", "title"),
+    "at": pgettext_lazy("import", "when it was said"),
+    "area": pgettext_lazy("import", "place"),
+    "spot": pgettext_lazy("import", "where exactly"),
+    "category": pgettext_lazy("import", "matter"),
+    "kind": pgettext_lazy("import", "kind of request"),
+    "urgency": pgettext_lazy("import", "urgency"),
+    "name": pgettext_lazy("import", "name"),
+    "phone": pgettext_lazy("import", "phone"),
+}
+NEEDED = ("key", "text")
+# What such columns are called, the surest names first.
+HEADINGS: Mapping[str, tuple[str, ...]] = {
+    "key": ("编号", "单号", "流水号", "序号", "id", "key", "number"),
+    "text": ("诉求内容", "反映内容", "留言详情", "内容", "详情", "描述", "正文", "text"),
+    "title": ("标题", "主题", "title"),
+    "at": ("时间", "日期", "time", "date", "at"),
+    "spot": ("详细地址", "具体位置", "具体地点", "spot"),
+    "area": ("所属区域", "区域", "社区", "街道", "地点", "地址", "位置", "area", "place"),
+    "category": ("事项", "类别", "分类", "category"),
+    "kind": ("诉求类型", "诉求性质", "性质", "kind"),
+    "urgency": ("紧急程度", "急缓", "紧急", "urgency"),
+    "name": ("姓名", "来电人", "联系人", "反映人", "name"),
+    "phone": ("联系电话", "手机", "电话", "号码", "phone"),
+}
+UNREAD: Mapping[str, Words] = {
+    "category": _("%(n)s rows name a matter that our list does not have; the desk decides what they are about."),
+    "kind": _("%(n)s rows name a kind of request that we do not have; they are taken as a request for help."),
+    "urgency": _("%(n)s rows name an urgency that we do not have; they are as urgent as their matter usually is."),
+}
+
+
+def guess(columns: Sequence[str]) -> dict[str, str]:
+    """{our field: their column} for headings that say what they are, by the surest name of each field. Pure."""
+    left = [c for c in columns if c]
+    found: dict[str, str] = {}
+    for name, headings in HEADINGS.items():
+        for h in headings:
+            called = [c for c in left if c.strip().lower() == h] or [c for c in left if len(h) > 1 and h in c.lower()]
+            if called:
+                found[name] = called[0]
+                left.remove(called[0])
+                break
+    return {f: found[f] for f in FIELDS if f in found}
+
+
+@dataclass(slots=True)
+class Reader:
+    """Reads rows into our fields; counts what it could not read. One statement, and the names of the area once."""
+
+    columns: Mapping[str, str]
+    within: tuple[str, ...]
+    unread: dict[str, int] = field(default_factory=dict)
+    _places: dict[str, tuple[str, str]] = field(default_factory=dict)
+    _categories: dict[str, str] = field(default_factory=dict)
+
+    def rows(self, table: Iterable[Mapping[str, str]]) -> Iterator[dict[str, str]]:
+        """{field: text} of each row."""
+        self._categories = categories_by_name()
+        for row in table:
+            yield self.read({f: row.get(self.columns.get(f, ""), "") for f in FIELDS})
+
+    def read(self, values: dict[str, str]) -> dict[str, str]:
+        if values["area"]:
+            path, rest = self.place(values["area"])
+            values["area"], values["spot"] = path, values["spot"] or rest
+        values["category"] = self.known("category", values["category"], self._categories)
+        values["kind"] = self.known("kind", values["kind"], by_label(Kind.choices))
+        values["urgency"] = self.known("urgency", values["urgency"], by_label(Urgency.choices))
+        return values
+
+    def place(self, text: str) -> tuple[str, str]:
+        """(path, what is left of the address). A place that cannot be told stays as it is, and its row is refused."""
+        if text not in self._places:
+            found = resolve(text, within=self.within)
+            self._places[text] = (found.area.path, found.rest.strip(" ，,")) if found.area else (text, "")
+        return self._places[text]
+
+    def known(self, name: str, typed: str, names: Mapping[str, str]) -> str:
+        code = names.get(typed.strip().lower(), "")
+        if typed.strip() and not code:
+            self.unread[name] = self.unread.get(name, 0) + 1
+        return code
+
+
+def by_label(choices: Iterable[tuple[str, Words]]) -> dict[str, str]:
+    """{what it is called here, or its key: key}."""
+    return {said.lower(): key for key, label in choices for said in (key, str(label))}
+
+
+def categories_by_name() -> dict[str, str]:
+    """{name or code of an open leaf: code}; a name that two leaves share is left out. One statement."""
+    rows = list(Category.objects.filter(level=3, closed_on=None).values_list("code", "name", "name_en"))
+    names: dict[str, set[str]] = {}
+    for code, name, name_en in rows:
+        for said in {code, name.lower(), name_en.lower()} - {""}:
+            names.setdefault(said, set()).add(code)
+    return {said: next(iter(codes)) for said, codes in names.items() if len(codes) == 1}
