@@ -129,9 +129,15 @@
     });
     map.fitBounds(L.latLngBounds(data.points.map((p) => [p.lat, p.lng])).pad(0.3), { maxZoom: 17 });
   }
-  all('[data-pins]').forEach((box) => {
-    const data = json(box.getAttribute('data-pins'));
-    if (!data || !data.points.length) { box.hidden = true; return; }
-    if (data.tiles && window.L) { tiled(box, data); } else { drawPins(box, data); }
-  });
+  function pins() {
+    all('[data-pins]').forEach((box) => {
+      if (box.drawn) { return; }
+      box.drawn = true;
+      const data = json(box.getAttribute('data-pins'));
+      if (!data || !data.points.length) { box.hidden = true; return; }
+      if (data.tiles && window.L) { tiled(box, data); } else { drawPins(box, data); }
+    });
+  }
+  pins();
+  document.addEventListener('htmx:afterSettle', pins);
 }());
