@@ -10,6 +10,7 @@ import hashlib
 import io
 import os
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -23,6 +24,7 @@ from heli.core.errors import HeliError
 from heli.core.models import StoredFile
 
 Image.MAX_IMAGE_PIXELS = None  # our own limit is asked of the header, before anything is decoded
+Cleaned = tuple[bytes, str, int | None, int | None]  # content, kind, width, height
 PHOTO_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "MPO", "AVIF")
 
 
@@ -87,7 +89,7 @@ def _photo(raw: bytes, limits: Limits) -> tuple[bytes, int, int]:
     return out.getvalue(), upright.width, upright.height
 
 
-def clean(source: IO[bytes], limits: Limits) -> tuple[bytes, str, int | None, int | None]:
+def clean(source: IO[bytes], limits: Limits) -> Cleaned:
     """The bytes to keep: (content, kind, width, height).
 
     Raises TooLarge (L-511), NotAllowed (L-512), TooManyPixels (L-513). The name and the declared type are not believed.
@@ -116,8 +118,17 @@ def store(source: IO[bytes], *, subject_type: str, subject_id: int, limits: Limi
     return keep(clean(source, limits), subject_type=subject_type, subject_id=subject_id)
 
 
-def keep(cleaned: tuple[bytes, str, int | None, int | None], *, subject_type: str, subject_id: int) -> StoredFile:
+def keep(cleaned: Cleaned, *, subject_type: str, subject_id: int) -> StoredFile:
     """Write cleaned content (see `clean`) to disk, then insert its row."""
+    return keep_all([cleaned], subject_type=subject_type, subject_id=subject_id)[0]
+
+
+def keep_all(cleaned: Sequence[Cleaned], *, subject_type: str, subject_id: int) -> list[StoredFile]:
+    """The same for several files of one thing: each on disk (synced) before its row, all rows in one INSERT."""
+    return StoredFile.objects.bulk_create([_write(c, subject_type, subject_id) for c in cleaned])
+
+
+def _write(cleaned: Cleaned, subject_type: str, subject_id: int) -> StoredFile:
     content, kind, width, height = cleaned
     row = StoredFile(
         sha256=hashlib.sha256(content).hexdigest(),
@@ -136,7 +147,6 @@ def keep(cleaned: tuple[bytes, str, int | None, int | None], *, subject_type: st
         out.flush()
         os.fsync(out.fileno())
     draft.replace(target)
-    row.save(force_insert=True)
     return row
 
 

@@ -118,3 +118,9 @@ class NotToldToUnit(HeliError):
     sentence = _(
         "The resident asked that the unit is not told who said it. Ask through this page; the request centre passes it on."
     )
+
+
+class NotYoursAlone(HeliError):
+    code = "L-139"
+    status = 409
+    sentence = _("Neighbours said the same and it was joined, so it goes on for them. You need not do anything more.")

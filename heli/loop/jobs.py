@@ -15,6 +15,7 @@ from heli.core.scope import within
 from heli.loop.models import Clock, ClockKind, Voice
 
 log = logging.getLogger("heli.loop")
+MOBILE = 11  # digits
 
 
 @app.task(name="loop.tell", queue="tell", retry=5)
@@ -31,6 +32,8 @@ def tell(request_id: int, news: str) -> int:
         assert voice.record is not None
         link = f"{settings.HELI_PUBLIC_URL}/t/{links.token_of(voice)}/"
         phone = vault.open_own(voice.record)["phone"]
+        if len(phone) != MOBILE or not phone.startswith("1"):  # a land line takes no text message
+            continue
         sms.sender().send(phone, "news", {"code": voice.request.code, "news": news, "link": link})
         told += 1
     return told

@@ -131,6 +131,7 @@ class Request(models.Model):
     spot = models.CharField(max_length=120, default="")  # where exactly: a door, a lamp, a crossing
     lat = models.DecimalField(max_digits=9, decimal_places=6, null=True)
     lon = models.DecimalField(max_digits=9, decimal_places=6, null=True)
+    accuracy = models.PositiveIntegerField(null=True)  # metres around the point, as the phone said
     category = models.ForeignKey(Category, null=True, on_delete=models.PROTECT, related_name="+")
     channel = models.CharField(max_length=10, choices=Channel.choices)
     confidentiality = models.CharField(max_length=10, choices=Confidentiality.choices, default=Confidentiality.OPEN)

@@ -49,11 +49,16 @@ def remember(by: Actor, *, language: str | None = None, look: str | None = None)
 class Act(Protocol):
     """What a room says of work that waits; `state` is one of the look's."""
 
-    title: Words
-    words: Words
-    count: int
-    url: str
-    state: str
+    @property
+    def title(self) -> Words: ...
+    @property
+    def words(self) -> Words: ...
+    @property
+    def count(self) -> int: ...
+    @property
+    def url(self) -> str: ...
+    @property
+    def state(self) -> str: ...
 
 
 # each room's own answer to "what should this person do next": (actor, now) -> acts

@@ -91,6 +91,7 @@ class SubmitForm(forms.Form):
             "spot": data["spot"],
             "lat": data["lat"] if pair else None,
             "lon": data["lon"] if pair else None,
+            "accuracy": data["accuracy"] if pair else None,
             "name": data["name"],
             "phone": data["phone"],
             "reach": data["reach"],

@@ -11,7 +11,7 @@ from typing import Any
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, pgettext_lazy
+from django.utils.translation import gettext_lazy, pgettext, pgettext_lazy
 
 from heli.core import words
 from heli.core.models import Event
@@ -168,7 +168,7 @@ def stations(
     here = STATIONS[request.state]
     late = due is not None and due.state == "late"
     names: list[Words] = [
-        _("Heard"),
+        pgettext("station", "Heard"),
         _("Sent on") if not unit_name else (_("Sent to you") if mine else _("Sent to %(unit)s") % {"unit": unit_name}),
         _("In hand"),
         _("Your turn") if public and request.state in {"replied", "lapsed"} else _("Residents judge"),
@@ -178,7 +178,7 @@ def stations(
     if request.state in {"replied", "lapsed", "closed", "appealed"}:
         names[2] = _("Answered")
     if request.state == "closed":
-        names[3] = _("Judged")
+        names[3] = pgettext("station", "Judged")
     times = [
         short_day(request.heard_at),
         short_day(request.dispatched_at),
@@ -265,6 +265,7 @@ TITLES: Mapping[str, tuple[Words, Words | None, int, bool]] = {
     "exclusion.confirm": (gettext_lazy("Left out of the rates"), None, 0, False),
     "exclusion.refuse": (gettext_lazy("Exclusion refused"), None, 0, False),
     "exclusion.lift": (gettext_lazy("Counts in the rates again"), None, 0, False),
+    "voice.link": (gettext_lazy("The resident's link holds again"), None, 0, False),
     "record.reveal": (gettext_lazy("Contact data was read"), None, 0, False),
 }
 SOLVED: Mapping[str, Words] = {

@@ -134,7 +134,7 @@ def add_words(
             s.require(Cap.HEAR, path=request.area_path)
         if request.state not in {*OPEN, "replied", "lapsed", "merged"}:
             raise ClosedToWords
-        kept = [files.keep(c, subject_type=SUBJECT, subject_id=request.pk) for c in cleaned]
+        kept = files.keep_all(cleaned, subject_type=SUBJECT, subject_id=request.pk)
         made = Remark.objects.create(
             request=request,
             kind="answer",
@@ -319,10 +319,9 @@ def write_reply(
         handling.written_by_id, handling.written_at = by.user_id, at
         if pictures or sheets:
             handling.save()  # files belong to a row
-            handling.photos += [
-                files.keep(c, subject_type="loop.handling", subject_id=handling.pk).pk for c in pictures
-            ]
-            handling.papers += [files.keep(c, subject_type="loop.handling", subject_id=handling.pk).pk for c in sheets]
+            kept = files.keep_all([*pictures, *sheets], subject_type="loop.handling", subject_id=handling.pk)
+            handling.photos += [f.pk for f in kept[: len(pictures)]]
+            handling.papers += [f.pk for f in kept[len(pictures) :]]
         s.about(SUBJECT, request.pk, request.area_path)
         if not send:
             handling.save()

@@ -22,7 +22,7 @@ from heli.core.steps import Step, step
 from heli.engines.identifiers import find_personal, new_code
 from heli.loop import jobs, links
 from heli.loop.clocks import DUE, Board
-from heli.loop.errors import CannotMerge, NoSuchCategory, NotSplit, TooLong, UnknownPlace
+from heli.loop.errors import CannotMerge, NoSuchCategory, NotSplit, NotYoursAlone, TooLong, UnknownPlace
 from heli.loop.models import Category, Channel, ClockKind, Confidentiality, Dispatch, Kind, Request, Urgency, Voice
 from heli.loop.states import OPEN, REQUEST
 from heli.places.models import Area
@@ -152,6 +152,7 @@ def hear(
     spot: str = "",
     lat: Decimal | None = None,
     lon: Decimal | None = None,
+    accuracy: int | None = None,
     urgency: str = "",
     confidentiality: str = Confidentiality.OPEN,
     name: str = "",
@@ -191,6 +192,7 @@ def hear(
                 spot=without_personal(spot.strip())[:120],
                 lat=lat,
                 lon=lon,
+                accuracy=accuracy,
                 category=about,
                 channel=channel,
                 confidentiality=confidentiality,
@@ -220,7 +222,7 @@ def hear(
                 user_id=by.user_id if not by.is_staff else None,
             )
             if cleaned:
-                kept = [files.keep(c, subject_type=SUBJECT, subject_id=request.pk) for c in cleaned]
+                kept = files.keep_all(cleaned, subject_type=SUBJECT, subject_id=request.pk)
                 request.photos = [f.pk for f in kept]
                 request.save(update_fields=["photos"])
             s.about(SUBJECT, request.pk, request.area_path)
@@ -252,9 +254,15 @@ def decline(*, request_id: int, by: Actor, at: dt.datetime, reason: str, legal_b
 
 
 def withdraw(*, request_id: int, by: Actor, at: dt.datetime, reason: str = "") -> Request:
-    """The resident takes it back; units that hold it are released."""
+    """The resident takes it back; units that hold it are released.
+
+    Raises NotYoursAlone (L-139) when neighbours said the same and it was joined: they still want it handled.
+    """
     with step("request.withdraw", by=by, at=at) as s:
         request = s.lock(Request, request_id)
+        own = by.voice_id is None or Voice.objects.filter(pk=by.voice_id, request=request).exists()
+        if not own or Request.objects.filter(merged_into=request).exists():
+            raise NotYoursAlone
         clocks = Board(s, request)
         clocks.cancel()
         clocks.save()

@@ -11,6 +11,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 from django.utils.translation import gettext_lazy
 
 from heli.core import export
@@ -201,7 +202,7 @@ def appeals_export(request: HeliRequest) -> HttpResponse:
         (_("Round"), lambda r: r.lap),
         (_("Solved"), lambda r: str(parts.SOLVED.get(r.solved, ""))),
         (_("Satisfaction, 1 to 5"), lambda r: r.satisfaction),
-        (_("Heard"), lambda r: r.heard_at),
+        (pgettext("column", "Heard"), lambda r: r.heard_at),
         (_("Answered"), lambda r: r.replied_at),
         (_("Waits since"), lambda r: r.since),
     ]
