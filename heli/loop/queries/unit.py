@@ -470,14 +470,21 @@ def shown_rules(request: Request, now: dt.datetime) -> dict[str, RuleVersion]:
 
 
 def file_for(actor: Actor, file_id: uuid.UUID) -> StoredFile:
-    """A file of a request or of a reply that the actor may see; NotFound (L-404) otherwise. Two statements."""
+    """A photo or paper of a request the actor may see; a part shows its parent's, a joined one its twins'.
+
+    NotFound (L-404) for all others. Two statements.
+    """
     row = StoredFile.objects.filter(pk=file_id).first()
-    if row is not None:
-        owners: dict[str, Any] = {SUBJECT: Request, "loop.handling": Handling}
-        owner = owners.get(row.subject_type)
-        if owner is not None and owner.objects.visible_to(actor).filter(pk=row.subject_id).exists():
-            return row
-    raise NotFound
+    if row is None:
+        raise NotFound
+    seen, pk = False, row.subject_id
+    if row.subject_type == SUBJECT:
+        seen = Request.objects.visible_to(actor).filter(Q(pk=pk) | Q(parent=pk) | Q(twins=pk)).exists()
+    elif row.subject_type == "loop.handling":
+        seen = Handling.objects.visible_to(actor).filter(pk=pk).exists()
+    if not seen:
+        raise NotFound
+    return row
 
 
 def leaves() -> list[tuple[str, list[tuple[str, str]]]]:

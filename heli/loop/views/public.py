@@ -13,16 +13,15 @@ from django.urls import reverse
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
-from heli.core import files, vault
+from heli.core import vault
 from heli.core.actor import SYSTEM, Actor
-from heli.core.caps import Cap, Scope
+from heli.core.caps import Scope
 from heli.core.errors import AlreadyDone, HeliError
 from heli.core.fields import wrong as what_is_wrong
 from heli.core.pages import HeliRequest, page
 from heli.engines.identifiers import BadIdentifier, normalise
 from heli.loop import links, steps, tries
 from heli.loop.forms.public import PHOTOS, REACH, FindForm, SubmitForm, new_key
-from heli.loop.models import AREA_READERS
 from heli.loop.queries import public as queries
 from heli.loop.queries import track as tracks
 from heli.loop.steps.hear import TEXT_LIMIT
@@ -283,15 +282,3 @@ def mine_open(request: HeliRequest, voice_id: int) -> HttpResponse:
     voice = queries.own_voice(request.actor, voice_id)
     voice = renew_link(voice_id=voice.pk, by=for_oneself(request.actor), at=timezone.now())
     return private(HttpResponseRedirect(reverse("loop:track", args=[links.token_of(voice)]), status=303))
-
-
-# Files for staff ----------------------------------------------------------------------------------------------------------
-@page(
-    "loop/file/<uuid:file_id>/",
-    name="file",
-    scope=Scope.AREA,
-    needs=(*AREA_READERS, Cap.HEAR, Cap.HANDLE_REQUESTS, Cap.APPROVE_REPLY),
-)
-def file(request: HeliRequest, file_id: uuid.UUID) -> HttpResponse:
-    """A photo or paper of a request that the reader may see."""
-    return files.serve(queries.file_for_staff(request.actor, file_id))
