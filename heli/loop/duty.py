@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from django.db import IntegrityError
@@ -57,20 +58,23 @@ def rows_for(category: Category | None, area_path: str, on: dt.date) -> list[Dut
 def responsible(request: Request, on: dt.date, *, level: int = 3) -> list[Responsible]:
     """What the duty list says of this request to a desk of that level, best first. Two statements."""
     rows = [r for r in rows_for(request.category, request.area_path, on) if r.level == level]
-    if not rows:
-        return []
-    wanted = {pk for r in rows for pk in r.assists}
-    orgs = list(
-        Organisation.objects.filter(
-            Q(pk__in=wanted) | Q(kind__in=GRASSROOTS, area_path__in=ancestors(request.area_path)[3:]), closed_at=None
-        )
-    )
-    by_id = {o.pk: o for o in orgs}
-    here = {o.kind: o for o in orgs if o.kind in GRASSROOTS and request.area_path.startswith(o.area_path)}
+    return settled(request, rows, units_of(request, rows)) if rows else []
+
+
+def units_of(request: Request, rows: Sequence[DutyRow], also: Iterable[int] = ()) -> dict[int, Organisation]:
+    """Open units by id: those that help by these rows, the street's and the community's own, and `also`. One statement."""
+    wanted = {pk for r in rows for pk in r.assists} | set(also)
+    local = Q(kind__in=GRASSROOTS, area_path__in=ancestors(request.area_path)[3:])
+    return {o.pk: o for o in Organisation.objects.filter(Q(pk__in=wanted) | local, closed_at=None)}
+
+
+def settled(request: Request, rows: Sequence[DutyRow], units: Mapping[int, Organisation]) -> list[Responsible]:
+    """Rows with the units they come down to at this place. Pure."""
+    here = {o.kind: o for o in units.values() if o.kind in GRASSROOTS and request.area_path.startswith(o.area_path)}
     found = []
     for r in rows:
         unit = r.unit if r.unit_id else here.get(r.local)
-        assists = [by_id[a] for a in r.assists if a in by_id] + [here[k] for k in r.assist_local if k in here]
+        assists = [units[a] for a in r.assists if a in units] + [here[k] for k in r.assist_local if k in here]
         found.append(Responsible(r, unit, tuple(a for a in assists if a != unit)))
     return found
 

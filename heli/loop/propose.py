@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -102,23 +102,25 @@ def categories_of(text: str, *, limit: int = 3) -> list[ProposedCategory]:
     return [ProposedCategory(by_id[pk], found) for _score, pk, found in best]
 
 
-def units_for(request: Request, now: dt.datetime) -> list[ProposedUnit]:
-    """Units a request might go to, the duty list's first, each with its reasons. Five statements.
+def units_for(request: Request, now: dt.datetime, *, level: int = 3) -> list[ProposedUnit]:
+    """Units a request might go to from a desk of that level, the duty list's first, each with its reasons. Four statements.
 
     Reasons: the row of the duty list; how this unit did with the same category in the last 90 days; what it has in hand.
+    A closed unit is not proposed, whatever the list says.
     """
-    rows = duty.responsible(request, local_day(now))
+    listed = [r for r in duty.rows_for(request.category, request.area_path, local_day(now)) if r.level == level]
+    past = did_before(request, now)
+    known = duty.units_of(request, listed, also=past)
+    rows = duty.settled(request, listed, known)
     found: dict[int, ProposedUnit] = {}
     for r in rows:
-        if r.unit is None:
+        if r.unit is None or (r.unit.closed_at is not None and r.unit.closed_at <= now):
             continue
         p = found.setdefault(r.unit.pk, ProposedUnit(r.unit, assists=r.assists, row=r.row))
         words = _("The duty list gives “%(category)s” to it") % {"category": r.row.category}
         p.reasons.append(Reason(words, "+", _("row %(n)s") % {"n": r.row.number}, f"/loop/duty/?q={r.row.number}"))
         if r.row.note:
             p.reasons.append(Reason(r.row.note, "?"))
-    past = did_before(request, now)
-    known = units_around(request, past)
     for unit_id, (dealt, returned) in past.items():
         if unit_id not in known:
             continue
@@ -176,12 +178,6 @@ def did_before(request: Request, now: dt.datetime) -> dict[int, tuple[int, int]]
         .order_by("-n")[:3]
     )
     return {r["unit"]: (r["n"], r["back"]) for r in rows}
-
-
-def units_around(request: Request, unit_ids: Iterable[int]) -> dict[int, Organisation]:
-    """Open units by id: those asked for, and the street office of the place. One statement."""
-    street = Q(kind=OrgKind.TOWNSHIP, area_path=request.area_path[:9] if len(request.area_path) >= 9 else "-")
-    return {o.pk: o for o in Organisation.objects.filter(Q(pk__in=list(unit_ids)) | street, closed_at=None)}
 
 
 def in_hand(unit_ids: Sequence[int], now: dt.datetime) -> dict[int, tuple[int, int]]:

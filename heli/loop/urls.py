@@ -3,7 +3,20 @@
 from django.urls import URLPattern
 
 from heli.core.pages import routes
-from heli.loop.views import acts, counter, decisions, desk, desk_acts, desk_import, desk_lists, manage, public, revisits, track, unit
+from heli.loop.views import (
+    acts,
+    counter,
+    decisions,
+    desk,
+    desk_acts,
+    desk_import,
+    desk_lists,
+    manage,
+    public,
+    revisits,
+    track,
+    unit,
+)
 
 app_name = "loop"
 urlpatterns: list[URLPattern] = []

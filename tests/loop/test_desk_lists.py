@@ -8,40 +8,26 @@ import re
 from typing import Any
 
 import pytest
-import time_machine
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.db import connection
 from django.db.models import F
 from django.test import Client
-from django.test.utils import CaptureQueriesContext
 from openpyxl import Workbook, load_workbook
 
 from heli.core.models import Access, Event
 from heli.loop import batches, rates, steps
 from heli.loop.models import Clock, Dispatch, Request, Voice
-from heli.loop.queries import parts
 from heli.loop.queries import requests as lists
 from heli.rulebook.models import Rule
 from tests.database import race
-from tests.loop.test_desk_pages import NOW, UNCOUNTED, ask_back, bounced, log_in, text_of, unit
+from tests.loop.staff import NOW, counted, log_in, text_of
+from tests.loop.test_desk_pages import ask_back, bounced, desk_of, unit
 from tests.loop.told import AT, HOUR, LAMP, tell
 
 MINUTE = dt.timedelta(minutes=1)
 ALL = "/loop/requests/"
 
 
-@pytest.fixture(autouse=True)
-def _in_the_morning(settings):
-    settings.HELI_STAFF_MFA = False
-    with time_machine.travel(NOW, tick=False):
-        yield
-
-
-def counted(ask: Any) -> tuple[Any, int]:
-    parts.display_calendar("370602", NOW)
-    with CaptureQueriesContext(connection) as said:
-        response = ask()
-    return response, sum(not q["sql"].startswith(UNCOUNTED) for q in said.captured_queries)
+pytestmark = pytest.mark.usefixtures("at_noon")
 
 
 def codes_on(page: str) -> list[str]:
@@ -61,7 +47,7 @@ def decide(client: Client, told: Any, verb: str, **typed: Any) -> Any:
 
 
 def test_a_return_shows_what_speaks_for_it_and_what_the_list_says(world):
-    told, client = returning(world), log_in(world)
+    told, client = returning(world), desk_of(world)
     page, cost = counted(lambda: client.get("/loop/returns/"))
     said = text_of(page)
     for words in ("城管局说", "不归我局管", "三定规定", "派单目录写着", "同意退回，改派别处", told.request.code):
@@ -71,7 +57,7 @@ def test_a_return_shows_what_speaks_for_it_and_what_the_list_says(world):
 
 
 def test_upheld_it_goes_on_to_the_desk_at_once(world):
-    told, client = returning(world), log_in(world)
+    told, client = returning(world), desk_of(world)
     done = decide(client, told, "uphold")
     assert done.status_code == 303
     assert done["Location"] == f"/loop/desk/{told.request.code}/?done=uphold-{told.request_id}"
@@ -81,7 +67,7 @@ def test_upheld_it_goes_on_to_the_desk_at_once(world):
 
 
 def test_refused_only_with_a_reason_and_the_clocks_never_stopped(world):
-    told, client = returning(world), log_in(world)
+    told, client = returning(world), desk_of(world)
     running = set(Clock.objects.filter(request=told.request_id, outcome="running").values_list("pk", flat=True))
     empty = decide(client, told, "refuse", reason=" ")
     assert empty.status_code == 400 and told.lead.state == "returning"
@@ -94,15 +80,15 @@ def test_refused_only_with_a_reason_and_the_clocks_never_stopped(world):
 def test_before_the_limit_is_reached_it_says_who_must_name_a_lead(world):
     told = bounced(world, 1)
     ask_back(world, told.dispatch())
-    page = text_of(log_in(world).get("/loop/returns/"))
+    page = text_of(desk_of(world).get("/loop/returns/"))
     assert "同意后就退回了 2 次" in page and "吕部长" in page and "同意退回，改派别处" not in page
-    done = decide(log_in(world), told, "uphold")
-    assert "要由上级定主办" in text_of(log_in(world).get(done["Location"]))
+    done = decide(desk_of(world), told, "uphold")
+    assert "要由上级定主办" in text_of(desk_of(world).get(done["Location"]))
 
 
 def test_two_decide_and_the_second_is_told(fire_db, world):
     told = returning(world)
-    clients = [log_in(world), log_in(world)]
+    clients = [desk_of(world), desk_of(world)]
     answers = race(lambda: decide(clients[0], told, "uphold"), lambda: decide(clients[1], told, "uphold"))
     assert sorted(a.status_code for a in answers) == [303, 409]
     lost = next(a for a in answers if a.status_code == 409)
@@ -115,7 +101,7 @@ def test_an_assisting_unit_gives_back_its_part_alone(world):
     told.dispatch(assists=[unit(world, "住建局")])
     made = Dispatch.objects.get(request=told.request_id, role="assist")
     ask_back(world, made, "曲科员")
-    done = log_in(world).post(f"/loop/returns/{made.pk}/uphold/")
+    done = desk_of(world).post(f"/loop/returns/{made.pk}/uphold/")
     assert done["Location"] == f"/loop/returns/?done=upheld-{told.request_id}"
     assert (told.request.state, told.request.bounces) == ("dispatched", 0)
 
@@ -132,7 +118,7 @@ def test_returns_of_the_next_county_are_not_there(world):
 # All requests ---------------------------------------------------------------------------------------------------------------
 def test_the_list_costs_eight_statements_and_pages_through_everything(world):
     made = [tell(world, at=AT + MINUTE * n).request.code for n in range(53)]
-    client = log_in(world)
+    client = desk_of(world)
     page, cost = counted(lambda: client.get(ALL))
     first = codes_on(text_of(page))
     assert first == made[::-1][:50] and cost <= 8
@@ -144,7 +130,7 @@ def test_the_list_costs_eight_statements_and_pages_through_everything(world):
 
 
 def test_a_code_opens_its_request_however_it_is_typed(world):
-    told, client = tell(world), log_in(world)
+    told, client = tell(world), desk_of(world)
     code = told.request.code
     for typed in (code, code.lower(), code.replace("-", " "), code.replace("-", "")):
         assert client.get(ALL, {"q": typed})["Location"] == f"/loop/r/{code}/"
@@ -154,13 +140,13 @@ def test_a_code_opens_its_request_however_it_is_typed(world):
 def test_words_are_found_in_title_and_text(world):
     here = tell(world, text="通伸河边的长椅坏了三把，老人没处坐。")
     tell(world)
-    client = log_in(world)
+    client = desk_of(world)
     assert codes_on(text_of(client.get(ALL, {"q": "长椅"}))) == [here.request.code]
     assert "没有符合条件的" in text_of(client.get(ALL, {"q": "没有人说过的话"}))
 
 
 def test_a_number_is_looked_up_by_post_only_and_stands_nowhere(world):
-    told, client = tell(world, phone="13900000777"), log_in(world)
+    told, client = tell(world, phone="13900000777"), desk_of(world)
     tell(world)
     found = client.post(f"{ALL}phone/", {"p-phone": "139 0000 0777"})
     assert codes_on(text_of(found)) == [told.request.code]
@@ -213,7 +199,7 @@ def test_filters_narrow_and_stand_in_the_address(world, query, which):
     made["closed"].judge()
     Clock.objects.filter(request=made["sent"].request_id).update(due_at=NOW + HOUR * 90)
     Request.objects.filter(pk=made["sent"].request_id).update(due_at=NOW + HOUR * 90)
-    found = codes_on(text_of(log_in(world).get(f"{ALL}?{query}")))
+    found = codes_on(text_of(desk_of(world).get(f"{ALL}?{query}")))
     assert {n for n, told in made.items() if told.request.code in found} == which
 
 
@@ -222,7 +208,7 @@ def test_what_a_number_counts_is_what_it_opens(world):
     tell(world).answered()
     gone = tell(world)
     steps.withdraw(request_id=gone.request_id, by=gone.resident, at=NOW)
-    client, actor = log_in(world), world.actor("孙坐席")
+    client, actor = desk_of(world), world.actor("孙坐席")
     since, until = rates.span(NOW, 7)
     counted_rows = rates.counted(("370602",), since, until)
     for name in rates.SET_WORDS:
@@ -240,7 +226,7 @@ def test_what_a_number_counts_is_what_it_opens(world):
 def test_the_export_says_who_what_for_and_nothing_personal(world):
     told = tell(world, text="路灯不亮，我叫王桂兰", title="=cmd|' /C calc'!A0", spot="3 号楼 2 单元 501")
     tell(world, category=LAMP)
-    client = log_in(world)
+    client = desk_of(world)
     assert client.post(f"{ALL}export/?q=路灯").status_code == 400
     assert not Event.objects.filter(step="requests.export").exists()
     done = client.post(f"{ALL}export/?q=路灯", {"x-purpose": "周例会"})
@@ -270,17 +256,17 @@ def test_the_export_has_a_cap_and_an_owner(world):
         verified=False,
         valid_from=here.valid_from,
     )
-    over = log_in(world).post(f"{ALL}export/", {"x-purpose": "核对"})
+    over = desk_of(world).post(f"{ALL}export/", {"x-purpose": "核对"})
     assert over.status_code == 400 and "L-105" in text_of(over)
     assert not Event.objects.filter(step="requests.export").exists()
     assert log_in(world, "韩网格").post(f"{ALL}export/", {"x-purpose": "核对"}).status_code == 403
-    assert log_in(world).get(f"{ALL}export/").status_code == 405
+    assert desk_of(world).get(f"{ALL}export/").status_code == 405
 
 
 def test_without_the_rule_nothing_is_exported(world):
     tell(world)
     Rule.objects.filter(key="export.row_cap").update(valid_to=F("valid_from"))
-    refused = log_in(world).post(f"{ALL}export/", {"x-purpose": "核对"})
+    refused = desk_of(world).post(f"{ALL}export/", {"x-purpose": "核对"})
     assert refused.status_code >= 400 and "export.row_cap" in text_of(refused)
 
 
@@ -321,7 +307,7 @@ def send(client: Client, content: str | bytes, go: str = "check", name: str = "�
 
 
 def test_a_look_takes_nothing_and_masks_people(world):
-    client = log_in(world)
+    client = desk_of(world)
     page = text_of(send(client, GOOD))
     assert "可以收下 2 件" in page and "1 行写的事项不在目录里" in page
     assert "大海阳社区 · 3号楼" in page and "王**" in page and "138****0123" in page
@@ -330,7 +316,7 @@ def test_a_look_takes_nothing_and_masks_people(world):
 
 
 def test_a_batch_is_taken_whole_and_twice_does_no_harm(world):
-    client = log_in(world)
+    client = desk_of(world)
     assert "收下了 2 件" in text_of(send(client, GOOD, "take"))
     first = Request.objects.get(source_key="A-1")
     assert (first.channel, first.source, first.area_path, first.spot) == (
@@ -348,7 +334,7 @@ def test_a_batch_is_taken_whole_and_twice_does_no_harm(world):
 
 
 def test_one_bad_row_and_nothing_is_taken(world):
-    client = log_in(world)
+    client = desk_of(world)
     page = send(client, BAD, "take")
     said = text_of(page)
     assert page.status_code == 400 and "有 3 行收不了" in said and not Request.objects.exists()
@@ -358,7 +344,7 @@ def test_one_bad_row_and_nothing_is_taken(world):
 
 def test_columns_are_chosen_by_hand_where_headings_say_nothing(world):
     table = "甲,乙\nC-1,大海阳社区门口井盖响\n"
-    client = log_in(world)
+    client = desk_of(world)
     lost = send(client, table)
     assert lost.status_code == 400 and "请选好这几项在哪一列" in text_of(lost)
     headings = re.search(r'name="headings" value="([^"]+)"', text_of(lost))[1]
@@ -374,7 +360,7 @@ def test_a_workbook_is_read_as_well(world):
     book.active.append(["D-1", "楼前的路灯不亮", "大海阳社区"])
     out = io.BytesIO()
     book.save(out)
-    assert "可以收下 1 件" in text_of(send(log_in(world), out.getvalue(), name="表.xlsx"))
+    assert "可以收下 1 件" in text_of(send(desk_of(world), out.getvalue(), name="表.xlsx"))
 
 
 @pytest.mark.parametrize(
@@ -388,7 +374,7 @@ def test_a_workbook_is_read_as_well(world):
     ],
 )
 def test_what_cannot_be_read_is_said(world, content, name, said):
-    page = send(log_in(world), content, name=name)
+    page = send(desk_of(world), content, name=name)
     assert page.status_code == 400 and re.search(said, text_of(page))
     assert not Request.objects.exists()
 

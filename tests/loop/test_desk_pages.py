@@ -4,54 +4,34 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import time_machine
-from django.db import connection
 from django.db.models import F
 from django.test import Client
-from django.test.utils import CaptureQueriesContext
 
 from heli.core import errors as core
 from heli.core.models import Event
 from heli.loop import steps
 from heli.loop.errors import TooLateToTakeBack
-from heli.loop.models import Category, Clock, Dispatch, Request
+from heli.loop.models import Category, Clock, Dispatch, DutyRow, Request
 from heli.loop.queries import desk as queries
-from heli.loop.queries import parts
+from heli.orgs.models import Organisation
 from heli.rulebook.models import Rule
 from tests.database import race
+from tests.loop.staff import NOW, counted, log_in, text_of
 from tests.loop.told import AT, HOUR, LAMP, SEWER, tell
 
-NOW = AT + dt.timedelta(hours=1)
 MINUTE = dt.timedelta(minutes=1)
-UNCOUNTED = ("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE", "ROLLBACK")
 
 
-@pytest.fixture(autouse=True)
-def _in_the_morning(settings):
-    settings.HELI_STAFF_MFA = False
-    with time_machine.travel(NOW, tick=False):
-        yield
+pytestmark = pytest.mark.usefixtures("at_noon")
 
 
-def log_in(world: Any, who: str = "孙坐席") -> Client:
-    client = Client()
-    client.force_login(world.user(who))
-    return client
-
-
-def text_of(response: Any) -> str:
-    return str(response.content.decode())
-
-
-def counted(ask: Any) -> tuple[Any, int]:
-    """The response and its statements, with today's calendar already at hand."""
-    parts.display_calendar("370602", NOW)
-    with CaptureQueriesContext(connection) as said:
-        response = ask()
-    return response, sum(not q["sql"].startswith(UNCOUNTED) for q in said.captured_queries)
+def desk_of(world: Any) -> Client:
+    return log_in(world, "孙坐席")
 
 
 def act(client: Client, told: Any, verb: str, query: str = "", *, htmx: bool = False, **typed: Any) -> Any:
@@ -71,7 +51,7 @@ def unit(world: Any, name: str = "城管局") -> int:
 def test_statements_of_the_desk(world):
     for n in range(55):
         tell(world, at=AT + MINUTE * n)
-    client = log_in(world)
+    client = desk_of(world)
     page, cost = counted(lambda: client.get("/loop/desk/"))
     assert text_of(page).count('class="it"') == 50 and "派给城管局" in text_of(page)
     assert cost <= 10
@@ -88,7 +68,7 @@ def test_the_queue_begins_with_what_is_due_first_and_pages_through_everything(wo
     urgent = tell(world, text="燃气味道很重", urgency="emergency")
     for n in range(51):
         tell(world, at=AT + MINUTE * n)
-    client = log_in(world)
+    client = desk_of(world)
     first = text_of(client.get("/loop/desk/"))
     codes = re.findall(r'data-code="(ZF-[^"]+)" hx-get', first)
     assert codes[:2] == [late.request.code, urgent.request.code]
@@ -104,7 +84,7 @@ def test_segments_hold_what_is_due_soon_and_what_came_back(world):
     made = back.dispatch()
     ask_back(world, made)
     steps.decide_return(dispatch_id=made.pk, by=world.actor("孙坐席"), at=NOW, uphold=True)
-    client = log_in(world)
+    client = desk_of(world)
     counts = text_of(client.get("/loop/desk/counts/", headers={"HX-Request": "true"}))
     assert "待派 3 件" in counts
     assert re.findall(r'h-num">(\d+)</span>', counts)[:3] == ["3", "1", "1"]
@@ -116,7 +96,7 @@ def test_segments_hold_what_is_due_soon_and_what_came_back(world):
 
 def test_the_item_marks_what_was_found_and_masks_who_called(world):
     told = tell(world, text="毓璜顶街道大海阳社区 3 号楼前路灯不亮，幸福路那边也黑。", category=LAMP, spot="3 号楼前")
-    page = text_of(log_in(world).get(item_of(told)))
+    page = text_of(desk_of(world).get(item_of(told)))
     words = re.search(r'<p class="h-words">(.*?)</p>', page)[1]
     assert words.startswith("<mark>毓璜顶街道大海阳社区</mark>") and "<mark>3 号楼前路灯不亮</mark>，幸福路" in words
     assert "王**" in page and "王桂兰" not in page and "13800000017" not in page
@@ -131,16 +111,16 @@ def test_a_road_is_not_the_street_it_is_called_after():
 
 def test_without_a_category_the_desk_proposes_some(world):
     told = tell(world, text="三号楼前的路灯全灭了，灯不亮看不见路", category="")
-    page = text_of(log_in(world).get(item_of(told)))
+    page = text_of(desk_of(world).get(item_of(told)))
     assert "建议，把握较大" in page and 'name="category" value="040401"' in page
-    act(log_in(world), told, "category", category=LAMP)
+    act(desk_of(world), told, "category", category=LAMP)
     assert told.request.category.code == LAMP
 
 
 # Dispatch, and taking it back ---------------------------------------------------------------------------------------------
 def test_dispatch_brings_up_the_next_one_with_a_line_of_what_was_done(world):
     first, then = tell(world), tell(world, text="第二件：井盖响", at=AT + MINUTE)
-    client = log_in(world)
+    client = desk_of(world)
     page = text_of(client.get("/loop/desk/"))
     assist = re.search(r'name="assist" value="(\d+)"', page)
     row = re.search(r'name="row" value="(\d+)"', page)
@@ -157,19 +137,19 @@ def test_dispatch_brings_up_the_next_one_with_a_line_of_what_was_done(world):
 
 def test_htmx_gets_the_next_item_the_queue_and_the_address(world):
     first, then = tell(world), tell(world, text="第二件：井盖响", at=AT + MINUTE)
-    sent = act(log_in(world), first, "dispatch", "?seg=soon", htmx=True, unit=unit(world))
+    sent = act(desk_of(world), first, "dispatch", "?seg=soon", htmx=True, unit=unit(world))
     said = text_of(sent)
     assert sent.status_code == 200 and "<html" not in said
     assert sent["HX-Push-Url"].endswith("?seg=soon") and sent["HX-Trigger"] == "desk:changed"
     assert 'id="desk-proposal"' in said and 'id="desk-rows"' in said and "已派给城管局" in said
-    plain = act(log_in(world), then, "dispatch", htmx=True, unit=unit(world))
+    plain = act(desk_of(world), then, "dispatch", htmx=True, unit=unit(world))
     assert "都派出去了" in text_of(plain)
 
 
 def test_a_duty_row_of_another_unit_is_not_written_down(world):
     told = tell(world)
-    row = re.search(r'name="row" value="(\d+)"', text_of(log_in(world).get(item_of(told))))
-    act(log_in(world), told, "dispatch", unit=unit(world, "住建局"), row=row[1])
+    row = re.search(r'name="row" value="(\d+)"', text_of(desk_of(world).get(item_of(told))))
+    act(desk_of(world), told, "dispatch", unit=unit(world, "住建局"), row=row[1])
     assert told.lead.duty_row_id is None
 
 
@@ -216,7 +196,7 @@ def test_nothing_is_taken_back_once_it_is_too_late(world):
         steps.take_back(request_id=tell(world).request_id, by=sun, at=NOW)
     with pytest.raises(core.Forbidden):
         steps.take_back(request_id=late.request_id, by=world.actor("吕部长"), at=NOW + MINUTE)
-    client = log_in(world)
+    client = desk_of(world)
     assert f"{late.request_id}/take_back/" in text_of(client.get(f"/loop/desk/?done=dispatch-{late.request_id}"))
     with time_machine.travel(NOW + MINUTE * 6, tick=False):
         page = text_of(client.get(f"/loop/desk/?done=dispatch-{late.request_id}"))
@@ -225,7 +205,7 @@ def test_nothing_is_taken_back_once_it_is_too_late(world):
 
 
 def test_push_down_is_refused_without_a_rule_and_kept_with_one(world):
-    told, client = tell(world, category=SEWER), log_in(world)
+    told, client = tell(world, category=SEWER), desk_of(world)
     street = unit(world, "毓璜顶街道")
     assert 'name="push_down_rule"' in text_of(client.get(item_of(told)))
     refused = act(client, told, "dispatch", htmx=True, unit=street)
@@ -240,17 +220,36 @@ def test_push_down_is_refused_without_a_rule_and_kept_with_one(world):
 
 def test_another_unit_is_found_by_name_with_the_rule_it_needs(world):
     told = tell(world, category=SEWER)
-    found = text_of(log_in(world).get(f"{item_of(told)}units/?unit=毓璜顶街道", headers={"HX-Request": "true"}))
+    found = text_of(desk_of(world).get(f"{item_of(told)}units/?unit=毓璜顶街道", headers={"HX-Request": "true"}))
     assert found.index("毓璜顶街道") < found.index("push_down_rule")
-    plain = text_of(log_in(world).get(f"{item_of(told)}units/?unit=住建局", headers={"HX-Request": "true"}))
+    plain = text_of(desk_of(world).get(f"{item_of(told)}units/?unit=住建局", headers={"HX-Request": "true"}))
     assert "住建局" in plain and "push_down_rule" not in plain
-    assert "莱山" not in text_of(log_in(world).get(f"{item_of(told)}units/?unit=城管局"))
+    assert "莱山" not in text_of(desk_of(world).get(f"{item_of(told)}units/?unit=城管局"))
+
+
+def test_a_closed_unit_is_not_proposed_and_takes_nothing(world):
+    told, client = tell(world), desk_of(world)
+    assert "派给城管局" in text_of(client.get(item_of(told)))
+    Organisation.objects.filter(pk=unit(world)).update(closed_at=NOW - HOUR)
+    assert "派给城管局" not in text_of(client.get(item_of(told)))
+    refused = act(client, told, "dispatch", unit=unit(world))
+    assert refused.status_code >= 400 and f'id="wrong-{unit(world)}"' in text_of(refused)
+    assert told.request.state == "heard"
+
+
+def test_a_desk_of_a_street_goes_by_the_rows_for_its_level(world):
+    told = tell(world)
+    county, street = world.actor("孙坐席"), SimpleNamespace(paths=lambda _cap: ("370602003",))
+    assert queries.level_of(county, told.request.area_path) == 3
+    assert queries.level_of(street, told.request.area_path) == 4
+    rows = {d.level for d in DutyRow.objects.filter(area_path="370602")}
+    assert rows == {3, 4, 5}
 
 
 def test_two_dispatchers_the_second_is_told_who_was_first(fire_db, world):
     told = tell(world)
     units = ["城管局", "住建局"]
-    clients = [log_in(world), log_in(world)]
+    clients = [desk_of(world), desk_of(world)]
     answers = race(
         *(lambda c=c, u=u: act(c, told, "dispatch", unit=unit(world, u)) for c, u in zip(clients, units, strict=True))
     )
@@ -265,7 +264,7 @@ def test_two_dispatchers_the_second_is_told_who_was_first(fire_db, world):
 def test_joined_and_taken_apart_every_voice_stays(world):
     one, other = tell(world), tell(world, phone="13900000456", name="李大爷", at=AT + MINUTE)
     before = Clock.objects.get(request=other.request_id)
-    client = log_in(world)
+    client = desk_of(world)
     near = text_of(client.get(f"{item_of(one)}near/", headers={"HX-Request": "true"}))
     assert f'name="twin" value="{other.request_id}"' in near and "并成一件" in near
     joined = act(client, one, "merge_in", twin=other.request_id)
@@ -285,7 +284,7 @@ def test_joined_and_taken_apart_every_voice_stays(world):
 def test_joined_to_one_that_a_unit_has(world):
     known, new = tell(world), tell(world, at=AT + MINUTE)
     known.dispatch()
-    client = log_in(world)
+    client = desk_of(world)
     assert f'name="into" value="{known.request_id}"' in text_of(client.get(f"{item_of(new)}near/"))
     act(client, new, "merge", into=known.request_id)
     assert (new.request.state, new.request.merged_into_id) == ("merged", known.request_id)
@@ -307,7 +306,7 @@ def test_after_a_unit_had_it_a_new_clock_starts(world):
 
 
 def test_split_the_whole_waits_for_its_parts(world):
-    told, client = tell(world, text="路灯不亮，楼下还有人占道卖菜。"), log_in(world)
+    told, client = tell(world, text="路灯不亮，楼下还有人占道卖菜。"), desk_of(world)
     alone = act(client, told, "split", title=["路灯", ""], words=["路灯不亮", ""])
     assert alone.status_code == 400 and "路灯不亮" in text_of(alone), "what was typed stays"
     act(client, told, "split", title=["路灯", "占道"], words=["路灯不亮", "楼下有人占道卖菜"])
@@ -328,7 +327,7 @@ def test_split_the_whole_waits_for_its_parts(world):
 
 
 def test_declined_the_resident_reads_reason_basis_and_way(world):
-    told, client = tell(world), log_in(world)
+    told, client = tell(world), desk_of(world)
     empty = act(client, told, "decline", reason="法院在审", legal_basis="", route="")
     assert empty.status_code == 400 and "法院在审" in text_of(empty)
     papers = {"reason": "法院正在审这件事", "legal_basis": "民事诉讼法第一百二十二条", "route": "等判决，咨询打 12348"}
@@ -342,11 +341,11 @@ def test_declined_the_resident_reads_reason_basis_and_way(world):
 def test_a_question_goes_to_the_resident_and_the_clock_runs_on(world):
     told, then = tell(world), tell(world, at=AT + MINUTE)
     due = told.request.due_at
-    asked = act(log_in(world), told, "ask", text="是几号楼前面？")
+    asked = act(desk_of(world), told, "ask", text="是几号楼前面？")
     assert then.request.code in asked["Location"]
     assert "是几号楼前面" in text_of(Client().get(f"/t/{told.token}/"))
     assert told.request.due_at == due
-    assert "是几号楼前面" in text_of(log_in(world).get(item_of(told)))
+    assert "是几号楼前面" in text_of(desk_of(world).get(item_of(told)))
 
 
 @pytest.mark.parametrize(
@@ -362,7 +361,7 @@ def test_a_question_goes_to_the_resident_and_the_clock_runs_on(world):
     ],
 )
 def test_facts_are_corrected_in_place(world, verb, typed, is_so):
-    told, client = tell(world), log_in(world)
+    told, client = tell(world), desk_of(world)
     assert client.get(f"{item_of(told)}form/{verb}/").status_code == 200
     assert "<html" not in text_of(client.get(f"{item_of(told)}form/{verb}/", headers={"HX-Request": "true"}))
     same = act(client, told, verb, category=told.request.category.code, urgency="normal", area="370602003006", spot="")
@@ -374,13 +373,13 @@ def test_facts_are_corrected_in_place(world, verb, typed, is_so):
 def test_a_place_of_another_county_is_not_taken(world):
     told = tell(world)
     for area in ("370613001", "nowhere", ""):
-        assert act(log_in(world), told, "place", area=area).status_code == 400
+        assert act(desk_of(world), told, "place", area=area).status_code == 400
     assert told.request.area_path == "370602003006"
 
 
 def test_the_chooser_of_categories_opens_proposals_and_the_whole_tree(world):
     told = tell(world)
-    form = text_of(log_in(world).get(f"{item_of(told)}form/category/", headers={"HX-Request": "true"}))
+    form = text_of(desk_of(world).get(f"{item_of(told)}form/category/", headers={"HX-Request": "true"}))
     assert form.count("<summary>") == Category.objects.filter(level__lte=2, closed_on=None).count()
     assert "看起来是" in form and 'data-desk-filter="#desk-tree"' in form
 
@@ -403,22 +402,22 @@ def bounced(world: Any, times: int = 2) -> Any:
 
 def test_at_the_limit_a_lead_is_named_from_above(world):
     told = bounced(world)
-    page = text_of(log_in(world).get(item_of(told)))
+    page = text_of(desk_of(world).get(item_of(told)))
     assert "到了上限（2 次）" in page and "吕部长" in page and "/dispatch/" not in page
-    refused = act(log_in(world), told, "dispatch", unit=unit(world, "住建局"))
+    refused = act(desk_of(world), told, "dispatch", unit=unit(world, "住建局"))
     assert refused.status_code == 409 and told.request.state == "heard"
     above = log_in(world, "吕部长")
     assert told.request.code in text_of(above.get("/loop/desk/"))
     empty = act(above, told, "force", unit=unit(world), decision="")
     assert empty.status_code == 400 and f'id="wrong-{unit(world)}"' in text_of(empty)
-    assert act(log_in(world), told, "force", unit=unit(world), decision="会议纪要").status_code == 403
+    assert act(desk_of(world), told, "force", unit=unit(world), decision="会议纪要").status_code == 403
     act(above, told, "force", unit=unit(world), decision="区府办会议纪要〔2026〕12 号")
     assert (told.request.state, told.lead.forced) == ("handling", True)
 
 
 def test_a_unit_that_gave_it_back_is_not_proposed_first(world):
     told = bounced(world, 1)
-    page = text_of(log_in(world).get(item_of(told)))
+    page = text_of(desk_of(world).get(item_of(told)))
     assert "这一件它退过" in page
     assert re.search(r"<h2 class=\"mb-1\">([^<]+)</h2>", page)[1] != "芝罘区城市管理局"
 
@@ -433,7 +432,7 @@ def test_who_only_names_leads_sees_what_came_back(world):
 def test_without_a_rule_for_the_limit_the_desk_still_opens(world):
     told = bounced(world, 1)
     Rule.objects.filter(key="return.limit").update(valid_to=F("valid_from"))
-    assert log_in(world).get(item_of(told)).status_code == 200
+    assert desk_of(world).get(item_of(told)).status_code == 200
 
 
 # Whose it is not --------------------------------------------------------------------------------------------------------------
@@ -475,7 +474,7 @@ def test_an_outsider_sees_nothing_of_it(world):
     assert "没有" in text_of(client.get("/loop/desk/")) or "都派出去了" in text_of(client.get("/loop/desk/"))
     assert client.get(f"/loop/desk/?done=dispatch-{told.request_id}").status_code == 200
     assert told.request.title not in text_of(client.get(f"/loop/desk/?done=dispatch-{told.request_id}"))
-    assert act(log_in(world), told, "nonsense").status_code == 404
+    assert act(desk_of(world), told, "nonsense").status_code == 404
 
 
 @pytest.mark.parametrize("who", ["王桂兰", "韩网格", "于科员", "郝回访", "姜管理"])

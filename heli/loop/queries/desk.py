@@ -1,6 +1,6 @@
 """The dispatch desk: what waits to be sent on, one item with what it says, whom it might go to, what is like it.
 
-Statements: the queue 1, an item 1, its proposals 5 (6 or 7 for something that came back), the rest by fragments.
+Statements: the queue 1, an item 1, its proposals 4 (5 or 6 for something that came back), the rest by fragments.
 """
 
 from __future__ import annotations
@@ -394,10 +394,16 @@ class Proposal:
         return self.units[1:]
 
 
-def proposal(item: Item, now: dt.datetime) -> Proposal:
-    """Five statements; one more for what came back, and another at the limit."""
+def level_of(actor: Actor, path: str) -> int:
+    """At which level the actor's desk over this place stands: 3 a county's (or one above), 4 a street's, 5 a community's."""
+    mine = min((len(p) for p in desk_paths(actor) if path.startswith(p)), default=0)
+    return 3 if mine <= 6 else 4 if mine <= 9 else 5
+
+
+def proposal(actor: Actor, item: Item, now: dt.datetime) -> Proposal:
+    """Four statements; one more for what came back, and another at the limit."""
     request = item.request
-    units = propose.units_for(request, now)
+    units = propose.units_for(request, now, level=level_of(actor, request.area_path))
     gave_back = {d["unit"]: d["reason"] for d in item.returned}
     for p in units:
         if p.unit.pk in gave_back:

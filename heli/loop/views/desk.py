@@ -204,7 +204,7 @@ def show(
         rows = queries.queue_page(request.actor, view.seg, now, after=view.after or None)
     chosen = code or (rows.rows[0].code if rows and rows.rows else "")
     item = queries.item(request.actor, chosen, now) if chosen else None
-    plan = queries.proposal(item, now) if item is not None and item.here else None
+    plan = queries.proposal(request.actor, item, now) if item is not None and item.here else None
     for voice in item.voices if item is not None else ():
         voice["form"] = RevealForm(prefix=f"v{voice['id']}")
     if plan is not None and wrong is not None:

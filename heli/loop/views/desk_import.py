@@ -110,7 +110,7 @@ def show(request: HeliRequest, form: ImportForm, look: Look | None, status: int 
     return response
 
 
-def look_at(request: HeliRequest, file: UploadedFile) -> Look:
+def look_at(request: HeliRequest, file: UploadedFile[Any]) -> Look:
     """The headings of the table and which of them are ours: as chosen on the page, else as they sound."""
     try:
         if (file.size or 0) > BYTES:
@@ -131,12 +131,12 @@ def look_at(request: HeliRequest, file: UploadedFile) -> Look:
     return look
 
 
-def table(file: UploadedFile) -> Any:
+def table(file: UploadedFile[Any]) -> Any:
     file.seek(0)
     return importing.read_table(file, file.name or "")
 
 
-def run(look: Look, file: UploadedFile, *, by: Actor, source: str, area: Area | None, take: bool) -> None:
+def run(look: Look, file: UploadedFile[Any], *, by: Actor, source: str, area: Area | None, take: bool) -> None:
     """Take every row, or only look what taking them would come to: the same steps, rolled back."""
     rows = list(islice(table(file), ROWS + 1))
     if len(rows) > ROWS:
