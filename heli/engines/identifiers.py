@@ -316,7 +316,8 @@ def _dashed(prefix: str, body: str) -> str:
 def new_code(prefix: str, source: random.Random) -> str:
     """A request code such as ZF-7K3M-42Q: prefix (1 to 4 letters A–Z), 6 random characters, 1 check character.
 
-    887 million codes a prefix, and still two of 40,000 will likely meet: the caller retries on the unique constraint. `source` is `random.SystemRandom()`
+    887 million codes a prefix, and still two of 40,000 will likely meet: the caller draws again when the
+    unique constraint says so. `source` is `random.SystemRandom()`
     outside tests. A code is a name, not a secret.
 
     Raises:

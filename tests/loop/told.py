@@ -44,7 +44,11 @@ class Told:
 
     def dispatch(self, unit: str = "城管局", **more: Any) -> Dispatch:
         return steps.offer(
-            request_id=self.request_id, unit_id=self.world.org(unit).pk, by=self.world.actor("孙坐席"), at=self.later(0.5), **more
+            request_id=self.request_id,
+            unit_id=self.world.org(unit).pk,
+            by=self.world.actor("孙坐席"),
+            at=self.later(0.5),
+            **more,
         )
 
     def accept(self, who: str = "于科员") -> Dispatch:
@@ -58,7 +62,13 @@ class Told:
 
     def judge(self, solved: str = "yes", satisfaction: int = 5, **more: Any) -> Any:
         return steps.judge(
-            voice_id=self.voice.pk, by=self.resident, at=self.later(3), contacted=True, solved=solved, satisfaction=satisfaction, **more
+            voice_id=self.voice.pk,
+            by=self.resident,
+            at=self.later(3),
+            contacted=True,
+            solved=solved,
+            satisfaction=satisfaction,
+            **more,
         )
 
     def answered(self) -> Told:
@@ -70,6 +80,12 @@ class Told:
 
 def tell(world: Any, text: str = TEXT, *, at: dt.datetime = AT, **more: Any) -> Told:
     """A request told on the web by somebody who left a number."""
-    told: dict[str, Any] = {"area_path": "370602003006", "category": PAVEMENT, "name": "王桂兰", "phone": "13800000017", "by": PUBLIC}
+    told: dict[str, Any] = {
+        "area_path": "370602003006",
+        "category": PAVEMENT,
+        "name": "王桂兰",
+        "phone": "13800000017",
+        "by": PUBLIC,
+    }
     heard = steps.hear(at=at, text=text, **(told | more))
     return Told(world, heard.request.pk, heard.voice, heard.token, at)

@@ -128,7 +128,7 @@ def add_voice(
 
 def insert_with_code(request: Request, prefix: str) -> None:
     """Insert the request under a code of its own. Codes are drawn at random, so now and then one is taken: draw again."""
-    for _ in range(8):
+    for _attempt in range(8):
         request.code = new_code(prefix, secrets.SystemRandom())
         try:
             with transaction.atomic():
