@@ -6,10 +6,13 @@ import datetime as dt
 
 import pytest
 
+from heli.core.actor import SYSTEM
 from heli.loop import steps
 from heli.loop.models import Clock, Dispatch, Extension, Remark, Request, Review
+from heli.orgs.steps import give_grant
 from tests.loop.staff import NOW, act, log_in, page_of, rows, text_of
-from tests.loop.told import AT, tell
+from tests.loop.told import AT, HOUR, tell
+from tests.world import COUNTY
 
 pytestmark = pytest.mark.usefixtures("at_noon")
 
@@ -137,6 +140,15 @@ def test_leaving_out_takes_two(world):
     assert "第二个人定下来之前，照常计入" in page and 'id="tab-exclusion"' not in page
     proposed = Request.objects.get(pk=told.request_id).exclusions.get()
     assert act(lv, "exclusion", proposed.pk, told, decide="yes").status_code == 403
+    assert not told.request.excluded
+    give_grant(
+        user_id=world.user("郝回访").pk, role="supervisor", paths=(COUNTY,), reason="代班", by=SYSTEM, at=AT - HOUR
+    )
+    hao = log_in(world, "郝回访")
+    assert "审剔除" in text_of(hao.get(page_of(told)))
+    assert act(hao, "exclusion", proposed.pk, told, decide="yes").status_code == 303
+    assert told.request.excluded and "已剔除" in text_of(lv.get(page_of(told)))
+    assert act(hao, "lift", proposed.pk, told, reason="改判").status_code == 303
     assert not told.request.excluded
 
 

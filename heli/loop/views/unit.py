@@ -11,6 +11,7 @@ from django.shortcuts import redirect, render
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 from django.utils.functional import Promise
+from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 
 from heli.core import export, files
@@ -21,12 +22,12 @@ from heli.core.scope import ancestors
 from heli.loop import hints, steps
 from heli.loop.clocks import local_day
 from heli.loop.forms import unit as forms
-from heli.loop.models import AREA_READERS, Dispatch, Urgency
+from heli.loop.models import AREA_READERS, Dispatch, Urgency, any_path
 from heli.loop.queries import inbox as lists
 from heli.loop.queries import parts
 from heli.loop.queries import unit as queries
 from heli.loop.queries.detail import Detail, by_code, detail
-from heli.loop.states import OPEN
+from heli.loop.states import OPEN, WITH_UNIT
 from heli.orgs import queries as orgs
 from heli.rulebook import queries as rulebook
 from heli.rulebook.queries import RuleVersion
@@ -171,8 +172,8 @@ def show_request(
     if isinstance(form, forms.ReclassifyForm):
         form.offer(queries.leaves(), queries.communities(d.request.area_path[:6]))
     for voice in d.voices:
-        asked_for = reveal_form if reveal_form is not None and reveal_form.prefix == f"v{voice.pk}" else None
-        voice.reveal_form = asked_for or forms.RevealForm(prefix=f"v{voice.pk}")
+        typed = reveal_form if reveal_form is not None and reveal_form.prefix == f"v{voice.pk}" else None
+        voice.reveal_form = typed or forms.RevealForm(prefix=f"v{voice.pk}")
     draft = queries.current(d)
     context = {
         "d": d,
@@ -204,6 +205,7 @@ def show_request(
         "may_reveal": Cap.VIEW_PERSONAL in request.actor.caps,
         "asked": queries.asked_extension(d),
         "now": now,
+        "desk_url": where("desk_item", code=d.request.code) if d.request.state in ("heard", *WITH_UNIT) else "",
         "back": where("inbox") if request.actor.org_ids(*lists.UNIT_CAPS) else where("requests"),
     }
     response = render(request, "loop/unit/request.html", context, status=status)
@@ -280,7 +282,15 @@ def request_place(request: HeliRequest, code: str) -> HttpResponse:
     """The same matter at the same place within a year; loaded after the page."""
     r = by_code(request.actor, code, "category", "area")
     year = queries.place_year(request.actor, r, timezone.now())
-    return render(request, "loop/unit/place.html", {"year": year, "r": r, "unseen": year.total - len(year.rows) - 1})
+    more = where("requests") if any_path(request.actor, *AREA_READERS) else ""
+    narrowed = urlencode({"area": r.area_path, "category": r.category.code}) if r.category else ""
+    context = {
+        "year": year,
+        "r": r,
+        "unseen": year.total - len(year.rows) - 1,
+        "all_url": f"{more}?{narrowed}" if more and narrowed else "",
+    }
+    return render(request, "loop/unit/place.html", context)
 
 
 @page("loop/units/", name="unit_search", needs=STAFF, scope=Scope.AREA)
