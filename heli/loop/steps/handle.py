@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from heli.core import files
 from heli.core.actor import Actor
 from heli.core.caps import Cap, Scope
-from heli.core.errors import Forbidden, Invalid, NotFound, WrongState
+from heli.core.errors import AlreadyDone, Forbidden, Invalid, NotFound, WrongState
 from heli.core.steps import Step, step
 from heli.loop import jobs
 from heli.loop.clocks import DUE, Board, rules_for
@@ -186,7 +186,8 @@ def ask_extension(
 ) -> Extension:
     """Ask for more working days for a reply or redo clock, or to stop it until a day. Decided by a supervisor.
 
-    Raises AskedTooLate (L-119), TooMuchTime (L-120): both limits are rule rows (extension.ask_before, extension.max).
+    Raises AskedTooLate (L-119), TooMuchTime (L-120): both limits are rule rows (extension.ask_before, extension.max);
+    AlreadyDone (L-104) while an earlier asking waits for its decision.
     """
     if not reason.strip() or not basis.strip():
         raise Invalid(
@@ -202,6 +203,8 @@ def ask_extension(
         clock = Clock.objects.get(pk=clock_id)
         if clock.outcome != "running" or clock.kind not in {ClockKind.REPLY, ClockKind.REDO}:
             raise WrongState
+        if Extension.objects.filter(clock=clock, state="asked").exists():
+            raise AlreadyDone
         rules = rules_for(request, ("extension.max", "extension.ask_before"), at)
         before, most = rules["extension.ask_before"], rules["extension.max"]
         s.rule(before, most)
