@@ -85,15 +85,16 @@ def total(groups: Mapping[str, Counts], wanted: Sequence[str]) -> dict[str, int]
     return {n: sum(g[n] for g in groups.values()) for n in wanted}
 
 
-def of_span(
-    rows: QuerySet[Request], rules: Mapping[str, RuleVersion], since: dt.datetime, until: dt.datetime, now: dt.datetime
-) -> tuple[QuerySet[Request], dict[str, Q]]:
-    """Requests heard in a span and the sets to count over them: what the formulas name, and what is told beside."""
+def counted_sets(
+    rules: Mapping[str, RuleVersion], since: dt.datetime, until: dt.datetime, now: dt.datetime
+) -> tuple[Q, dict[str, Q]]:
+    """(the requests to read, the sets to count among them): what is open now, and over a span what the formulas name
+    and what is told beside them. The same sets as rates.rows_of."""
     known = rates.sets(now)
-    kept = Q(excluded=False)
-    wanted = {n: known[n] & kept for n in (rates.named(rules) | set(BESIDE)) if n != "excluded"}
-    heard = rows.filter(heard_at__gte=since, heard_at__lt=until).exclude(state__in=UNCOUNTED)
-    return heard, {**wanted, "excluded": Q(excluded=True)}
+    heard = Q(heard_at__gte=since, heard_at__lt=until) & ~Q(state__in=UNCOUNTED)
+    wanted = {n: known[n] for n in NOW_SETS}
+    wanted |= {n: known[n] & heard & Q(excluded=False) for n in (rates.named(rules) | set(BESIDE)) if n != "excluded"}
+    return Q(state__in=OPEN) | heard, {**wanted, "excluded": heard & Q(excluded=True)}
 
 
 # What the board shows -------------------------------------------------------------------------------------------------
@@ -152,9 +153,8 @@ class Board:
     name: str
     crumbs: list[tuple[str, str]]
     others: list[Area]
-    now: Counts
+    counts: Counts
     now_urls: Mapping[str, str]
-    span: Counts
     span_urls: Mapping[str, str]
     rates: list[Shown]
     inside: list[Inside]
@@ -169,7 +169,7 @@ COLUMNS = ("counted", "open", "overdue", "on_time", "response", "resolution", "s
 def board(actor: Actor, path: str, days: int, now: dt.datetime, *, sort: str = "") -> Board:
     """The board of an area, if the actor may see it; NotFound (L-404) otherwise.
 
-    Five statements (a sixth for the working calendar, once a minute). `days` is one of SPANS, `sort` one of COLUMNS,
+    Four statements (a fifth for the working calendar, once a minute). `days` is one of SPANS, `sort` one of COLUMNS,
     with "-" for descending; by code without.
     """
     if not covers(own_areas(actor), path):
@@ -179,25 +179,22 @@ def board(actor: Actor, path: str, days: int, now: dt.datetime, *, sort: str = "
     limit = int(rules[LIMIT].value)
     since, until = rates.span(now, days)
     here: QuerySet[Request] = Request.objects.visible_to(actor).filter(within("area_path", [path]))
-    known = rates.sets(now)
-    groups_now = grouped(here.filter(state__in=OPEN), below(path), {n: known[n] for n in NOW_SETS})
-    heard, wanted = of_span(here, rules, since, until, now)
-    groups = grouped(heard, below(path), wanted)
-    span = total(groups, list(wanted))
+    read, wanted = counted_sets(rules, since, until, now)
+    groups = grouped(here.filter(read), below(path), wanted)
+    counts = total(groups, list(wanted))
 
     def opens(name: str, inside: str = path) -> str:
         return rows_url(name, area=inside, since=since, until=until)
 
-    made = [Shown(r, opens(r.count_set), opens(r.of_set)) for r in rates.made(rules, span)]
-    rows = _inside(areas, path, rules, (groups_now, groups), list(wanted))
+    made = [Shown(r, opens(r.count_set), opens(r.of_set)) for r in rates.made(rules, counts)]
+    rows = _inside(areas, path, rules, groups, list(wanted))
     return Board(
         area=areas[path],
         name=named(areas[path]),
         crumbs=[(named(areas[p]), p) for p in ancestors(path) if p in areas and covers(own_areas(actor), p)],
         others=[areas[p] for p in own_areas(actor) if p in areas and not path.startswith(p)],
-        now=total(groups_now, NOW_SETS),
+        counts=counts,
         now_urls={n: rows_url(n, area=path) for n in NOW_SETS},
-        span=span,
         span_urls={n: opens(n) for n in BESIDE},
         rates=made,
         inside=ordered(rows, sort),
@@ -211,23 +208,17 @@ def _inside(
     areas: Mapping[str, Area],
     path: str,
     rules: Mapping[str, RuleVersion],
-    groups: tuple[Mapping[str, Counts], Mapping[str, Counts]],
+    groups: Mapping[str, Counts],
     wanted: Sequence[str],
 ) -> list[Inside]:
-    """The areas directly inside, by code: those in force, and those that ended but still have something to count.
-
-    `groups`: counts of what is open now, and of the span.
-    """
+    """The areas directly inside, by code: those in force, and those that ended but still have something to count."""
     if below(path) == len(path):
         return []
     listed = [p for p, a in areas.items() if len(p) > len(path) and p.startswith(path)]
-    at_once, span = groups
-    counted = at_once.keys() | span.keys()
-    kept = {p for p in listed if p in counted or (areas[p].valid_to is None and areas[p].kind not in HIDDEN_KINDS)}
+    kept = {p for p in listed if areas[p].valid_to is None and areas[p].kind not in HIDDEN_KINDS}
     made = []
-    for p in sorted(kept | counted):
-        counts = {**dict.fromkeys(NOW_SETS, 0), **at_once.get(p, {})}
-        counts |= {**dict.fromkeys(wanted, 0), **span.get(p, {})}
+    for p in sorted(kept | groups.keys()):
+        counts = groups.get(p) or dict.fromkeys(wanted, 0)
         urls = {n: rows_url(n, area=p) for n in ("open", "overdue")}
         name = named(areas[p]) if p in areas else p
         found = {r.key: r for r in rates.made(rules, counts)}
@@ -412,32 +403,27 @@ class Figures:
     reasons: list[tuple[Words, int | None]]
 
 
-def counts_of(
-    path: str, days: int, now: dt.datetime
-) -> tuple[QuerySet[Request], dict[str, RuleVersion], dict[str, int], dict[str, int]]:
-    """(requests heard in the span, formulas, their counts, what is open now). Counts only, so the whole area is read
-    whoever asks. Three statements."""
+def counts_of(path: str, days: int, now: dt.datetime) -> tuple[dict[str, RuleVersion], dict[str, int]]:
+    """(formulas, sizes of the sets) of a whole area, whoever asks: numbers only. Two statements."""
     rules = rulebook.in_force(list(KEYS.values()), path=path, on=local_day(now))
-    since, until = rates.span(now, days)
-    here = Request.objects.filter(within("area_path", [path]))
-    heard, wanted = of_span(here, rules, since, until, now)
-    known = rates.sets(now)
-    span = heard.aggregate(**{f"n_{n}": Count("pk", filter=q) for n, q in wanted.items()})
-    rows_now = here.filter(state__in=OPEN)
-    at_once = rows_now.aggregate(n_open=Count("pk"), n_overdue=Count("pk", filter=known["overdue"]))
-    return heard, rules, {n: span[f"n_{n}"] for n in wanted}, {n: at_once[f"n_{n}"] for n in ("open", "overdue")}
+    read, wanted = counted_sets(rules, *rates.span(now, days), now)
+    rows = Request.objects.filter(read, within("area_path", [path]))
+    found = rows.aggregate(**{f"n_{n}": Count("pk", filter=q) for n, q in wanted.items()})
+    return rules, {n: found[f"n_{n}"] for n in wanted}
 
 
 def figures(path: str, days: int, now: dt.datetime) -> Figures:
-    """The public figures of an area; NotFound (L-404) for none. Five statements.
+    """The public figures of an area; NotFound (L-404) for none. Four statements.
 
     Small numbers are left out (`published`). Each page hides its own: somebody who takes the pages of all streets from
     that of the county can still find a street's small number, but no page says what a single request was about.
     """
     areas = around(path)
-    heard, rules, span, at_once = counts_of(path, days, now)
-    why = heard.filter(excluded=True, exclusions__state="confirmed").order_by().values("exclusions__reason")
-    reasons = published({r["exclusions__reason"]: r["n"] for r in why.annotate(n=Count("pk"))})
+    rules, counts = counts_of(path, days, now)
+    since, until = rates.span(now, days)
+    left_out = rates.rows_of("excluded", Request.objects.filter(within("area_path", [path])), now, since, until)
+    why = left_out.filter(exclusions__state="confirmed").order_by().values_list("exclusions__reason")
+    reasons = published(dict(why.annotate(n=Count("pk"))))
 
     def told(n: int) -> int | None:
         return None if hidden(n) else n
@@ -449,13 +435,13 @@ def figures(path: str, days: int, now: dt.datetime) -> Figures:
         name=named(areas[path]),
         above=[areas[p] for p in ancestors(path, itself=False) if p in areas and areas[p].kind not in HIDDEN_KINDS],
         inside=inside,
-        received=told(span["counted"]),
-        open=told(at_once["open"]),
-        overdue=told(at_once["overdue"]),
-        rates=[OpenRate.of(r) for r in rates.made(rules, span)],
-        unrated=told(span["unrated"]),
-        waiting=told(span["waiting"]),
-        excluded=told(span["excluded"]),
+        received=told(counts["counted"]),
+        open=told(counts["open"]),
+        overdue=told(counts["overdue"]),
+        rates=[OpenRate.of(r) for r in rates.made(rules, counts)],
+        unrated=told(counts["unrated"]),
+        waiting=told(counts["waiting"]),
+        excluded=told(counts["excluded"]),
         reasons=[(names[k], n) for k, n in sorted(reasons.items())],
     )
 
@@ -482,29 +468,29 @@ class HomeFigures:
 
 
 def home_figures(area_path: str, now: dt.datetime) -> HomeFigures | None:
-    """Two numbers for the first page; a small one is not shown, and None when neither can be. Three statements.
+    """Two numbers for the first page; a small one is not shown, and None when neither can be. Two statements.
 
     Raises RuleMissing (L-301) where a formula has no rule.
     """
-    _heard, rules, span, at_once = counts_of(area_path, DAYS, now)
+    rules, counts = counts_of(area_path, DAYS, now)
     url = reverse("insight:public", kwargs={"area_path": area_path})
     stats = []
-    solved = OpenRate.of(next(r for r in rates.made(rules, span) if r.key == "resolution"))
+    solved = OpenRate.of(next(r for r in rates.made(rules, counts) if r.key == "resolution"))
     if solved.said == "exact":
         slots = {"whole": words.count(solved.whole), "share": words.share(solved.part, solved.whole, digits=0)}
         unit = _("items, %(share)s of the %(whole)s that were judged") % slots
         stats.append(HomeStat(_("Residents say it is solved"), solved.part, unit, url, _("See how it goes here")))
-    if at_once["open"] and not hidden(at_once["overdue"]) and not hidden(at_once["open"] - at_once["overdue"]):
-        whole = at_once["open"]
-        slots = {"whole": words.count(whole), "share": words.share(at_once["overdue"], whole, digits=0)}
+    if counts["open"] and not hidden(counts["overdue"]) and not hidden(counts["open"] - counts["overdue"]):
+        whole = counts["open"]
+        slots = {"whole": words.count(whole), "share": words.share(counts["overdue"], whole, digits=0)}
         unit = _("items, %(share)s of the %(whole)s in hand") % slots
         label = _("Past the limit and not done yet")
-        stats.append(HomeStat(label, at_once["overdue"], unit, url, _("See what is counted"), "late"))
+        stats.append(HomeStat(label, counts["overdue"], unit, url, _("See what is counted"), "late"))
     if not stats:
         return None
     note = ""
-    if span["unrated"] and not hidden(span["unrated"]):
+    if counts["unrated"] and not hidden(counts["unrated"]):
         note = _("%(n)s that nobody judged count neither as satisfied nor as dissatisfied.") % {
-            "n": words.count(span["unrated"])
+            "n": words.count(counts["unrated"])
         }
     return HomeFigures(stats, note, url)

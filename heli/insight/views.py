@@ -111,7 +111,7 @@ def _show(
 
 def _stats(b: Board) -> list[dict[str, Any]]:
     """The four numbers at the top, each opening its rows."""
-    in_hand = _("of %(n)s in hand") % {"n": words.count(b.now["open"])}
+    in_hand = _("of %(n)s in hand") % {"n": words.count(b.counts["open"])}
     rows = (
         ("overdue", "late", _("Overdue, not done"), in_hand, _("See %(n)s")),
         ("due_soon", "soon", _("Due within two days"), in_hand, _("See %(n)s")),
@@ -127,10 +127,10 @@ def _stats(b: Board) -> list[dict[str, Any]]:
     return [
         {
             "label": label,
-            "value": b.now[name],
+            "value": b.counts[name],
             "unit": unit,
-            "url": b.now_urls[name] if b.now[name] else "",
-            "go": go % {"n": words.count(b.now[name])} if b.now[name] else "",
+            "url": b.now_urls[name] if b.counts[name] else "",
+            "go": go % {"n": words.count(b.counts[name])} if b.counts[name] else "",
             "state": state,
         }
         for name, state, label, unit, go in rows

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from django.db import IntegrityError
-from django.db.models import Case, IntegerField, Q, Value, When
+from django.db.models import Case, F, IntegerField, Q, Value, When
 from django.utils.translation import gettext_lazy as _
 
 from heli.core.actor import Actor
@@ -143,7 +143,7 @@ def put_row(
                 raise NoSuchCategory(field="category")
             for pk in dict.fromkeys((*((unit_id,) if unit_id else ()), *assists)):
                 open_unit(pk, at)
-            make_room(row)
+            make_room(row, local_day(at))
             row.save(force_insert=True)
             s.about("loop.dutyrow", row.pk, area.path)
             s.record(row, number=row.number, category=category_id, unit=unit_id)
@@ -154,17 +154,16 @@ def put_row(
     return row
 
 
-def make_room(row: DutyRow) -> None:
-    """End the row that holds until the new one begins. Call inside the step, before the new row is saved."""
+def make_room(row: DutyRow, today: dt.date) -> None:
+    """End the row that holds when the new one begins. Call inside the step, before the new row is saved."""
     same = DutyRow.objects.select_for_update().filter(area=row.area, category=row.category_id, level=row.level)
-    for old in same.filter(Q(valid_to=None) | Q(valid_to__gt=row.valid_from)):
-        if old.valid_from == old.valid_to:
-            continue  # never held
+    later = same.filter(Q(valid_to=None) | Q(valid_to__gt=row.valid_from)).exclude(valid_to=F("valid_from"))
+    for old in later.order_by("-valid_from"):
         if old.valid_from >= row.valid_from:
             said = _("A row for this already starts on %(day)s. End that one first.") % {"day": old.valid_from}
             raise Invalid(said, field="valid_from")
-        if old.valid_to is not None:
-            said = _("A row for this holds until %(day)s. Let the new one begin then.") % {"day": old.valid_to}
+        if old.valid_to is not None and old.valid_to <= today:
+            said = _("A row for this held until %(day)s. Let the new one begin then.") % {"day": old.valid_to}
             raise Invalid(said, field="valid_from")
         old.valid_to = row.valid_from
         old.save(update_fields=["valid_to"])

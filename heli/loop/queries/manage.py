@@ -23,7 +23,7 @@ from heli.core.scope import within
 from heli.loop import duty, propose, rates
 from heli.loop.clocks import local_day
 from heli.loop.models import AREA_READERS, Category, DutyRow, Request, any_path
-from heli.loop.propose import ProposedCategory, ProposedUnit, Reason
+from heli.loop.propose import ProposedCategory, ProposedUnit
 from heli.orgs.models import Organisation
 from heli.orgs.pickers import Choices, Option
 from heli.orgs.queries import search_orgs
@@ -232,29 +232,26 @@ FIELDS: Mapping[str, Words] = {
     "valid_from": gettext_lazy("first day"),
     "valid_to": gettext_lazy("end"),
 }
-SAME_ACT = dt.timedelta(seconds=30)
 
 
 def history(row: DutyRow) -> list[Change]:
-    """What was written in this row, by whom and why, newest first: what triggers kept, joined with the events of the
-    steps. Three statements."""
+    """What was written in this row, newest first: what triggers kept, with who and why from the events of its steps
+    (it is put once and ended at most once; when another row takes its place, the event is that row's). Three statements."""
     kept = list(apps.get_model("loop", "DutyRowEvent").objects.filter(pgh_obj=row.pk).order_by("pgh_id"))
     events = list(Event.objects.filter(subject_type="loop.dutyrow", subject_id=row.pk).order_by("id"))
     who = people.names(e.user_id for e in events if e.user_id)
+    acts = {e.step: e for e in events}
     made = []
     for before, now in zip([None, *kept], kept, strict=False):
-        act = next((e for e in events if abs(e.recorded_at - now.pgh_created_at) < SAME_ACT and _fits(e, before)), None)
-        said = [who.get(act.user_id or 0, ""), str(act.data.get("reason", ""))] if act else []
+        act = acts.get("duty.put" if before is None else "duty.end")
         title: Words = _("Written")
         if before is not None:
             changed = [n for n in FIELDS if getattr(before, n) != getattr(now, n)]
+            act = act if changed == ["valid_to"] else None
             title = _changed(changed, now, by_step=act is not None)
+        said = [who.get(act.user_id or 0, ""), str(act.data.get("reason", ""))] if act else []
         made.append(Change(act.at if act else now.pgh_created_at, title, str(_(" · ")).join(x for x in said if x)))
     return made[::-1]
-
-
-def _fits(event: Event, before: Any) -> bool:
-    return event.step == ("duty.put" if before is None else "duty.end")
 
 
 def _changed(names: list[str], now: Any, *, by_step: bool) -> Words:
@@ -319,7 +316,7 @@ class Tried:
 
 def try_out(text: str, area: Area, code: str, level: int, now: dt.datetime) -> Tried:
     """What it is about (by its words, unless `code` says so) and who is responsible to a desk of that level. Nothing is
-    written. At most nine statements."""
+    written. At most seven statements."""
     proposed = propose.categories_of(text) if text.strip() else []
     category = (
         Category.objects.select_related("parent__parent").filter(code=code, closed_on=None).first() if code else None
@@ -327,17 +324,8 @@ def try_out(text: str, area: Area, code: str, level: int, now: dt.datetime) -> T
     if category is None and proposed:
         category = proposed[0].category
     made = Request(text=text, title=text[:60], area=area, area_path=area.path, category=category)
-    if level == 3:
-        return Tried(proposed, category, propose.units_for(made, now) if category is not None else [])
-    found = duty.responsible(made, local_day(now), level=level)
-    units = [ProposedUnit(r.unit, _reasons(r.row), r.assists, r.row) for r in found if r.unit is not None]
+    units = propose.units_for(made, now, level=level) if category is not None else []
     return Tried(proposed, category, units)
-
-
-def _reasons(row: DutyRow) -> list[Reason]:
-    said = _("The duty list gives “%(category)s” to it") % {"category": row.category}
-    found = [Reason(said, "+", _("row %(n)s") % {"n": row.number}, f"/loop/duty/{row.pk}/")]
-    return [*found, Reason(row.note, "?")] if row.note else found
 
 
 # Categories -----------------------------------------------------------------------------------------------------------
