@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from heli.core import files, vault
 from heli.core.actor import SYSTEM, Actor
 from heli.core.caps import Cap
-from heli.core.errors import AlreadyDone, HeliError, Invalid
+from heli.core.errors import AlreadyDone, HeliError, Invalid, WrongState
 from heli.core.steps import Step, step
 from heli.engines.identifiers import find_personal, new_code
 from heli.loop import jobs, links
@@ -325,6 +325,8 @@ def unmerge(*, request_id: int, by: Actor, at: dt.datetime, reason: str) -> Requ
     """
     with step("request.unmerge", by=by, at=at) as s:
         twin = s.lock(Request, request_id, related=("category",))
+        if twin.state != "merged":
+            raise WrongState
         kept_id = twin.merged_into_id
         clocks = Board(s, twin, starting=(ClockKind.DISPATCH,))
         if not clocks.reopen(ClockKind.DISPATCH, "cancelled"):
