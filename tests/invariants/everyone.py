@@ -19,14 +19,17 @@ from PIL import Image
 from heli.core.actor import PUBLIC, SYSTEM, Actor
 from heli.core.pages import Route
 from heli.loop import steps
+from heli.loop.duty import put_row
 from heli.loop.forms.desk import FORMS as DESK_FORMS
-from heli.loop.models import Clock, Dispatch, Extension, Handling, Request
+from heli.loop.models import Category, Clock, Dispatch, DutyRow, Extension, Handling, Request
 from heli.loop.views.acts import VERBS
 from heli.loop.views.desk_acts import VERBS as DESK_VERBS
+from heli.orgs.models import Grant, Member
+from heli.places.models import Area
 from heli.places.views import ACTS as PLACE_ACTS
 from heli.rulebook.models import Rule
 from tests.loop.told import PAVEMENT
-from tests.world import CAST, COMMUNITY
+from tests.world import CAST, COMMUNITY, NEXT_COUNTY
 
 NOBODY = "public"
 HOUR = dt.timedelta(hours=1)
@@ -177,31 +180,37 @@ def lay(world: Any, *, mark: str, community: str, unit: str, helper: str, now: d
     return laid
 
 
-def ours(world: Any, now: dt.datetime) -> Laid:
-    """Things of 芝罘区, and what the arguments of the other rooms stand for there."""
-    from heli.orgs.models import Grant, Member
-
-    laid = lay(world, mark="芝罘标记", community=COMMUNITY, unit="城管局", helper="住建局", now=now)
+def ours_of_other_rooms(world: Any) -> dict[str, Any]:
+    """What the arguments of the other rooms stand for in 芝罘区."""
     org = world.org("城管局").pk
-    laid.values = {
+    return {
         "rule_id": Rule.objects.order_by("id").values_list("pk", flat=True)[0],
+        "row_id": DutyRow.objects.order_by("id").values_list("pk", flat=True)[0],
         "path": "370602003", "area_path": "370602003", "org_id": org, "user_id": world.yu_officer.pk, "username": "sun.zuoxi",
         "member_id": Member.objects.filter(org=org).values_list("pk", flat=True)[0],
         "grant_id": Grant.objects.filter(user=world.yu_officer).values_list("pk", flat=True)[0],
     }  # fmt: skip
+
+
+def ours(world: Any, now: dt.datetime) -> Laid:
+    """Things of 芝罘区."""
+    laid = lay(world, mark="芝罘标记", community=COMMUNITY, unit="城管局", helper="住建局", now=now)
+    laid.values = ours_of_other_rooms(world)
     return laid
 
 
 def theirs(world: Any, now: dt.datetime) -> Laid:
     """The same of 莱山区, where only 外县人 works."""
-    from heli.orgs.models import Grant, Member
-    from heli.places.models import Area
-
-    community = Area.objects.filter(path__startswith="370613", level=5, kind="admin").order_by("path")[0].path
+    county = Area.objects.get(path=NEXT_COUNTY)
+    community = Area.objects.filter(path__startswith=NEXT_COUNTY, level=5, kind="admin").order_by("path")[0].path
     laid = lay(world, mark="莱山标记", community=community, unit="莱山城管局", helper="莱山诉求中心", now=now)
     org = world.org("莱山城管局").pk
+    row = put_row(
+        by=SYSTEM, at=now, area=county, category_id=Category.objects.get(code=PAVEMENT).pk, level=3, number="莱1", unit_id=org,
+        citation="莱山标记",
+    )  # fmt: skip
     laid.values = {
-        "rule_id": Rule.objects.order_by("id").values_list("pk", flat=True)[0],
+        "rule_id": Rule.objects.order_by("id").values_list("pk", flat=True)[0], "row_id": row.pk,
         "path": community[:9], "area_path": community[:9], "org_id": org, "user_id": world.outsider.pk, "username": "nobody",
         "member_id": Member.objects.filter(org=org).values_list("pk", flat=True)[0],
         "grant_id": Grant.objects.filter(user=world.outsider).values_list("pk", flat=True)[0],
@@ -211,7 +220,7 @@ def theirs(world: Any, now: dt.datetime) -> Laid:
 
 MISSING: dict[str, Any] = {
     "code": "ZF-ZZZZ-ZZ", "token": "A" * 30, "file_id": "00000000-0000-4000-8000-000000000000", "pk": 10**9, "voice_id": 10**9,
-    "path": "370602999", "area_path": "370602999", "org_id": 10**9, "user_id": 10**9, "member_id": 10**9, "grant_id": 10**9, "username": "nobody",
+    "path": "371399", "area_path": "371399", "org_id": 10**9, "user_id": 10**9, "member_id": 10**9, "grant_id": 10**9, "username": "nobody",
     "rule_id": 10**9, "row_id": 10**9, "category_id": 10**9,
 }  # fmt: skip
 # Acts of the request page and the desk: the kind of thing, and the request at the right station for it to get deep.
@@ -224,6 +233,9 @@ ACTS: dict[str, list[tuple[str, str, str]]] = {  # route: (verb, kind, station)
     "loop:act": [(verb, v.of, FITS.get(verb, "handling")) for verb, v in VERBS.items()],
     "loop:desk_act": [(verb, "request", AT_DESK.get(verb, "heard")) for verb in DESK_VERBS],
     "loop:return_decide": [(verb, "dispatch", "returning") for verb in ("uphold", "refuse")],
+    "loop:appeal_decide": [("", "request", "appealed")],
+    "loop:extension_decide": [("", "extension", "handling")],
+    "loop:exclusion_decide": [("", "exclusion", "closed")],
     "insight:supervise": [("", "request", "handling")],
 }
 CHOICES: dict[str, list[dict[str, Any]]] = {  # arguments that choose among a few words
@@ -232,6 +244,8 @@ CHOICES: dict[str, list[dict[str, Any]]] = {  # arguments that choose among a fe
     "places:area_do": [{"act": a} for a in (*PLACE_ACTS, "else")],
     "rulebook:year": [{"year": 2026}, {"year": 1999}],
     "loop:desk_form": [{"what": w} for w in (*DESK_FORMS, "else")],
+    "loop:duty_pick": [{"what": w} for w in ("category", "unit", "assists", "else")],
+    "loop:category": [{"code": PAVEMENT}, {"code": "999999"}],
 }
 
 
@@ -244,7 +258,15 @@ class Asked:
 
 
 def addresses(way: Way, laid: Laid) -> list[Asked]:
-    """A way's addresses with the things of a county. KeyError: an argument nobody has told this file about."""
+    """A way's addresses with the things of a county; none for an argument that this file was not told about (which fails
+    a test of its own)."""
+    try:
+        return _addresses(way, laid)
+    except (KeyError, StopIteration):
+        return []
+
+
+def _addresses(way: Way, laid: Laid) -> list[Asked]:
     names, found = set(way.arguments), []
     for choice in CHOICES.get(str(way), [{}]):
         values = laid.values | choice
@@ -252,8 +274,9 @@ def addresses(way: Way, laid: Laid) -> list[Asked]:
             for verb, kind, station in ACTS[str(way)]:
                 pk = laid.pick(kind, station)
                 found.append(Asked(way.url(values | {"pk": pk, "verb": verb}), (kind, pk)))
-        elif "code" in names:
-            found += [Asked(way.url(values | {"code": r.code}), ("request", r.pk)) for r in laid.requests.values()]
+        elif "code" in names and "code" not in choice:
+            chosen = list(laid.requests.values())[: 1 if choice else None]
+            found += [Asked(way.url(values | {"code": r.code}), ("request", r.pk)) for r in chosen]
         elif "token" in names:
             thing = {"token": laid.tokens[0], "file_id": laid.pick("file", "heard")}
             found.append(Asked(way.url(values | thing), ("voice", laid.pick("voice", "heard"))))

@@ -18,7 +18,7 @@ from heli.loop.states import LIFECYCLES
 from tests.database import ROOT
 
 HELI = ROOT / "heli"
-STEPS = sorted({*HELI.glob("*/steps.py"), *HELI.glob("*/steps/*.py")} - {HELI / "core" / "steps.py"})
+STEPS = sorted(p for p in HELI.rglob("*.py") if "with step(" in p.read_text() and p != HELI / "core" / "steps.py")
 WRITES = {"save", "create", "bulk_create", "bulk_update", "get_or_create", "update_or_create", "delete"}
 
 
