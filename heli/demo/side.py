@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import gc
 import random
 from typing import Any
 
@@ -16,6 +17,7 @@ def live(share: int, shares: int, now: dt.datetime, requests: int, told: Any) ->
     import django
 
     django.setup()
+    from django.conf import settings
     from django.db import connection
 
     from heli.demo import county
@@ -26,6 +28,8 @@ def live(share: int, shares: int, now: dt.datetime, requests: int, told: Any) ->
     from heli.places.models import Area
     from heli.rulebook.queries import calendar
 
+    settings.DEBUG = False  # or every statement is kept and written out for a debugger that nobody opened
+    gc.set_threshold(100_000, 50, 50)
     with connection.cursor() as cur:
         cur.execute("SET synchronous_commit = off")
     areas = list(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import dataclass, field
 
 from django.utils.translation import gettext_lazy as _
 
@@ -11,26 +12,37 @@ from heli.core.caps import Cap
 from heli.core.errors import Invalid, NotFound, WrongState
 from heli.core.scope import within
 from heli.core.steps import step
-from heli.loop.clocks import DUE, Board, rules_for
+from heli.engines.workdays import Calendar
+from heli.loop.clocks import DUE, Board, facts_of, local_day
 from heli.loop.errors import NeedsSecondPerson
 from heli.loop.models import Clock, Exclusion, Remark, Request
 from heli.loop.states import AFTER_REPLY, EXCLUSION, OPEN
 from heli.loop.steps.hear import SUBJECT, by_staff, checked_text
 from heli.rulebook import queries as rulebook
+from heli.rulebook.queries import RuleVersion
 
 RUNGS = {1: "remind", 2: "urge", 3: "supervise"}  # 提醒 before due, 催办 after, 督办 above
 LADDER = ("ladder.urge_after", "ladder.supervise_after")
 
 
-def next_rung(clock: Clock, rung: int) -> dt.datetime | None:
-    """When a running clock that has reached `rung` reaches the one above, by the rules where it runs. Two statements."""
-    if rung >= 3:
-        return None
-    rules = rules_for(clock.request, LADDER, clock.due_at)
-    calendar = rulebook.calendar(clock.area_path, clock.due_at)
-    urge, above = (rules[k].value for k in LADDER)
-    urged = calendar.due(clock.due_at, int(urge["amount"]), urge["unit"]).at
-    return urged if rung == 1 else calendar.due(urged, int(above["amount"]), above["unit"]).at
+@dataclass(slots=True)
+class Ladder:
+    """The rules and calendars one pass needs, each looked up once."""
+
+    known: dict[tuple[object, ...], tuple[dict[str, RuleVersion], Calendar]] = field(default_factory=dict)
+
+    def next_rung(self, clock: Clock, rung: int) -> dt.datetime | None:
+        """When a running clock that has reached `rung` reaches the one above, by the rules where it runs."""
+        if rung >= 3:
+            return None
+        r = clock.request
+        key = (clock.area_path, r.urgency, r.kind, r.category_id, local_day(clock.due_at))
+        if key not in self.known:
+            self.known[key] = rulebook.with_calendar(LADDER, path=clock.area_path, at=clock.due_at, facts=facts_of(r))
+        rules, calendar = self.known[key]
+        urge, above = (rules[k].value for k in LADDER)
+        urged = calendar.due(clock.due_at, int(urge["amount"]), urge["unit"]).at
+        return urged if rung == 1 else calendar.due(urged, int(above["amount"]), above["unit"]).at
 
 
 def climb(*, at: dt.datetime, paths: tuple[str, ...] = ("",), limit: int = 1000) -> dict[str, int]:
@@ -43,24 +55,27 @@ def climb(*, at: dt.datetime, paths: tuple[str, ...] = ("",), limit: int = 1000)
         paused_until__gt=at
     )
     done = dict.fromkeys(RUNGS.values(), 0)
+    ladder = Ladder()
     for clock in waiting.select_related("request__category").order_by("rung_at", "id")[:limit]:
-        rung, then = clock.rung + 1, next_rung(clock, clock.rung + 1)
+        rung, then = clock.rung + 1, ladder.next_rung(clock, clock.rung + 1)
         while then is not None and then <= at:
-            rung, then = rung + 1, next_rung(clock, rung + 1)
+            rung, then = rung + 1, ladder.next_rung(clock, rung + 1)
         if climb_one(clock, rung, then, at):
             done[RUNGS[rung]] += 1
     return done
 
 
 def climb_one(clock: Clock, rung: int, then: dt.datetime | None, at: dt.datetime) -> bool:
-    """Take one clock to a rung; False when another worker was first or the clock has stopped."""
+    """Take one clock to a rung; False when another worker was first or the clock has stopped. Two statements.
+
+    Only the clock's own row is locked, and nothing after it: a step on the request cannot be blocked crosswise.
+    """
     try:
         with step(f"clock.{RUNGS[rung]}", by=SYSTEM, at=at) as s:
-            request = Request.objects.select_for_update(of=("self",)).get(pk=clock.request_id)
             same = Clock.objects.filter(pk=clock.pk, rung=clock.rung, outcome="running")
             if not same.update(rung=rung, rung_at=then):
                 raise Untouched
-            s.about(SUBJECT, request.pk, request.area_path)
+            s.about(SUBJECT, clock.request_id, clock.area_path)
             s.record(clock, kind=clock.kind, unit=clock.unit_id, due=clock.due_at.isoformat())
     except Untouched:
         return False
