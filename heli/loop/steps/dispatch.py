@@ -325,8 +325,12 @@ def decide_return(*, dispatch_id: int, by: Actor, at: dt.datetime, uphold: bool,
         if dispatch.state != "returning":
             raise TakenAlready if dispatch.state in {"returned", "offered", "accepted"} else WrongState
         if not uphold:
-            refused = "reject_accepted" if dispatch.accepted_at else "reject_offer"
-            s.move(dispatch, DISPATCH, refused, reason=by_staff(reason))
+            s.move(
+                dispatch,
+                DISPATCH,
+                "reject_accepted" if dispatch.accepted_at else "reject_offer",
+                reason=by_staff(reason),
+            )
         else:
             dispatch.ended_at = at
             s.move(dispatch, DISPATCH, "uphold", save=("ended_at",))
