@@ -9,9 +9,8 @@ from django.utils.translation import gettext as _
 
 from heli.core.actor import Actor
 from heli.core.caps import Cap
-from heli.core.errors import PaperMissing
 from heli.core.pages import HeliRequest
-from heli.core.steps import step
+from heli.orgs import steps
 from heli.rulebook import queries as rulebook
 
 
@@ -29,11 +28,7 @@ def purpose_of(request: HeliRequest, what: str, cap: Cap, at: dt.datetime) -> st
         PaperMissing: nothing was typed (L-103).
     """
     purpose = request.POST.get("purpose", "").strip()[:200]
-    if not purpose:
-        raise PaperMissing(field="purpose", paper=_("what the list is for"))
-    with step("orgs.export", by=request.actor, at=at) as s:
-        path = next(iter(request.actor.paths(cap)), "")
-        s.require(cap, path=path)
-        s.about("people.user", request.actor.user_id or 0, path)
-        s.record(what=what, purpose=purpose, filters=request.GET.urlencode()[:200])
+    steps.export_list(
+        what=what, purpose=purpose, filters=request.GET.urlencode()[:200], cap=cap, by=request.actor, at=at
+    )
     return _("Exported for: %(purpose)s") % {"purpose": purpose}
