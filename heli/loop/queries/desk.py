@@ -6,7 +6,6 @@ Statements: the queue 1, an item 1, its proposals 4 (5 or 6 for something that c
 from __future__ import annotations
 
 import datetime as dt
-import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -28,7 +27,7 @@ from heli.core.scope import covers, within
 from heli.loop import duty, propose
 from heli.loop.clocks import facts_of, local_day, rules_for
 from heli.loop.models import Category, Clock, Dispatch, DutyRow, Remark, Request, Urgency, Voice, any_path
-from heli.loop.propose import ProposedCategory, ProposedUnit, Reason, Twin
+from heli.loop.propose import ProposedCategory, ProposedUnit, Reason
 from heli.loop.queries import parts
 from heli.loop.queries.detail import called
 from heli.loop.states import STATIONS, WITH_UNIT
@@ -44,7 +43,6 @@ DESK = (Cap.DISPATCH, Cap.APPOINT_LEAD)
 SEGMENTS = ("all", "soon", "back")
 SOON_MINUTES = 60  # working minutes left from which a chip says "soon"; twice as many of elapsed time (parts.chip_of)
 ALTERNATIVES = 3
-NEARBY = 6
 FOUND = 12
 LIMIT = "return.limit"
 NOT_A_ROAD = r"(?![东南西北中前后]{0,2}(?:路(?![灯面边上牌沿])|街(?!道)|巷|桥|大道|市场|小区))"
@@ -466,61 +464,7 @@ def duty_row_for(request: Request, unit_id: int, row_id: int) -> int | None:
     return int(row.pk)
 
 
-# What is like it, what is near it --------------------------------------------------------------------------------------
-@dataclass(frozen=True, slots=True)
-class Near:
-    """What may be the same matter, and what units have in hand close by."""
-
-    twins: list[Twin]
-    nearby: list[Request]
-    points: list[dict[str, Any]]
-
-    @property
-    def points_json(self) -> str:
-        """For maps.js."""
-        return json.dumps({"points": self.points, "tiles": ""})
-
-
-def near(actor: Actor, request: Request, now: dt.datetime) -> Near:
-    """Twins of the last days in the street; what is in hand in the same community. Two statements."""
-    twins = propose.twins(
-        actor,
-        text=request.title + request.text,
-        area_path=request.area_path,
-        category_id=request.category_id,
-        now=now,
-        but=request.pk,
-    )
-    joinable = [t for t in twins if t.request.state in {"heard", *WITH_UNIT} and t.request.parent_id is None]
-    found = list(
-        Request.objects.visible_to(actor)
-        .filter(area_path=request.area_path, state__in=WITH_UNIT)
-        .exclude(pk=request.pk)
-        .select_related("unit", "category")
-        .order_by("-id")[:NEARBY]
-    )
-    return Near(joinable, found, points(request, found))
-
-
-def points(request: Request, others: Iterable[Request]) -> list[dict[str, Any]]:
-    """Pins for maps.js: this one and those others whose point is known; none when this one's is not."""
-    if request.lat is None or request.lon is None:
-        return []
-    here = {"lat": float(request.lat), "lng": float(request.lon), "kind": "here", "words": request.title, "url": ""}
-    rest = [
-        {
-            "lat": float(r.lat),
-            "lng": float(r.lon),
-            "kind": "other",
-            "words": r.title,
-            "url": f"/loop/r/{r.code}/",
-        }
-        for r in others
-        if r.lat is not None and r.lon is not None
-    ]
-    return [here, *rest] if rest else []
-
-
+# One request, for whoever works at its desk -----------------------------------------------------------------------------
 def at_desk(actor: Actor, code: str, *related: str) -> Request:
     """A request in the areas of the actor's desk; NotFound (L-404) otherwise. One statement."""
     found = Request.objects.visible_to(actor).select_related(*related).filter(code=code).first()

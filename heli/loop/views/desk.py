@@ -23,6 +23,7 @@ from heli.loop.forms.unit import RevealForm
 from heli.loop.models import Request
 from heli.loop.propose import ProposedUnit
 from heli.loop.queries import desk as queries
+from heli.loop.queries.near import near
 from heli.orgs.models import Organisation
 
 Words = str | Promise
@@ -116,7 +117,7 @@ def desk_near(request: HeliRequest, code: str) -> HttpResponse:
     """What may be the same matter, and what is in hand close by; loaded after the item."""
     now, view = timezone.now(), View.of(request)
     r = queries.at_desk(request.actor, code.upper(), "category")
-    found = queries.near(request.actor, r, now)
+    found = near(request.actor, r, now)
     may = request.actor.can(Cap.DISPATCH, path=r.area_path) and r.state == "heard"
     return render(
         request,
@@ -273,6 +274,8 @@ def said_after(request: HeliRequest, verb: str, pk: int, now: dt.datetime) -> Sa
         return Said(_("Joined: “%(title)s” is now part of “%(into)s”") % slots, undo="unmerge", pk=pk)
     if verb == "force" and r.unit is not None:
         return Said(_("%(unit)s leads by decision, and cannot give it back: %(title)s") % slots)
+    if verb == "uphold" and r.bounces >= queries.limits([r], now).get(r.pk, 10**9):
+        return Said(_("The return is upheld, and that was the last one: a lead must now be named: %(title)s") % slots)
     plain: dict[str, str] = {
         "take_back": _("Taken back; it waits here again, its clock runs on: %(title)s"),
         "unmerge": _("Taken apart; it waits by itself again: %(title)s"),
