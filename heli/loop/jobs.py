@@ -6,13 +6,12 @@ import datetime as dt
 import logging
 
 from django.conf import settings
-from django.db.models import Q
 from django.utils import timezone
 from procrastinate.contrib.django import app
 
 from heli.core import vault
 from heli.core.scope import within
-from heli.loop.models import Clock, ClockKind, Voice
+from heli.loop.models import Clock, ClockKind, Voice, said_of
 
 log = logging.getLogger("heli.loop")
 MOBILE = 11  # digits
@@ -24,9 +23,7 @@ def tell(request_id: int, news: str) -> int:
     from heli.adapters import sms
     from heli.loop import links
 
-    voices = Voice.objects.select_related("record", "request").filter(
-        Q(request=request_id) | Q(request__merged_into=request_id)
-    )
+    voices = Voice.objects.select_related("record", "request").filter(said_of(request_id))
     told = 0
     for voice in voices.exclude(record=None).exclude(record__phone=None):
         assert voice.record is not None

@@ -211,6 +211,11 @@ class Voice(models.Model):
         return f"{self.request_id}/{self.pk}"
 
 
+def said_of(request_id: int | None) -> Q:
+    """Voices of a request and of those joined into it; by their ids, so that both indexes serve."""
+    return Q(request__in=Request.objects.filter(Q(pk=request_id) | Q(merged_into=request_id)).values("pk"))
+
+
 class DispatchQuerySet(models.QuerySet["Dispatch"]):
     def visible_to(self, actor: Actor) -> Self:
         return self.filter(request__in=Request.objects.visible_to(actor))

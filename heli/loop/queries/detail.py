@@ -15,7 +15,7 @@ from heli.core.actor import Actor
 from heli.core.caps import Cap
 from heli.core.errors import NotFound
 from heli.core.models import Event
-from heli.loop.models import Clock, Dispatch, Exclusion, Extension, Handling, Remark, Request, Review, Voice
+from heli.loop.models import Clock, Dispatch, Exclusion, Extension, Handling, Remark, Request, Review, Voice, said_of
 from heli.loop.queries import parts
 from heli.orgs.models import Organisation
 from heli.people.models import User
@@ -224,7 +224,7 @@ def detail(actor: Actor, code: str, now: dt.datetime) -> Detail:
 
 def speaking_of(request: Request) -> Q:
     """Voices a request is handled for: its own, its twins', and of a part those of the whole."""
-    said = Q(request=request) | Q(request__merged_into=request)
+    said = said_of(request.pk)
     return said if request.parent_id is None else said | Q(request=request.parent_id)
 
 

@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy, pgettext, pgettext_lazy
 from heli.core import words
 from heli.core.models import Access, Event
 from heli.engines.workdays import Calendar
-from heli.loop.models import Clock, ClockKind, Dispatch, Extension, Handling, Remark, Request, Review, Voice
+from heli.loop.models import Clock, ClockKind, Dispatch, Extension, Handling, Remark, Request, Review, Voice, said_of
 from heli.loop.queries import parts
 from heli.loop.queries.public import Place, place_of
 from heli.loop.states import AFTER_REPLY, OPEN, STATIONS
@@ -316,7 +316,7 @@ def others(voice: Voice, request: Request) -> tuple[int, int]:
     readings = (
         Access.objects.filter(record=OuterRef("record")).order_by().values("record").annotate(n=Count("pk")).values("n")
     )
-    rows = Voice.objects.filter(Q(request=request) | Q(request__merged_into=request) | Q(pk=voice.pk))
+    rows = Voice.objects.filter(said_of(request.pk) | Q(pk=voice.pk))
     counts = dict(rows.annotate(seen=Coalesce(Subquery(readings), 0)).values_list("pk", "seen"))
     return len(counts) - 1, counts.get(voice.pk, 0)
 

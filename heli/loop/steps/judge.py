@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 
-from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from heli.core.actor import SYSTEM, Actor
@@ -14,7 +13,7 @@ from heli.core.steps import Step, step
 from heli.loop import jobs
 from heli.loop.clocks import DUE, Board
 from heli.loop.errors import HandlerCannotJudge, JudgedAlready
-from heli.loop.models import ClockKind, Dispatch, Handling, Request, Review, Voice
+from heli.loop.models import ClockKind, Dispatch, Handling, Request, Review, Voice, said_of
 from heli.loop.states import REQUEST
 from heli.loop.steps.hear import SUBJECT, by_staff, without_personal
 
@@ -105,7 +104,7 @@ def judge(
 
 def voices_left(request: Request, judged: object) -> int:
     """Voices of the request and of its twins that have not judged this round."""
-    ids = Voice.objects.filter(Q(request=request) | Q(request__merged_into=request)).values_list("pk", flat=True)
+    ids = Voice.objects.filter(said_of(request.pk)).values_list("pk", flat=True)
     return len([pk for pk in ids if pk not in judged])  # type: ignore[operator]
 
 
