@@ -216,7 +216,9 @@ AXES_ENABLE_ADMIN = False
 AXES_USERNAME_CALLABLE = "heli.people.accounts.guessed_account"  # never a phone number in that table
 AXES_LOCKOUT_CALLABLE = "heli.people.accounts.locked_out"
 AXES_CLIENT_IP_CALLABLE = "heli.people.accounts.client_ip"
-ALLAUTH_TRUSTED_PROXY_COUNT = 1 if flag("HELI_BEHIND_PROXY") else 0  # else a whole town shares one address and its limits
+ALLAUTH_TRUSTED_PROXY_COUNT = (
+    1 if flag("HELI_BEHIND_PROXY") else 0
+)  # else a whole town shares one address and its limits
 AXES_SENSITIVE_PARAMETERS = ["username", "login", "phone", "code", "ip_address"]
 AXES_VERBOSE = False
 SILENCED_SYSTEM_CHECKS = ["axes.W003", "account.W001"]  # W001: see ACCOUNT_SIGNUP_FIELDS

@@ -76,7 +76,9 @@ def page(
         def checked(request: HeliRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
             asked = request.method
             if asked == "HEAD" and "GET" in route.methods:
-                request.method = "GET"  # a view that tells GET from POST must not take HEAD, which carries no token, for POST
+                request.method = (
+                    "GET"  # a view that tells GET from POST must not take HEAD, which carries no token, for POST
+                )
             elif asked not in route.methods:
                 return HttpResponseNotAllowed(route.methods)
             try:

@@ -186,7 +186,12 @@ def rows(request: HeliRequest) -> HttpResponse:
             "filters": filters,
             "keys": [(k, keys.title(k)) for k in keys.KEYS],
             "places": places,
-            "states": [("", _("in force")), ("coming", _("coming")), ("ended", _("no longer in force")), ("all", _("all"))],
+            "states": [
+                ("", _("in force")),
+                ("coming", _("coming")),
+                ("ended", _("no longer in force")),
+                ("all", _("all")),
+            ],
             "query": request.GET.urlencode(),
             "may_change": Cap.MANAGE_RULES in request.actor.caps,
             "tab": "rows",

@@ -36,9 +36,34 @@ def test_grants(heli, world):
     assert heli("grants", "list", "yu.keyuan", "--json")[0]["unit"] == "城管局"
     given = heli("grants", "give", "zhao", "viewer", "--paths", "370602", "--reason", "x", "--json", code=1)
     assert given["error"]["code"] == "L-404"
-    given = heli("grants", "give", "li.shegong", "viewer", "--paths", "370602", "--reason", "看看", "--as", "sun.zuoxi", "--json", code=1)
+    given = heli(
+        "grants",
+        "give",
+        "li.shegong",
+        "viewer",
+        "--paths",
+        "370602",
+        "--reason",
+        "看看",
+        "--as",
+        "sun.zuoxi",
+        "--json",
+        code=1,
+    )
     assert given["error"]["code"] == "L-403"
-    given = heli("grants", "give", "li.shegong", "viewer", "--paths", "370602", "--reason", "看看", "--as", "jiang.guanli", "--json")
+    given = heli(
+        "grants",
+        "give",
+        "li.shegong",
+        "viewer",
+        "--paths",
+        "370602",
+        "--reason",
+        "看看",
+        "--as",
+        "jiang.guanli",
+        "--json",
+    )
     assert heli("grants", "end", str(given["id"]), "--reason", "看完了", "--as", "jiang.guanli", "--json") == given
 
 
@@ -47,7 +72,9 @@ def test_trace_prints_the_whole_journey(heli, world):
     told.judge("no", 2)
     shown = heli("loop", "trace", told.request.code.lower().replace("-", " "), "--json")
     assert shown["state"] == "handling" and shown["round"] == 2 and len(shown["journey"]) == 5
-    assert {c["name"] for c in shown["clocks"]} and heli("loop", "trace", told.request.code, "--as", "wai.xianren", "--json", code=1)
+    assert {c["name"] for c in shown["clocks"]} and heli(
+        "loop", "trace", told.request.code, "--as", "wai.xianren", "--json", code=1
+    )
 
 
 def test_import_and_climb(heli, tmp_path):

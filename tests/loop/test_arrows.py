@@ -46,7 +46,11 @@ def allowed(actor: Actor, arrow: Any, unit_id: int) -> bool:
 @pytest.mark.parametrize(("life", "arrow"), ARROWS, ids=[f"{life.name}.{arrow.name}" for life, arrow in ARROWS])
 def test_an_arrow_is_open_only_to_those_the_table_names(world, life, arrow):
     unit = world.org("城管局").pk
-    cast = {c.name: world.actor(c.name) for c in CAST} | {"public": PUBLIC, "link": Actor(None, voice_id=1), "system": SYSTEM}
+    cast = {c.name: world.actor(c.name) for c in CAST} | {
+        "public": PUBLIC,
+        "link": Actor(None, voice_id=1),
+        "system": SYSTEM,
+    }
     opened = set()
     for name, actor in cast.items():
         thing = Thing(state=arrow.sources[0], area_path=COUNTY, unit_id=unit)

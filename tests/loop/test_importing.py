@@ -86,7 +86,13 @@ def test_with_one_bad_row_nothing_is_taken_and_every_error_is_told(world):
     ]
     done = take(bad)
     assert done.taken == 0 and Request.objects.filter(source="热线").count() == 0
-    assert [(e.line, e.code) for e in done.errors] == [(4, "L-400"), (5, "L-400"), (6, "L-112"), (7, "L-702"), (8, "L-118")]
+    assert [(e.line, e.code) for e in done.errors] == [
+        (4, "L-400"),
+        (5, "L-400"),
+        (6, "L-112"),
+        (7, "L-702"),
+        (8, "L-118"),
+    ]
     assert all(e.words for e in done.errors)
 
 
@@ -108,7 +114,13 @@ def raise_first(done):
 
 @pytest.mark.parametrize(
     ("name", "raw"),
-    [("a.csv", b""), ("a.csv", b"\x00\x01\xff\xfe" * 50), ("a.xlsx", b"PK\x03\x04nonsense"), ("a.csv.xz", b"no xz"), ("a.csv.gz", b"no")],
+    [
+        ("a.csv", b""),
+        ("a.csv", b"\x00\x01\xff\xfe" * 50),
+        ("a.xlsx", b"PK\x03\x04nonsense"),
+        ("a.csv.xz", b"no xz"),
+        ("a.csv.gz", b"no"),
+    ],
 )
 def test_what_is_no_table_is_refused(name, raw):
     with pytest.raises(importing.FileUnreadable):
@@ -129,9 +141,23 @@ def test_a_bomb_is_not_unpacked(monkeypatch):
 
 def test_a_replay_agrees_with_a_recount(world):
     rows = [
-        {"n": "1", "题": "路灯", "文": "路灯不亮了", "问": "2025/11/3 9:00:00", "答": "修好了", "复": "2025/11/6 10:00:00"},
+        {
+            "n": "1",
+            "题": "路灯",
+            "文": "路灯不亮了",
+            "问": "2025/11/3 9:00:00",
+            "答": "修好了",
+            "复": "2025/11/6 10:00:00",
+        },
         {"n": "2", "题": "井盖", "文": "井盖响", "问": "2025/11/3 9:00:00", "答": "换了", "复": "2025/11/13 10:00:00"},
-        {"n": "3", "题": "停车", "文": "停车难", "问": "2025/11/3 9:00:00", "答": "划了线", "复": "2025/12/13 10:00:00"},
+        {
+            "n": "3",
+            "题": "停车",
+            "文": "停车难",
+            "问": "2025/11/3 9:00:00",
+            "答": "划了线",
+            "复": "2025/12/13 10:00:00",
+        },
     ]
     columns = {"key": "n", "title": "题", "text": "文", "at": "问", "reply": "答", "replied_at": "复"}
     done = replay(rows, columns=columns, area_path="370602", unit_id=world.org("信访局").pk)

@@ -54,7 +54,12 @@ def test_a_return_decided_by_two(fire_db, world):
     told = tell(world)
     made = told.dispatch()
     steps.ask_return(
-        dispatch_id=made.pk, by=world.actor("于科员"), at=told.at, reason_code="not_ours", reason="不归我们", legal_basis="三定规定"
+        dispatch_id=made.pk,
+        by=world.actor("于科员"),
+        at=told.at,
+        reason_code="not_ours",
+        reason="不归我们",
+        legal_basis="三定规定",
     )
     sun = world.actor("孙坐席")
     results = race(
@@ -93,9 +98,15 @@ def test_a_reply_and_a_redirect(fire_db, world):
     told.dispatch()
     told.accept()
     results = race(
-        lambda: steps.write_reply(request_id=told.request_id, by=world.actor("于科员"), at=told.at + HOUR, text="修好了"),
+        lambda: steps.write_reply(
+            request_id=told.request_id, by=world.actor("于科员"), at=told.at + HOUR, text="修好了"
+        ),
         lambda: steps.offer(
-            request_id=told.request_id, unit_id=world.org("住建局").pk, by=world.actor("孙坐席"), at=told.at + HOUR, reason="改派"
+            request_id=told.request_id,
+            unit_id=world.org("住建局").pk,
+            by=world.actor("孙坐席"),
+            at=told.at + HOUR,
+            reason="改派",
         ),
     )
     one_wins(results, "L-101", "L-404", "L-403")
@@ -110,5 +121,3 @@ def test_what_one_may_not_see_is_missing(fire_db, world, who):
         steps.accept(dispatch_id=made.pk, by=world.actor(who), at=told.at)
     with pytest.raises(core.NotFound):
         steps.accept(dispatch_id=10**9, by=world.actor(who), at=told.at)
-
-
