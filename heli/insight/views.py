@@ -22,6 +22,7 @@ from heli.insight.queries import DAYS, READERS, Board, Inside
 from heli.loop import rates, steps
 from heli.loop.clocks import local_day
 from heli.loop.rates import SPANS, TITLES
+from heli.places.models import Area
 from heli.rulebook import queries as rulebook
 
 ROW_CAP = "export.row_cap"
@@ -174,7 +175,7 @@ def _values(b: Board, by: str, days: int | str) -> dict[str, Any]:
 def waiting(request: HeliRequest, area_path: str) -> HttpResponse:
     """How many decisions wait, as a piece of the board; loaded after it."""
     path = _path(area_path)
-    if not covers(queries.own_areas(request.actor), path):
+    if not covers(queries.own_areas(request.actor), path) or not Area.objects.filter(path=path).exists():
         raise NotFound
     context = {
         "waiting": queries.waiting(request.actor, path),
@@ -206,10 +207,10 @@ def supervise(request: HeliRequest, area_path: str, pk: int) -> HttpResponse:
 def export_board(request: HeliRequest, area_path: str) -> HttpResponse:
     """The table of the areas inside as a spreadsheet, for a stated purpose."""
     path, now, days = _path(area_path), timezone.now(), _days(request)
+    b = queries.board(request.actor, path, days, now, sort=request.GET.get("sort", ""))
     form = PurposeForm(request.POST)
     if not form.is_valid():
         raise Invalid(str(form.errors["purpose"][0]), field="purpose")
-    b = queries.board(request.actor, path, days, now, sort=request.GET.get("sort", ""))
     cap = int(rulebook.in_force((ROW_CAP,), path=path, on=local_day(now))[ROW_CAP].value)
     purpose = form.cleaned_data["purpose"]
     steps.export_list(

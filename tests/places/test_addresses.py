@@ -124,7 +124,9 @@ def test_found(wide: None, text: str, scope: str | None, path: str, rest: str) -
     assert (read.area.path, read.rest, read.candidates) == (path, rest, ())
 
 
-@pytest.mark.parametrize(("text", "scope", "why", "offered"), ASKED, ids=lambda v: str(v)[:40])
+@pytest.mark.parametrize(
+    ("text", "scope", "why", "offered"), ASKED, ids=lambda v: str(sorted(v) if isinstance(v, set) else v)[:40]
+)
 def test_asks_rather_than_guesses(wide: None, text: str, scope: str | None, why: str, offered: set[str]) -> None:
     read = resolve(text, within=scope)
     assert read.area is None
