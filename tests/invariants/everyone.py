@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import io
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
@@ -17,6 +17,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from PIL import Image
 
 from heli.core.actor import PUBLIC, SYSTEM, Actor
+from heli.core.caps import Scope
 from heli.core.pages import Route
 from heli.loop import steps
 from heli.loop.duty import put_row
@@ -312,7 +313,7 @@ class Asker:
         self.client = Client(raise_request_exception=False)
         if name != NOBODY:
             self.client.force_login(world.user(name), backend="allauth.account.auth_backends.AuthenticationBackend")
-        self.cookies = self.client.cookies.output()
+        self.lost: dict[tuple[str, str, bool], tuple[int, str]] = {}  # answers for what does not exist
         self.session = {k: m.value for k, m in self.client.cookies.items()}
 
     def ask(self, method: str, url: str, data: dict[str, Any] | None = None, **more: Any) -> Any:
@@ -329,6 +330,12 @@ class Asker:
 
     def __str__(self) -> str:
         return self.name
+
+
+def may_enter(asker: Asker, way: Way) -> bool:
+    if way.route.needs:
+        return bool(asker.actor.caps.intersection(way.route.needs))
+    return way.route.scope is not Scope.SELF or asker.actor.user_id is not None
 
 
 EVERYBODY = (NOBODY, *(c.name for c in CAST))
@@ -364,6 +371,3 @@ def content(response: Any) -> bytes:
         with zipfile.ZipFile(io.BytesIO(raw)) as book:
             return b"".join(book.read(n) for n in book.namelist())
     return raw
-
-
-Check = Callable[[Any], None]
