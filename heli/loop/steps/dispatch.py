@@ -140,6 +140,8 @@ def offer(
         if request.bounces and request.bounces >= (limit := int(board.rules["return.limit"].value)):
             raise ReturnLimit(bounces=request.bounces, limit=limit)
         again = request.state != "heard"
+        if again and not reason.strip():  # it was waiting on the page they looked at: somebody was faster
+            raise TakenAlready
         if again:
             release(request, at)
             board.cancel()
