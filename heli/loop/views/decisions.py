@@ -49,7 +49,7 @@ def _decide(request: HeliRequest, choices: tuple[str, ...], run: Callable[[str, 
     except NotFound:
         raise
     except PaperMissing:
-        form.add_error("reason", _("Nothing is written here yet; it is needed."))
+        form.add_error("reason", _("Write the reason: it goes with your decision."))
         return form, PaperMissing.status
     except HeliError as error:
         form.add_error(error.field if error.field in form.fields else None, error.words)
