@@ -295,6 +295,8 @@ def test_an_exclusion_takes_two_people_and_can_be_lifted(world):
     )
     with pytest.raises(errors.NeedsSecondPerson):
         steps.confirm_exclusion(exclusion_id=made.pk, by=lv, at=told.at)
+    with pytest.raises(core.TakenAlready):
+        steps.propose_exclusion(request_id=told.request_id, by=lv, at=told.at, reason="court", evidence="同一份")
     assert not told.request.excluded and Exclusion.objects.get().state == "proposed"
 
 

@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from heli.core.actor import SYSTEM, Actor
 from heli.core.caps import Cap
-from heli.core.errors import Invalid, NotFound, WrongState
+from heli.core.errors import Invalid, NotFound, TakenAlready, WrongState
 from heli.core.scope import within
 from heli.core.steps import step
 from heli.engines.workdays import Calendar
@@ -112,6 +112,8 @@ def propose_exclusion(*, request_id: int, by: Actor, at: dt.datetime, reason: st
         s.require(Cap.EXCLUDE, path=request.area_path)
         if request.state not in {*AFTER_REPLY, "declined"}:
             raise WrongState
+        if Exclusion.objects.filter(request=request, state__in=("proposed", "confirmed")).exists():
+            raise TakenAlready
         made = Exclusion.objects.create(
             request=request,
             area_path=request.area_path,
