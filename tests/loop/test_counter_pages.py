@@ -137,19 +137,19 @@ def test_a_code_typed_at_the_counter_opens_its_request(world):
 # Files of staff ------------------------------------------------------------------------------------------------------------------
 def test_photos_open_for_whoever_sees_their_request(world, public):
     told = lately(world, photos=[io.BytesIO(picture().read())])
-    where = f"/loop/file/{told.request.photos[0]}/"
+    where = f"/loop/files/{told.request.photos[0]}/"
     assert public.get(where).status_code == 302, "to the log in"
     assert staff(world, "孙坐席").get(where)["Content-Type"] == "image/jpeg"
     assert staff(world, "于科员").get(where).status_code == 404
     told.dispatch()
     assert staff(world, "于科员").get(where).status_code == 200
     assert staff(world, "外县人").get(where).status_code == 404
-    assert staff(world, "孙坐席").get(f"/loop/file/{uuid.uuid4()}/").status_code == 404
+    assert staff(world, "孙坐席").get(f"/loop/files/{uuid.uuid4()}/").status_code == 404
 
 
 def test_a_part_shows_the_photos_of_the_whole(world):
     told = lately(world, photos=[io.BytesIO(picture().read())])
-    where = f"/loop/file/{told.request.photos[0]}/"
+    where = f"/loop/files/{told.request.photos[0]}/"
     parts = steps.split(
         request_id=told.request_id,
         parts=[("灯", "灯坏了"), ("梯", "电梯停了")],
@@ -174,6 +174,6 @@ def test_papers_are_for_staff_and_are_saved_not_shown(world, public):
         papers=[io.BytesIO(b"%PDF-1.7 x %%EOF")],
     )
     paper = Handling.objects.get().papers[0]
-    answer = staff(world, "孙坐席").get(f"/loop/file/{paper}/")
+    answer = staff(world, "孙坐席").get(f"/loop/files/{paper}/")
     assert answer["Content-Type"] == "application/pdf" and answer["Content-Disposition"].startswith("attachment")
     assert public.get(f"/t/{told.token}/file/{paper}/").status_code == 404
