@@ -151,7 +151,7 @@ class MoveForm(forms.Form):
 
 
 class EndForm(forms.Form):
-    on = forms.DateField(label=_("Last day"), widget=forms.DateInput(attrs={"type": "date"}))
+    on = forms.DateField(label=_("Last day"), widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}))
     basis = _basis()
 
 
