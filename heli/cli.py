@@ -133,11 +133,22 @@ def serve(
     workers: Annotated[int, typer.Option(help="Processes.")] = 2,
     threads: Annotated[int, typer.Option(help="Threads a process runs requests on.")] = 4,
 ) -> None:
-    """The web server (granian, WSGI)."""
+    """The web server (granian, WSGI). In production the static files are gathered first, with a hash in their names."""
+    import django
+    from django.conf import settings
+    from django.core.exceptions import ImproperlyConfigured
+    from django.core.management import call_command
     from granian.constants import Interfaces
     from granian.log import LogLevels
     from granian.server import Server
 
+    try:
+        django.setup()
+    except ImproperlyConfigured as error:
+        err.print(f"[bold]{error}[/bold]", highlight=False)
+        raise typer.Exit(1) from error
+    if not settings.DEBUG:
+        call_command("collectstatic", interactive=False, verbosity=0)
     Server(
         "heli.wsgi:application", address=host, port=port, interface=Interfaces.WSGI, workers=workers, blocking_threads=threads,
         log_level=LogLevels.warning, respawn_failed_workers=True,
@@ -149,7 +160,9 @@ def worker(queues: Annotated[str, typer.Option(help="Comma separated; empty for 
     """What runs later: reminders, deadlines, messages."""
     from procrastinate.contrib.django import app as jobs
 
-    jobs.run_worker(queues=queues.split(",") if queues else None, wait=True, listen_notify=True)
+    # Django's own connection cannot listen; what succeeded is not kept, what failed is.
+    with jobs.replace_connector(jobs.connector.get_worker_connector()) as running:  # type: ignore[attr-defined]
+        running.run_worker(queues=queues.split(",") if queues else None, delete_jobs="successful")
 
 
 @command(app)

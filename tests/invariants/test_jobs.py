@@ -7,16 +7,19 @@ import datetime as dt
 import os
 import subprocess
 import sys
+import time
 from typing import Any
 
 import pytest
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob
 
+from heli import localpg
 from heli.adapters import sms
 from heli.core.errors import HeliError
 from heli.core.models import Event
 from heli.loop import jobs
+from tests import database
 from tests.database import ROOT
 from tests.loop.told import tell
 
@@ -58,11 +61,37 @@ def test_every_queue_is_written_down() -> None:
 
 
 def run_all() -> int:
-    """Let a worker do what waits, as `heli worker` does; returns how many jobs are left that did not succeed."""
-    worker = app.with_connector(app.connector.get_worker_connector())  # type: ignore[attr-defined]
-    with worker.replace_connector(worker.connector):
-        worker.run_worker(wait=False, install_signal_handlers=False, listen_notify=False, delete_jobs="never")
+    """Let a worker do what waits; returns how many jobs are left that did not succeed."""
+    with app.replace_connector(app.connector.get_worker_connector()) as running:  # type: ignore[attr-defined]
+        running.run_worker(wait=False, install_signal_handlers=False, listen_notify=False)
     return ProcrastinateJob.objects.exclude(status="succeeded").count()
+
+
+def test_the_worker_process_takes_jobs_as_they_come_and_stops_when_told(fire_db: str, world: Any) -> None:
+    """`heli worker`, as it is started in production: it waits, is woken, forgets what succeeded, and ends in order."""
+    url = localpg.urls(database.var(), fire_db).app_url
+    worker = subprocess.Popen(
+        [sys.executable, "-m", "heli", "worker"],
+        cwd=ROOT,
+        env=os.environ | {"DATABASE_URL": url},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        waiting = ProcrastinateJob.objects.filter(task_name="loop.tell")
+        for _round in range(2):
+            told = tell(world)
+            told.dispatch()
+            assert waiting.count() == 1
+            end = time.monotonic() + 30
+            while waiting.exists() and time.monotonic() < end:
+                assert worker.poll() is None, worker.stderr.read()  # type: ignore[union-attr]
+                time.sleep(0.1)
+            assert not waiting.exists()
+    finally:
+        worker.terminate()
+        said = worker.communicate(timeout=30)[1]
+    assert worker.returncode == 0 and "error" not in said, said
 
 
 def test_the_worker_tells_each_voice(fire_db: str, world: Any) -> None:
