@@ -330,6 +330,28 @@ def grants_list(user: str, as_json: Json = False) -> None:
     )
 
 
+@command(grants, "roles")
+def grants_roles(as_json: Json = False) -> None:
+    """Bring the roles to the shipped file. Twice does no harm."""
+    from heli.orgs import steps
+
+    show({"roles": ", ".join(steps.import_roles(at=now()))}, as_json)
+
+
+@command(grants, "open")
+def grants_open(
+    user: str,
+    called: Annotated[str, typer.Option(help="What colleagues call this person.")],
+    as_json: Json = False,
+    by: As = "",
+) -> None:
+    """Open an account for somebody who works here. The first password is shown this once and must be changed."""
+    from heli.people.steps import open_account
+
+    account, password = open_account(username=user, call_name=called, by=actor(by), at=now())
+    show({"user": account.username, "password": password}, as_json)
+
+
 @command(grants, "give")
 def grants_give(
     user: str,
@@ -399,6 +421,22 @@ def loop_trace(code: str, as_json: Json = False, by: As = "") -> None:
 def pairs(text: str) -> dict[str, str]:
     """'text=留言详情,key=留言编号' as a mapping."""
     return dict(p.split("=", 1) for p in text.split(",") if "=" in p)
+
+
+@command(loop, "reference")
+def loop_reference(
+    duty: Annotated[
+        Path | None, typer.Option(help="A county's duty list with its units (heli/loop/data/duty_zhifu.yaml).")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Bring the categories to the shipped file, and a county's duty list to its file. Twice does no harm."""
+    from heli.loop import reference
+
+    made = dict(zip(("categories_new", "categories_changed"), reference.import_categories(at=now()), strict=True))
+    if duty is not None:
+        made |= dict(zip(("rows_new", "rows_ended"), reference.import_duty(at=now(), path=duty), strict=True))
+    show(made, as_json)
 
 
 @command(loop, "import")
