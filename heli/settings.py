@@ -102,6 +102,8 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 INSTALLED_APPS = [
     "heli.web",
     "heli.demo",
+    "heli.api",
+    "heli.hooks",
     "heli.insight",
     "heli.loop",
     "heli.orgs",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Any, ClassVar
 
+import pgtrigger
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils import timezone
@@ -42,9 +43,48 @@ class Event(models.Model):
             models.Index(fields=["subject_type", "subject_id", "id"], name="event_subject"),
             models.Index(fields=["user_id", "id"], name="event_user", condition=models.Q(user_id__isnull=False)),
         ]
+        triggers: ClassVar[list[Any]] = [
+            pgtrigger.Trigger(
+                name="outbox",
+                operation=pgtrigger.Insert,
+                when=pgtrigger.After,
+                func="INSERT INTO core_outbox (event_id) VALUES (NEW.id); RETURN NULL;",
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.step} {self.subject_type}:{self.subject_id}"
+
+
+class Outbox(models.Model):
+    """Events nobody has passed on yet. The database adds a row with each event, in the same transaction, so none is
+    missed whoever writes it and in whatever order transactions end; whoever passes an event on deletes its row."""
+
+    event_id = models.BigIntegerField(primary_key=True)
+
+    class Meta:
+        db_table = "core_outbox"
+
+    def __str__(self) -> str:
+        return str(self.event_id)
+
+
+class Once(models.Model):
+    """A write that was asked with a key, and the answer it got: asked again, it answers the same and does nothing."""
+
+    who = models.CharField(max_length=40, db_collation="C")  # user:12, token:3
+    key = models.CharField(max_length=80, db_collation="C")
+    fingerprint = models.BinaryField(max_length=32)  # SHA-256 of method, path and body: a key serves one question
+    status = models.PositiveSmallIntegerField(null=True)
+    answer = models.TextField(default="")  # sealed by the vault: it may hold a secret link
+    at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints: ClassVar[list[Any]] = [models.UniqueConstraint(fields=["who", "key"], name="once")]
+        indexes: ClassVar[list[Any]] = [models.Index(fields=["at"], name="once_at")]
+
+    def __str__(self) -> str:
+        return f"{self.who} {self.key}"
 
 
 class VaultRecord(models.Model):
