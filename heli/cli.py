@@ -433,10 +433,10 @@ def loop_reference(
     """Bring the categories to the shipped file, and a county's duty list to its file. Twice does no harm."""
     from heli.loop import reference
 
-    made = dict(zip(("categories_new", "categories_changed"), reference.import_categories(at=now()), strict=True))
+    made = {"categories": reference.import_categories(at=now())}
     if duty is not None:
-        made |= dict(zip(("rows_new", "rows_ended"), reference.import_duty(at=now(), path=duty), strict=True))
-    show(made, as_json)
+        made["duty_rows"] = reference.import_duty(at=now(), path=duty)
+    show(made if as_json else [{"of": k, **plain(v)} for k, v in made.items()], as_json)
 
 
 @command(loop, "import")

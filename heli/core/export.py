@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import io
 import unicodedata
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -16,8 +16,12 @@ from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
 from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 
-from heli.core.errors import HeliError
+from heli.core.actor import Actor
+from heli.core.caps import Cap
+from heli.core.errors import HeliError, PaperMissing
 from heli.core.logs import scrub
+from heli.core.steps import step
+from heli.engines.identifiers import without_personal
 
 R = TypeVar("R")
 Column = tuple[Any, Callable[[R], Any]]  # header, getter
@@ -91,3 +95,33 @@ def download(content: bytes, name: str, kind: str = XLSX) -> HttpResponse:
     response["X-Content-Type-Options"] = "nosniff"
     response["Cache-Control"] = "no-store"
     return response
+
+
+def take_away(
+    *,
+    name: str,
+    by: Actor,
+    at: dt.datetime,
+    purpose: str,
+    rows: int,
+    filters: Mapping[str, str],
+    path: str,
+    org_id: int | None = None,
+    cap: Cap = Cap.EXPORT,
+) -> None:
+    """Somebody takes a list away as a file; kept: which list, how many rows, what for. Call before the file is made.
+
+    `path`: the area it is about, where `cap` is asked for; for a unit's own list `org_id` is asked instead.
+
+    Raises:
+        Forbidden: the capability is not held there (L-403). PaperMissing: no purpose (L-103).
+    """
+    purpose = without_personal(purpose.strip())[:200]
+    if not purpose:
+        raise PaperMissing(field="purpose", paper=_("what you need it for"))
+    with step("list.export", by=by, at=at) as s:
+        s.require(cap, path=None if org_id else path, org_id=org_id)
+        s.about("core.export", org_id or 0, path)
+        s.record(
+            list=name, rows=rows, purpose=purpose, filters={k: without_personal(v) for k, v in filters.items() if v}
+        )

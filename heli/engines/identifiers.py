@@ -410,11 +410,12 @@ def _spans(read: str) -> Iterator[Span]:
         yield Span(group, *found.span(group)) if group else Span("landline", *found.span("local"))
 
 
-def mask_personal(text: str) -> str:
-    """The text with personal numbers masked: phones as `mask_phone`, identity numbers but for two characters."""
-    out, at = [], 0
-    for span in find_personal(text):
-        found = text[span.start : span.end].translate(_FULL_WIDTH).translate(_SPOKEN)
-        out += [text[at : span.start], mask_phone(found) if span.kind != "id_number" else found[:2] + "****"]
-        at = span.end
-    return "".join((*out, text[at:]))
+def without_personal(text: str, *, offices: bool = False) -> str:
+    """Numbers of people and phones in running text are starred out; the whole text goes to the vault.
+
+    With `offices` land lines stay: in what staff write they are the number of an office to call.
+    """
+    for span in sorted(find_personal(text), key=lambda s: s.start, reverse=True):
+        if not (offices and span.kind == "landline"):
+            text = text[: span.start] + "＊" * (span.end - span.start) + text[span.end :]
+    return text

@@ -213,14 +213,13 @@ def export_board(request: HeliRequest, area_path: str) -> HttpResponse:
         raise Invalid(str(form.errors["purpose"][0]), field="purpose")
     cap = int(rulebook.in_force((ROW_CAP,), path=path, on=local_day(now))[ROW_CAP].value)
     purpose = form.cleaned_data["purpose"]
-    steps.export_list(
+    export.take_away(
         name="board",
         by=request.actor,
         at=now,
         purpose=purpose,
         rows=len(b.inside),
         filters={"area": path, "days": str(days)},
-        org_id=None,
         path=path,
     )
     since, _until = rates.span(now, days)

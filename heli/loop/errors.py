@@ -85,7 +85,9 @@ class TooMuchTime(HeliError):
 class CannotMerge(HeliError):
     code = "L-121"
     status = 409
-    sentence = _("These two cannot be joined: one is already joined, finished, or lies in another county.")
+    sentence = _(
+        "These two cannot be joined: one is already joined, finished, part of a split request, or lies in another county."
+    )
 
 
 class NotSplit(HeliError):

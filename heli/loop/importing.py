@@ -24,7 +24,8 @@ from django.utils.translation import gettext_lazy as _
 from openpyxl import load_workbook
 
 from heli.core.actor import Actor
-from heli.core.errors import AlreadyDone, HeliError
+from heli.core.caps import Cap
+from heli.core.errors import AlreadyDone, Forbidden, HeliError
 from heli.loop.models import Channel, Request
 from heli.loop.steps import hear
 
@@ -180,8 +181,11 @@ def import_rows(
     """Take every row through `steps.hear`, in one transaction: with one bad row nothing is taken and all errors are told.
 
     `columns` maps our fields (FIELDS) to the table's columns, `defaults` fills empty cells. Rows known by (source, key)
-    are passed over. Raises ColumnMissing (L-702) for a column that the table does not have.
+    are passed over. Raises ColumnMissing (L-702) for a column that the table does not have, Forbidden (L-403) before a row
+    is read.
     """
+    if not by.system and not by.can(Cap.IMPORT_REQUESTS):
+        raise Forbidden
     done = Imported()
     known = set(Request.objects.filter(source=source).values_list("source_key", flat=True))
     with transaction.atomic():

@@ -1,20 +1,24 @@
 """Reference data of the loop from reviewed files: the category tree, and a county's duty list with its units.
 
 Harmless twice: what is the same stays, what changed is changed, a duty row that changed gets a new row from today on.
+What somebody here changed by hand is theirs: a file never takes it back, and says how much it left alone.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from heli.core.actor import SYSTEM
+from heli.core.models import Event
 from heli.core.scope import within
 from heli.core.steps import step
+from heli.loop.clocks import local_day
 from heli.loop.models import Category, DutyRow
 from heli.orgs.models import Organisation, OrgKind
 from heli.orgs.steps import create_org
@@ -22,18 +26,34 @@ from heli.places.models import Area
 
 DATA = Path(__file__).parent / "data"
 LEVELS = {"county": 3, "township": 4, "village": 5}
+BY_HAND = ("words", "urgency", "closed_on")  # what a page can change of a category
 LOCAL = {"街道": "township", "社区": "community"}
+
+
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """What an import did: rows made, rows changed or ended, rows left as somebody here had made them."""
+
+    new: int
+    changed: int
+    kept: int
+
+
+def by_hand(subject: str, *steps: str) -> set[int]:
+    """Ids of what people changed on a page."""
+    return set(Event.objects.filter(subject_type=subject, step__in=steps).values_list("subject_id", flat=True))
 
 
 def read(path: Path) -> dict[str, Any]:
     return dict(yaml.load(path.read_text(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
 
 
-def import_categories(*, at: dt.datetime, path: Path = DATA / "categories.yaml") -> tuple[int, int]:
-    """The category tree: (new, changed). A code missing from the file is closed, never deleted."""
+def import_categories(*, at: dt.datetime, path: Path = DATA / "categories.yaml") -> Brought:
+    """The category tree. A code missing from the file is closed, never deleted."""
     rows = read(path)["categories"]
     have = {c.code: c for c in Category.objects.all()}
-    new, changed = 0, 0
+    ours = by_hand("loop.category", "categories.put")
+    new, changed, kept = 0, 0, 0
     with step("categories.import", by=SYSTEM, at=at) as s:
         for row in sorted(rows, key=lambda r: len(r["code"])):
             parent = have.get(row["code"][:-2])
@@ -47,6 +67,8 @@ def import_categories(*, at: dt.datetime, path: Path = DATA / "categories.yaml")
                 "closed_on": None,
             }
             old = have.get(row["code"])
+            if old is not None and old.pk in ours:
+                kept += True in [getattr(old, k) != values.pop(k) for k in BY_HAND]
             if old is None:
                 have[row["code"]] = Category.objects.create(code=row["code"], **values)
                 new += 1
@@ -54,10 +76,11 @@ def import_categories(*, at: dt.datetime, path: Path = DATA / "categories.yaml")
                 Category.objects.filter(pk=old.pk).update(**values)
                 changed += 1
         gone = set(have) - {r["code"] for r in rows}
-        changed += Category.objects.filter(code__in=gone, closed_on=None).update(closed_on=at.date())
+        left = Category.objects.filter(code__in=gone, closed_on=None).exclude(pk__in=ours)
+        changed += left.update(closed_on=local_day(at))
         s.about("loop.category", 0, "")
-        s.record(new=new, changed=changed)
-    return new, changed
+        s.record(new=new, changed=changed, kept=kept)
+    return Brought(new, changed, kept)
 
 
 def import_units(data: Mapping[str, Any], at: dt.datetime) -> dict[str, Organisation]:
@@ -81,16 +104,18 @@ def import_units(data: Mapping[str, Any], at: dt.datetime) -> dict[str, Organisa
     return made
 
 
-def import_duty(*, at: dt.datetime, path: Path) -> tuple[int, int]:
-    """A county's duty list with its units: (new rows, ended rows)."""
+def import_duty(*, at: dt.datetime, path: Path) -> Brought:
+    """A county's duty list with its units; `changed` counts rows that ended."""
     data = read(path)
-    new, ended = 0, 0
+    new, ended, kept = 0, 0, 0
     units = import_units(data, at)
     with step("duty.import", by=SYSTEM, at=at) as s:
         area = Area.objects.get(path=str(data["area"]))
         categories = {c.code: c.pk for c in Category.objects.all()}
         have = {(r.category_id, r.level): r for r in DutyRow.objects.filter(area=area, valid_to=None)}
-        start = data["valid_from"] if not have else at.date()
+        theirs = DutyRow.objects.filter(area=area, pk__in=by_hand("loop.dutyrow", "duty.put", "duty.end"))
+        ours = {(r.category_id, r.level) for r in theirs}
+        start = data["valid_from"] if not have else local_day(at)
         seen = set()
         for row in data["rows"]:
             key = (categories[str(row["category"])], LEVELS[row["level"]])
@@ -109,6 +134,9 @@ def import_duty(*, at: dt.datetime, path: Path) -> tuple[int, int]:
             old = have.get(key)
             if old is not None and all(getattr(old, k) == v for k, v in values.items()):
                 continue
+            if key in ours:
+                kept += 1
+                continue
             if old is not None:
                 DutyRow.objects.filter(pk=old.pk).update(valid_to=max(start, old.valid_from + dt.timedelta(days=1)))
                 ended += 1
@@ -116,8 +144,8 @@ def import_duty(*, at: dt.datetime, path: Path) -> tuple[int, int]:
                 area=area, area_path=area.path, category_id=key[0], level=key[1], valid_from=start, **values
             )
             new += 1
-        gone = [r.pk for k, r in have.items() if k not in seen]
-        ended += DutyRow.objects.filter(pk__in=gone).update(valid_to=at.date() + dt.timedelta(days=1))
+        gone = [r.pk for k, r in have.items() if k not in seen and k not in ours]
+        ended += DutyRow.objects.filter(pk__in=gone).update(valid_to=local_day(at) + dt.timedelta(days=1))
         s.about("loop.dutylist", area.pk, area.path)
-        s.record(new=new, ended=ended)
-    return new, ended
+        s.record(new=new, ended=ended, kept=kept)
+    return Brought(new, ended, kept)

@@ -34,6 +34,7 @@ REQUEST = Lifecycle(
     arrow("lapse", "replied", "lapsed", scope=Scope.SYSTEM),
     arrow("settle", "replied", "closed", scope=Scope.SYSTEM),
     arrow("redo_decided", "appealed", "handling", Cap.SUPERVISE, papers="decision"),
+    arrow("dispatch_decided", "appealed", "heard", Cap.SUPERVISE, papers="decision"),  # nobody had it: it was split
     arrow("close_decided", "appealed", "closed", Cap.SUPERVISE, papers="decision"),
     arrow("merge", "heard dispatched", "merged", Cap.DISPATCH),
     arrow("unmerge", "merged", "heard", Cap.DISPATCH, papers="reason"),

@@ -422,20 +422,6 @@ def end_grant(*, grant_id: int, reason: str, by: Actor, at: dt.datetime) -> Gran
     return grant
 
 
-def export_list(*, what: str, purpose: str, filters: str, cap: Cap, by: Actor, at: dt.datetime) -> None:
-    """Somebody takes a list of organisations or grants away as a file. Call before the file is made.
-
-    Raises PaperMissing without a purpose (L-103), Forbidden (L-403).
-    """
-    if not purpose:
-        raise PaperMissing(field="purpose", paper=_("what the list is for"))
-    with step("orgs.export", by=by, at=at) as s:
-        path = next(iter(by.paths(cap)), "")
-        s.require(cap, path=path)
-        s.about("people.user", by.user_id or 0, path)
-        s.record(what=what, purpose=purpose, filters=filters)
-
-
 def as_data(grant: Grant) -> dict[str, Any]:
     """A grant as plain values, for the command line."""
     return {

@@ -61,8 +61,10 @@ def organisations(request: HeliRequest) -> HttpResponse:
 def export_organisations(request: HeliRequest) -> HttpResponse:
     """The filtered list as a spreadsheet."""
     now = timezone.now()
-    purpose = purpose_of(request, "organisations", Cap.MANAGE_ORGS, now)
-    rows = queries.orgs_list(request.actor, **_filters(request), at=now).order_by("area_path", "id")
+    cap = row_cap(request.actor, now)
+    found = queries.orgs_list(request.actor, **_filters(request), at=now).order_by("area_path", "id")
+    rows = list(found[: cap + 1])
+    purpose = purpose_of(request, "organisations", Cap.MANAGE_ORGS, len(rows), now)
     columns: list[export.Column[Organisation]] = [
         (_("Full name"), lambda o: o.name),
         (_("Short name"), lambda o: o.short_name),
@@ -73,7 +75,7 @@ def export_organisations(request: HeliRequest) -> HttpResponse:
         (_("Stands below"), lambda o: o.parent.name if o.parent else ""),
         (_("Closed"), lambda o: o.closed_at),
     ]
-    book = export.workbook(_("Organisations"), columns, rows, cap=row_cap(request.actor, now), notes=[purpose])
+    book = export.workbook(_("Organisations"), columns, rows, cap=cap, notes=[purpose])
     return export.download(book, f"organisations-{timezone.localdate():%Y%m%d}.xlsx")
 
 

@@ -254,7 +254,7 @@ def test_the_table_as_a_spreadsheet(world, made):
     assert sum(r[head.index("超时")] for r in rows) == recount("overdue", COUNTY)
     notes = " ".join(str(c) for line in book.worksheets[1].values for c in line)
     assert "月度分析会" in notes and "第 1 版" in notes
-    kept = Event.objects.filter(step="requests.export").latest("id")
+    kept = Event.objects.filter(step="list.export").latest("id")
     assert kept.data["purpose"] == "月度分析会" and kept.area_path == COUNTY
 
 

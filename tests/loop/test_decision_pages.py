@@ -299,5 +299,5 @@ def test_lists_as_spreadsheets(world, second, where):
     rows = list(load_workbook(io.BytesIO(answer.content)).worksheets[0].values)
     assert len(rows) == 2
     assert "又塌了" not in str(rows)  # the residents' own words stay in the pages
-    kept = Event.objects.filter(step="requests.export").latest("id").data
+    kept = Event.objects.filter(step="list.export").latest("id").data
     assert (kept["list"], kept["purpose"], kept["rows"]) == (where, "月度复核", 1)

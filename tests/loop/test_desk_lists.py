@@ -228,7 +228,7 @@ def test_the_export_says_who_what_for_and_nothing_personal(world):
     tell(world, category=LAMP)
     client = desk_of(world)
     assert client.post(f"{ALL}export/?q=路灯").status_code == 400
-    assert not Event.objects.filter(step="requests.export").exists()
+    assert not Event.objects.filter(step="list.export").exists()
     done = client.post(f"{ALL}export/?q=路灯", {"x-purpose": "周例会"})
     book = load_workbook(io.BytesIO(done.content))
     rows = [[str(c or "") for c in row] for row in book.worksheets[0].iter_rows(values_only=True)]
@@ -237,7 +237,7 @@ def test_the_export_says_who_what_for_and_nothing_personal(world):
     everything = " ".join(c for row in rows for c in row)
     for personal in ("王桂兰", "13800000017", "501", "王**"):
         assert personal not in everything
-    said = Event.objects.get(step="requests.export")
+    said = Event.objects.get(step="list.export")
     assert (said.area_path, said.data["rows"], said.data["purpose"]) == ("370602", 1, "周例会")
     assert said.data["filters"] == {"q": "路灯"} and said.user_id == world.user("孙坐席").pk
 
@@ -258,7 +258,7 @@ def test_the_export_has_a_cap_and_an_owner(world):
     )
     over = desk_of(world).post(f"{ALL}export/", {"x-purpose": "核对"})
     assert over.status_code == 400 and "L-105" in text_of(over)
-    assert not Event.objects.filter(step="requests.export").exists()
+    assert not Event.objects.filter(step="list.export").exists()
     assert log_in(world, "韩网格").post(f"{ALL}export/", {"x-purpose": "核对"}).status_code == 403
     assert desk_of(world).get(f"{ALL}export/").status_code == 405
 

@@ -178,11 +178,11 @@ def test_readers_see_the_rows_above_their_area_and_nobody_else_any(world):
 def test_the_list_as_a_spreadsheet_for_a_stated_purpose(world):
     client = log_in(world, "姜管理")
     assert client.post("/loop/duty/export/", {"purpose": " "}).status_code == 400
-    assert not Event.objects.filter(step="reference.export").exists()
+    assert not Event.objects.filter(step="list.export").exists()
     answer = client.post("/loop/duty/export/?category=04", {"purpose": "印发各单位"})
     rows = list(load_workbook(io.BytesIO(answer.content)).worksheets[0].values)[1:]
     assert len(rows) == DutyRow.objects.filter(category__code__startswith="04", valid_to=None).count()
-    kept = Event.objects.get(step="reference.export").data
+    kept = Event.objects.get(step="list.export").data
     assert (kept["list"], kept["purpose"], kept["rows"]) == ("duty", "印发各单位", len(rows))
     assert log_in(world, "韩网格").post("/loop/duty/export/", {"purpose": "看看"}).status_code == 403
 

@@ -124,7 +124,7 @@ def test_a_list_leaves_with_a_purpose(world):
     rows = list(sheet.values)
     assert rows[0][:2] == ("编号", "什么事") and rows[1][:2] == (told.request.code, "'=1+1 人行道")
     assert PHONE not in str(rows) and "王" not in str(rows)
-    event = Event.objects.get(step="requests.export")
+    event = Event.objects.get(step="list.export")
     assert (event.data["purpose"], event.data["rows"], event.org_id) == ("周例会", 1, world.org("城管局").pk)
     assert log_in(world, "于科员").post("/loop/inbox/export/", {"x-purpose": "看看"}).status_code == 403
 
@@ -146,7 +146,7 @@ def test_too_long_a_list_is_not_cut_off(world):
     set_rule(rule=limit, by=SYSTEM, at=NOW)
     refused = log_in(world, "许股长").post("/loop/inbox/export/", {"x-purpose": "周例会"})
     assert refused.status_code == 400 and "L-105" in text_of(refused)
-    assert not Event.objects.filter(step="requests.export").exists()
+    assert not Event.objects.filter(step="list.export").exists()
 
 
 # The first page ----------------------------------------------------------------------------------------------------------

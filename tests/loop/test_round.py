@@ -382,3 +382,44 @@ def test_the_same_form_sent_twice_counts_once(world):
     with pytest.raises(core.AlreadyDone):
         tell(world, form_key=key)
     assert Request.objects.filter(form_key=key).count() == 1
+
+
+def split_in_two(world):
+    told = tell(world)
+    parts = [("路面", "人行道塌下去一片"), ("路灯", "这一段路灯也不亮")]
+    return told, steps.split(request_id=told.request_id, parts=parts, by=world.actor("孙坐席"), at=told.later(0.1))
+
+
+def test_a_part_is_joined_to_nothing_since_its_resident_waits_for_all_parts(world):
+    _told, parts = split_in_two(world)
+    other, desk = tell(world, "世学路人行道塌了，老人绊倒了"), world.actor("孙坐席")
+    for one, into in ((parts[0].pk, other.request_id), (other.request_id, parts[0].pk)):
+        with pytest.raises(errors.CannotMerge):
+            steps.merge(request_id=one, into_id=into, by=desk, at=other.at)
+    assert set(Request.objects.filter(parent__isnull=False).values_list("state", flat=True)) == {"heard"}
+
+
+def test_what_was_split_and_failed_goes_back_to_the_desk_when_a_supervisor_says_once_more(world):
+    told, parts = split_in_two(world)
+    for part in parts:
+        steps.decline(
+            request_id=part.pk,
+            by=world.actor("孙坐席"),
+            at=told.at,
+            reason="不归我们",
+            legal_basis="条例 3 条",
+            route="找物业",
+        )
+    assert told.request.state == "replied"
+    told.judge("no", 2)
+    assert (told.request.state, told.request.unit) == ("appealed", None)
+    steps.decide_appeal(
+        request_id=told.request_id, by=world.actor("吕部长"), at=told.at, again=True, decision="整件交城管局"
+    )
+    again = told.request
+    assert (again.state, again.lap, again.due_kind) == ("heard", 2, "dispatch")
+    told.dispatch()
+    told.accept()
+    told.reply()
+    told.judge()
+    assert told.request.state == "closed"

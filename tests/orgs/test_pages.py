@@ -174,7 +174,7 @@ def test_export_asks_what_for_and_writes_it_down(jiang: Client, world: Any) -> N
     response = jiang.post("/orgs/export/?kind=township", {"purpose": "核对通讯录"})
     rows = list(load_workbook(io.BytesIO(response.content)).worksheets[0].values)
     assert len(rows) == 1 + Organisation.objects.filter(kind="township", area_path__startswith=COUNTY).count()
-    event = Event.objects.get(step="orgs.export")
+    event = Event.objects.get(step="list.export")
     assert (event.user_id, event.data["purpose"]) == (world.jiang_admin.pk, "核对通讯录")
 
 

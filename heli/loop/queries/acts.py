@@ -21,6 +21,7 @@ from heli.core.actor import Actor
 from heli.core.caps import Cap
 from heli.core.scope import within
 from heli.loop import rates
+from heli.loop.clocks import local_day
 from heli.loop.models import Category, Dispatch, DutyRow, Exclusion, Extension, Request
 from heli.loop.queries import inbox
 from heli.loop.states import OPEN
@@ -178,7 +179,7 @@ def _admin(actor: Actor, now: dt.datetime) -> Iterator[NextAct]:
     paths = actor.paths(Cap.MANAGE_DUTY)
     if not paths:
         return
-    day = now.date()
+    day = local_day(now)
     rows = DutyRow.objects.filter(within("area_path", paths), valid_from__lte=day).filter(
         Q(valid_to=None) | Q(valid_to__gt=day)
     )

@@ -25,10 +25,11 @@ from heli.core.models import Access, StoredFile
 from heli.core.paging import Page, keyset
 from heli.core.scope import within
 from heli.core.subjects import Subject
+from heli.engines.identifiers import without_personal
 from heli.loop import links, propose
 from heli.loop.models import Category, Confidentiality, Handling, Kind, Remark, Request, Urgency, Voice
 from heli.loop.queries import parts
-from heli.loop.steps.hear import checked_text, without_personal
+from heli.loop.steps.hear import checked_text
 from heli.places import queries as areas
 from heli.places.models import Area
 

@@ -24,7 +24,7 @@ from heli.loop.steps.oversee import (
     refuse_exclusion,
     supervise,
 )
-from heli.loop.steps.reveal import export_list, reveal
+from heli.loop.steps.reveal import reveal
 
 __all__ = [
     "Heard",
@@ -43,7 +43,6 @@ __all__ = [
     "decide_extension",
     "decide_return",
     "decline",
-    "export_list",
     "force",
     "give_opinion",
     "hear",

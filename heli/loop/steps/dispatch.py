@@ -11,12 +11,13 @@ from heli.core.actor import Actor
 from heli.core.caps import Cap
 from heli.core.errors import Forbidden, Invalid, NotFound, TakenAlready, WrongState
 from heli.core.steps import Step, step
+from heli.engines.identifiers import without_personal
 from heli.loop import duty, jobs
 from heli.loop.clocks import DUE, Board, local_day, rules_for
 from heli.loop.errors import NotToGrassroots, ReturnLimit, ReturnTooLate, TooLateToTakeBack
 from heli.loop.models import ClockKind, Dispatch, Request
 from heli.loop.states import DISPATCH, REQUEST
-from heli.loop.steps.hear import SUBJECT, by_staff, category_of, place_of, release, without_personal
+from heli.loop.steps.hear import SUBJECT, by_staff, category_of, place_of, release
 from heli.orgs.models import Organisation
 from heli.orgs.queries import open_unit
 from heli.rulebook.queries import calendar

@@ -13,12 +13,13 @@ from heli.core.actor import Actor
 from heli.core.caps import Cap, Scope
 from heli.core.errors import AlreadyDone, Forbidden, Invalid, NotFound, WrongState
 from heli.core.steps import Step, step
+from heli.engines.identifiers import without_personal
 from heli.loop import jobs
 from heli.loop.clocks import DUE, Board, rules_for
 from heli.loop.errors import AskedTooLate, ClosedToWords, NeedsSecondPerson, TooMuchTime
 from heli.loop.models import Clock, ClockKind, Dispatch, Extension, Handling, Remark, Request
 from heli.loop.states import DISPATCH, EXTENSION, HANDLING, OPEN, REQUEST
-from heli.loop.steps.hear import SUBJECT, by_staff, checked_text, join, without_personal
+from heli.loop.steps.hear import SUBJECT, by_staff, checked_text, join
 from heli.rulebook import queries as rulebook
 
 UNIT = Scope.OWN_UNIT

@@ -19,7 +19,7 @@ from heli.core.actor import SYSTEM, Actor
 from heli.core.caps import Cap
 from heli.core.errors import AlreadyDone, HeliError, Invalid, WrongState
 from heli.core.steps import Step, step
-from heli.engines.identifiers import find_personal, new_code
+from heli.engines.identifiers import new_code, without_personal
 from heli.loop import jobs, links
 from heli.loop.clocks import DUE, Board
 from heli.loop.errors import CannotMerge, NoSuchCategory, NotSplit, NotYoursAlone, TooLong, UnknownPlace
@@ -48,17 +48,6 @@ def title_of(text: str) -> str:
         clause = re.split(r"[，,、]", first)
         first = clause[0] if 6 <= len(clause[0]) <= TITLE_LIMIT else first
     return first if len(first) <= TITLE_LIMIT else first[: TITLE_LIMIT - 1] + "…"
-
-
-def without_personal(text: str, *, offices: bool = False) -> str:
-    """Numbers of people and phones in running text are starred out; the whole text goes to the vault.
-
-    With `offices` land lines stay: in what staff write they are the number of an office to call.
-    """
-    for span in sorted(find_personal(text), key=lambda s: s.start, reverse=True):
-        if not (offices and span.kind == "landline"):
-            text = text[: span.start] + "＊" * (span.end - span.start) + text[span.end :]
-    return text
 
 
 def by_staff(text: str, limit: int = 300) -> str:
@@ -292,7 +281,8 @@ def both(s: Step, one: int, other: int) -> tuple[Request, Request]:
 def merge(*, request_id: int, into_id: int, by: Actor, at: dt.datetime) -> Request:
     """`request_id` becomes a twin of `into_id`. Every voice stays with what it said, is told, and judges the outcome.
 
-    Raises CannotMerge (L-121) when one of them is finished, itself a twin, or in another county.
+    Raises CannotMerge (L-121) when one of them is finished, itself a twin, part of a split request (whose resident
+    waits for all its parts), or in another county.
     """
     if request_id == into_id:
         raise CannotMerge
@@ -302,6 +292,8 @@ def merge(*, request_id: int, into_id: int, by: Actor, at: dt.datetime) -> Reque
         if (
             not joinable
             or twin.area_path[:6] != kept.area_path[:6]
+            or twin.parent_id is not None
+            or kept.parent_id is not None
             or Request.objects.filter(merged_into=twin).exists()
         ):
             raise CannotMerge

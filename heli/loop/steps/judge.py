@@ -10,12 +10,13 @@ from heli.core.actor import SYSTEM, Actor
 from heli.core.caps import Cap
 from heli.core.errors import Forbidden, Invalid, NotFound, WrongState
 from heli.core.steps import Step, step
+from heli.engines.identifiers import without_personal
 from heli.loop import jobs
 from heli.loop.clocks import DUE, Board
 from heli.loop.errors import HandlerCannotJudge, JudgedAlready
 from heli.loop.models import ClockKind, Dispatch, Handling, Request, Review, Voice, said_of
 from heli.loop.states import REQUEST
-from heli.loop.steps.hear import SUBJECT, by_staff, without_personal
+from heli.loop.steps.hear import SUBJECT, by_staff
 
 OUTCOME = ("contacted", "solved", "satisfaction", "closed_at")
 
@@ -118,7 +119,8 @@ def summarise(request: Request, reviews: list[Review]) -> None:
 
 def send_round(s: Step, request: Request, *, arrow: str = "redo", decision: str = "") -> None:
     """Round again: the same lead, a redo clock of its own. At the limit it goes to a supervisor instead."""
-    board = Board(s, request, starting=(ClockKind.REDO,), rules=("redo.limit",))
+    starting = ClockKind.REDO if request.unit_id else ClockKind.DISPATCH
+    board = Board(s, request, starting=(starting,), rules=("redo.limit",))
     board.stop(ClockKind.REVISIT, ClockKind.REVIEW)
     limit = int(board.rules["redo.limit"].value)
     s.rule(board.rules["redo.limit"])
@@ -129,7 +131,7 @@ def send_round(s: Step, request: Request, *, arrow: str = "redo", decision: str 
         return
     request.lap += 1
     request.closed_at = None
-    board.start(ClockKind.REDO, request.unit_id)
+    board.start(starting, request.unit_id)
     board.save()
     Dispatch.objects.filter(request=request, role="lead", state="done").update(state="accepted", ended_at=None)
     s.move(request, REQUEST, arrow, decision=decision, save=(*DUE, *OUTCOME, "lap"))
@@ -137,7 +139,8 @@ def send_round(s: Step, request: Request, *, arrow: str = "redo", decision: str 
 
 
 def decide_appeal(*, request_id: int, by: Actor, at: dt.datetime, again: bool, decision: str) -> Request:
-    """After the last redo failed too, a supervisor decides in writing: once more, or closed. The resident reads why;
+    """After the last redo failed too, a supervisor decides in writing: once more (what was split goes back to the
+    desk, since no one unit had it), or closed. The resident reads why;
     what the resident judged stays as it is and counts."""
     with step("request.decide_appeal", by=by, at=at) as s:
         request = s.lock(Request, request_id, related=("category",))
@@ -146,7 +149,7 @@ def decide_appeal(*, request_id: int, by: Actor, at: dt.datetime, again: bool, d
         if again:
             if request.state != "appealed":
                 raise WrongState
-            send_round(s, request, arrow="redo_decided", decision=decision)
+            send_round(s, request, arrow="redo_decided" if request.unit_id else "dispatch_decided", decision=decision)
         else:
             request.closed_at = at
             board = Board(s, request)

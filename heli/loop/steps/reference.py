@@ -1,9 +1,9 @@
-"""Changes of reference data by hand, and lists of it that are taken away."""
+"""Changes of reference data by hand."""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
@@ -14,7 +14,6 @@ from heli.core.errors import Invalid, NotFound, PaperMissing, TakenAlready
 from heli.core.steps import step
 from heli.loop.clocks import local_day
 from heli.loop.models import Category, Urgency
-from heli.loop.steps.hear import without_personal
 
 MOST_WORDS, LONGEST_WORD = 60, 20
 
@@ -68,21 +67,3 @@ def put_category(
         category.save(update_fields=["words", "urgency", "closed_on"])
         s.about("loop.category", category.pk, settings.HELI_HOME_AREA)
     return category
-
-
-def export_reference(
-    *, name: str, by: Actor, at: dt.datetime, purpose: str, rows: int, filters: Mapping[str, str]
-) -> None:
-    """Somebody takes the duty list or the categories away as a file; kept: which, how many rows, what for.
-
-    Call before the file is made. Open to who may export and to who keeps the list. Raises Forbidden, PaperMissing.
-    """
-    purpose = without_personal(purpose.strip())[:200]
-    if not purpose:
-        raise PaperMissing(field="purpose", paper=_("what the list is for"))
-    cap = Cap.EXPORT if by.can(Cap.EXPORT) else Cap.MANAGE_DUTY
-    with step("reference.export", by=by, at=at) as s:
-        s.require(cap)
-        s.about("loop.export", 0, next(iter(by.paths(cap)), ""))
-        narrowed = {k: without_personal(v) for k, v in filters.items() if v}
-        s.record(list=name, rows=rows, purpose=purpose, filters=narrowed)

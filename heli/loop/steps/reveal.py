@@ -1,9 +1,8 @@
-"""Reading who said a request, and taking a list away: both leave a trace before anything is shown."""
+"""Reading who said a request leaves a trace before anything is shown."""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
 
 from django.utils.translation import gettext_lazy as _
 
@@ -13,11 +12,12 @@ from heli.core.caps import Cap
 from heli.core.errors import Forbidden, Invalid, NotFound, PaperMissing
 from heli.core.scope import covers
 from heli.core.steps import Step, step
+from heli.engines.identifiers import without_personal
 from heli.loop.errors import NotToldToUnit
 from heli.loop.models import Confidentiality, Request, Voice
 from heli.loop.queries.detail import speaking_of
 from heli.loop.steps.handle import unit_at_work
-from heli.loop.steps.hear import SUBJECT, without_personal
+from heli.loop.steps.hear import SUBJECT
 
 DESK = (Cap.DISPATCH, Cap.REVISIT, Cap.HEAR)  # who works for the request centre of an area, not for a unit
 FIELDS = ("name", "phone")
@@ -75,28 +75,3 @@ def reader_for(s: Step, request: Request, voice: Voice) -> int | None:
     if voice.request.confidentiality != Confidentiality.OPEN:
         raise NotToldToUnit
     return unit_id
-
-
-def export_list(
-    *,
-    name: str,
-    by: Actor,
-    at: dt.datetime,
-    purpose: str,
-    rows: int,
-    filters: Mapping[str, str],
-    org_id: int | None,
-    path: str,
-) -> None:
-    """Somebody takes a list of requests away as a file; kept: which list, how many rows, what for.
-
-    Call before the file is made. Raises Forbidden (L-403), PaperMissing without a purpose (L-103).
-    """
-    purpose = without_personal(purpose.strip())[:200]
-    if not purpose:
-        raise PaperMissing(field="purpose", paper=_("what you need it for"))
-    with step("requests.export", by=by, at=at) as s:
-        s.require(Cap.EXPORT, path=None if org_id else path, org_id=org_id)
-        s.about("loop.export", org_id or 0, path)
-        narrowed = {k: without_personal(v) for k, v in filters.items() if v}
-        s.record(list=name, rows=rows, purpose=purpose, filters=narrowed)

@@ -73,14 +73,13 @@ def _file(
     found = list(rows[: most + 1])
     if len(found) > most:
         raise export.TooManyRows(cap=most)
-    steps.export_list(
+    export.take_away(
         name=name,
         by=request.actor,
         at=now,
         purpose=purpose,
         rows=len(found),
         filters={"tab": tab},
-        org_id=None,
         path=path,
     )
     book = export.workbook(title, columns, found, cap=most, notes=notes_of(request, purpose, now))

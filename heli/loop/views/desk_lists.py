@@ -22,7 +22,6 @@ from heli.loop.forms import desk as forms
 from heli.loop.models import AREA_READERS, Channel, Dispatch, Kind, Urgency
 from heli.loop.queries import requests as lists
 from heli.loop.queries import returns
-from heli.loop.steps.export import record_export
 from heli.loop.views.desk import Said, View, address, said_after
 from heli.rulebook import queries as rulebook
 
@@ -168,7 +167,9 @@ def requests_export(request: HeliRequest) -> HttpResponse:
     if len(rows) > most:
         raise export.TooManyRows(cap=most)
     purpose = form.cleaned_data["purpose"]
-    record_export(by=request.actor, at=now, area_path=path, purpose=purpose, filters=f.kept(), rows=len(rows))
+    export.take_away(
+        name="requests", by=request.actor, at=now, purpose=purpose, rows=len(rows), filters=f.kept(), path=path
+    )
     notes = [
         _("Made by %(name)s, %(when)s.")
         % {"name": request.actor.name, "when": f"{timezone.localtime(now):%Y-%m-%d %H:%M}"},

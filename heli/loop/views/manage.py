@@ -23,7 +23,7 @@ from heli.loop.models import Category, Urgency
 from heli.loop.queries import manage as queries
 from heli.loop.queries.decisions import row_cap
 from heli.loop.queries.manage import MANAGERS, DutyFilters, DutyLine
-from heli.loop.steps.reference import export_reference, put_category
+from heli.loop.steps.reference import put_category
 from heli.places.models import Area
 
 ALIAS = {"unit_id": "unit", "category_id": "category"}  # what the step calls otherwise than the form
@@ -93,15 +93,29 @@ def duty_list(request: HeliRequest) -> HttpResponse:
     return render(request, "loop/manage/duty.html", context)
 
 
+def _cap(request: HeliRequest, path: str) -> Cap:
+    """These lists are open to who may export there, and to who keeps them."""
+    return Cap.EXPORT if request.actor.can(Cap.EXPORT, path=path) else Cap.MANAGE_DUTY
+
+
 @page("loop/duty/export/", name="duty_export", needs=MANAGERS, scope=Scope.AREA, methods=("POST",))
 def duty_export(request: HeliRequest) -> HttpResponse:
     """The list as it is filtered, as a spreadsheet."""
     now, f, purpose = timezone.now(), DutyFilters.read(request.GET), purpose_of(request)
-    cap, _path = row_cap(request.actor, MANAGERS, local_day(now))
+    cap, path = row_cap(request.actor, MANAGERS, local_day(now))
     rows = list(queries.duty_rows(request.actor, f, now).order_by(*queries.ORDER)[: cap + 1])
     if len(rows) > cap:
         raise export.TooManyRows(cap=cap)
-    export_reference(name="duty", by=request.actor, at=now, purpose=purpose, rows=len(rows), filters=f.kept())
+    export.take_away(
+        name="duty",
+        by=request.actor,
+        at=now,
+        purpose=purpose,
+        rows=len(rows),
+        filters=f.kept(),
+        path=path,
+        cap=_cap(request, path),
+    )
     columns: list[export.Column[DutyLine]] = [
         (_("Number"), lambda x: x.row.number),
         (_("Category code"), lambda x: x.row.category.code),
@@ -354,9 +368,18 @@ def _fits(category: Category, q: str) -> bool:
 def categories_export(request: HeliRequest) -> HttpResponse:
     """The whole tree as a spreadsheet."""
     now, purpose = timezone.now(), purpose_of(request)
-    cap, _path = row_cap(request.actor, MANAGERS, local_day(now))
+    cap, path = row_cap(request.actor, MANAGERS, local_day(now))
     nodes = queries.tree(request.actor, now)
-    export_reference(name="categories", by=request.actor, at=now, purpose=purpose, rows=len(nodes), filters={})
+    export.take_away(
+        name="categories",
+        by=request.actor,
+        at=now,
+        purpose=purpose,
+        rows=len(nodes),
+        filters={},
+        path=path,
+        cap=_cap(request, path),
+    )
     columns: list[export.Column[queries.Node]] = [
         (_("Code"), lambda n: n.category.code),
         (_("Level"), lambda n: n.category.level),

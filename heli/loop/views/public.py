@@ -20,7 +20,7 @@ from heli.core.errors import AlreadyDone, HeliError
 from heli.core.fields import wrong as what_is_wrong
 from heli.core.pages import HeliRequest, page
 from heli.engines.identifiers import BadIdentifier, normalise
-from heli.loop import links, steps, tries
+from heli.loop import links, steps
 from heli.loop.forms.public import PHOTOS, REACH, FindForm, SubmitForm, new_key
 from heli.loop.queries import public as queries
 from heli.loop.queries import track as tracks
@@ -221,7 +221,8 @@ def tell(by: Actor, form: SubmitForm) -> str:
 
 
 # Look it up -----------------------------------------------------------------------------------------------------------
-WINDOW, HOUR = 600, 3600  # seconds
+# One address runs out of guesses before a code does, so that who knows a code cannot keep its owner from it.
+BY_ADDRESS, BY_CODE = tries.Limit(20, 600), tries.Limit(40, 900)
 
 
 @page("find/", scope=Scope.PUBLIC, methods=("GET", "POST"))
@@ -243,21 +244,22 @@ def find(request: HeliRequest) -> HttpResponse:
     if not form.is_valid():
         return private(render(request, "loop/public/find.html", {"form": form}, status=400))
     address = tries.address(request)
-    tries.check("find", address, most=20)
+    tries.spend("find", address, BY_ADDRESS)
     phone = form.cleaned_data["phone"] if request.method == "POST" else ""
     if phone:
-        tries.check("code", code, most=10)
+        tries.spend("code", code, BY_CODE)
         voice = queries.by_code_and_phone(code, phone)
         if voice is not None:
+            tries.give_back("find", address)
+            tries.give_back("code", code)
             if voice.link_until <= timezone.now():
                 voice = renew_link(voice_id=voice.pk, by=links.bearer(voice), at=timezone.now())
             return private(HttpResponseRedirect(reverse("loop:track", args=[links.token_of(voice)]), status=303))
-        tries.failed("code", code, seconds=HOUR)
         found = None
     else:
         found = queries.by_code_alone(code)
-    if found is None:
-        tries.failed("find", address, seconds=WINDOW)
+    if found is not None:
+        tries.give_back("find", address)
     context = {
         "form": form,
         "code": code,

@@ -19,7 +19,7 @@ from heli.core.caps import Cap, Scope
 from heli.core.errors import HeliError, Invalid, NotFound
 from heli.core.pages import HeliRequest, page
 from heli.core.scope import ancestors
-from heli.loop import hints, steps
+from heli.loop import hints
 from heli.loop.clocks import local_day
 from heli.loop.forms import unit as forms
 from heli.loop.models import AREA_READERS, Dispatch, Urgency, any_path
@@ -95,7 +95,7 @@ def inbox_export(request: HeliRequest) -> HttpResponse:
     rows = list(lists.for_export(request.actor, tab, f, now)[: cap + 1])
     if len(rows) > cap:
         raise export.TooManyRows(cap=cap)
-    steps.export_list(
+    export.take_away(
         name=f"inbox.{tab}",
         by=request.actor,
         at=now,
