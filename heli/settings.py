@@ -8,6 +8,7 @@ to start without its own.
 from __future__ import annotations
 
 import base64
+import datetime as dt
 import json
 import os
 import secrets
@@ -69,6 +70,8 @@ def secret(name: str) -> str:
 
 
 SECRET_KEY = secret("HELI_SECRET_KEY")
+# Keys before this one: what they signed still counts, nothing new is signed with them (docs/operating.md, Keys)
+SECRET_KEY_FALLBACKS = [k for k in os.environ.get("HELI_SECRET_KEY_FALLBACKS", "").split(",") if k]
 HELI_VAULT_KEYS = secret("HELI_VAULT_KEYS")  # "id:base64 of 32 bytes", comma separated; the first one seals, all open
 HELI_VAULT_INDEX_KEY = secret("HELI_VAULT_INDEX_KEY")
 
@@ -104,6 +107,7 @@ INSTALLED_APPS = [
     "heli.demo",
     "heli.api",
     "heli.hooks",
+    "heli.ops",
     "heli.insight",
     "heli.loop",
     "heli.orgs",
@@ -113,7 +117,6 @@ INSTALLED_APPS = [
     "heli.core",
     "django.contrib.auth",
     "django.contrib.contenttypes",
-    "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "allauth",
@@ -127,6 +130,8 @@ INSTALLED_APPS = [
     "procrastinate.contrib.django",
 ]
 MIDDLEWARE = [
+    "heli.ops.watch.WatchMiddleware",
+    "heli.core.outages.OutageMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -187,7 +192,14 @@ ACCOUNT_PHONE_VERIFICATION_CODE_FORMAT = {"numeric": True, "length": 6, "dashed"
 ACCOUNT_REAUTHENTICATION_REQUIRED = True  # a new number asks for the password once more
 ACCOUNT_SESSION_REMEMBER = True  # as long as SESSION_COOKIE_AGE
 ACCOUNT_LOGOUT_ON_GET = False
-ACCOUNT_RATE_LIMITS = {"verify_phone": "1/60s/key,10/d/key,20/m/ip", "request_login_code": "20/m/ip,3/10m/key"}
+# One address reaches its own limit long before an account's, so that a stranger locks nobody out; an account takes a
+# hundred wrong passwords in 15 minutes from everywhere together (NIST SP 800-63B, 5.2.2), and a browser its owner has
+# logged in with before counts apart (people/accounts.py).
+ACCOUNT_RATE_LIMITS = {
+    "login_failed": "10/m/ip,40/15m/ip,100/15m/key",
+    "verify_phone": "1/60s/key,10/d/key,20/m/ip",
+    "request_login_code": "20/m/ip,3/10m/key",
+}
 ACCOUNT_FORMS = {
     "login": "heli.people.forms.LoginForm",
     "signup": "heli.people.forms.SignupForm",
@@ -218,9 +230,10 @@ AXES_ENABLE_ADMIN = False
 AXES_USERNAME_CALLABLE = "heli.people.accounts.guessed_account"  # never a phone number in that table
 AXES_LOCKOUT_CALLABLE = "heli.people.accounts.locked_out"
 AXES_CLIENT_IP_CALLABLE = "heli.people.accounts.client_ip"
-ALLAUTH_TRUSTED_PROXY_COUNT = (
-    1 if flag("HELI_BEHIND_PROXY") else 0
-)  # else a whole town shares one address and its limits
+# How many proxies of ours add to X-Forwarded-For: what a caller wrote there before them is not believed, and without
+# them a whole town would share one address and its limits.
+_proxies = os.environ.get("HELI_BEHIND_PROXY", "")
+ALLAUTH_TRUSTED_PROXY_COUNT = int(_proxies) if _proxies.isdigit() else int(flag("HELI_BEHIND_PROXY"))
 AXES_SENSITIVE_PARAMETERS = ["username", "login", "phone", "code", "ip_address"]
 AXES_VERBOSE = False
 SILENCED_SYSTEM_CHECKS = ["axes.W003", "account.W001"]  # W001: see ACCOUNT_SIGNUP_FIELDS
@@ -235,11 +248,17 @@ HELI_SHAPES = flag(
 )  # shipped boundary shapes; public display needs review, so it can be off
 if not DEBUG:
     SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
-    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if flag("HELI_BEHIND_PROXY") else None
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if ALLAUTH_TRUSTED_PROXY_COUNT else None
     SECURE_HSTS_SECONDS = 31536000
-SESSION_COOKIE_AGE = 12 * 3600
-SESSION_ENGINE = "django.contrib.sessions.backends.db"
+# How long a log-in holds: unused, and at all. People with work to do here sit at shared desks.
+SESSION_STAFF_IDLE = dt.timedelta(minutes=int(os.environ.get("HELI_STAFF_IDLE_MINUTES", "30")))
+SESSION_STAFF_AGE = dt.timedelta(hours=int(os.environ.get("HELI_STAFF_SESSION_HOURS", "12")))
+SESSION_IDLE = dt.timedelta(hours=12)
+SESSION_COOKIE_AGE = 7 * 86400
+SESSION_ENGINE = "heli.core.sessions"
 SESSION_SERIALIZER = "heli.core.sessions.SealedSerializer"  # a sign-up under way holds a phone number
+# What processes count together (tries, used codes), in the database: core/shared.py
+CACHES = {"default": {"BACKEND": "heli.core.shared.Cache"}}
 SECURE_REFERRER_POLICY = "same-origin"  # a secret link in the address never leaves as a referrer
 X_FRAME_OPTIONS = "DENY"
 CONTENT_SECURITY_POLICY = {
@@ -280,14 +299,38 @@ USE_I18N = True
 USE_TZ = True
 TIME_ZONE = "Asia/Shanghai"
 
+# Running it ----------------------------------------------------------------------------------------------------------
+HELI_METRICS_TOKEN = os.environ.get("HELI_METRICS_TOKEN", "")  # /metrics answers to whoever knows it; empty: no metrics
+HELI_FREE_MB = int(os.environ.get("HELI_FREE_MB", "512"))  # with less room for files this machine is not ready
+
 # Logs: structured, one JSON object a line outside development, nothing personal ---------------------------------------
+HELI_LOG_DIR = os.environ.get("HELI_LOG_DIR", "")  # files by day beside the stream, the security log in one of its own
+HELI_LOG_DAYS = int(os.environ.get("HELI_LOG_DAYS", "200"))
+if HELI_LOG_DAYS < 184:
+    raise ImproperlyConfigured("HELI_LOG_DAYS: logs are kept six months at least (Cybersecurity Law art. 21): 184 days.")
+_handlers: dict[str, Any] = {
+    "out": {
+        "class": "logging.StreamHandler",
+        # servers speak on standard output; the output of a command is its result
+        "stream": "ext://sys.stdout" if os.environ.get("HELI_ROLE") else "ext://sys.stderr",
+        "formatter": "heli",
+    }
+}
+if HELI_LOG_DIR:
+    for _name in ("heli", "security"):
+        _handlers[_name] = {"()": "heli.core.logs.Daily", "folder": HELI_LOG_DIR, "name": _name, "formatter": "json"}
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"heli": {"()": "heli.core.logs.formatter", "as_json": not DEBUG}},
-    "handlers": {"out": {"class": "logging.StreamHandler", "formatter": "heli"}},
-    "root": {"handlers": ["out"], "level": os.environ.get("HELI_LOG_LEVEL", "INFO")},
+    "formatters": {
+        "heli": {"()": "heli.core.logs.formatter", "as_json": not DEBUG},
+        "json": {"()": "heli.core.logs.formatter", "as_json": True},
+    },
+    "handlers": _handlers,
+    "root": {"handlers": ["out", "heli"] if HELI_LOG_DIR else ["out"], "level": os.environ.get("HELI_LOG_LEVEL", "INFO")},
     "loggers": {
+        "heli.security": {"handlers": ["security"] if HELI_LOG_DIR else [], "level": "INFO", "propagate": not HELI_LOG_DIR},
+        "heli.access": {"level": "WARNING" if DEBUG else "INFO"},
         "procrastinate": {"level": "WARNING"},
         "axes": {"level": "WARNING"},
         "PIL": {"level": "INFO"},  # at DEBUG it writes down what a photo's metadata say

@@ -13,3 +13,5 @@ urlpatterns = [
     path("demo/", include("heli.demo.urls")),
     path("account/", include("heli.people.account_views")),
 ]
+
+handler500 = "heli.web.failing.server_error"

@@ -6,11 +6,14 @@ is kept. Nothing is ever served inline except re-encoded images.
 
 from __future__ import annotations
 
+import contextlib
+import datetime as dt
 import hashlib
 import io
 import os
+import threading
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -18,13 +21,17 @@ from typing import IO
 from django.conf import settings
 from django.http import FileResponse, HttpResponse
 from django.utils.translation import gettext_lazy as _
-from PIL import Image, ImageOps
+from PIL import Image
 
 from heli.core.errors import HeliError
 from heli.core.models import StoredFile
+from heli.core.outages import NO_ROOM, DiskFull
 
 Image.MAX_IMAGE_PIXELS = None  # our own limit is asked of the header, before anything is decoded
 Cleaned = tuple[bytes, str, int | None, int | None]  # content, kind, width, height
+PART = ".part"  # ends the name of a file that is still being written
+SHRINKS_WHILE_DECODED = ("JPEG", "MPO")
+ORIENTATION = 0x0112
 PHOTO_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "MPO", "AVIF")
 
 
@@ -50,6 +57,16 @@ class TooManyPixels(HeliError):
     )
 
 
+class TooBusy(HeliError):
+    """Several large pictures are being decoded in this process."""
+
+    code = "L-516"
+    status = 503
+    sentence = _(
+        "Many large photos are being worked on just now. Send it again in a minute, with smaller photos or without."
+    )
+
+
 class Missing(HeliError):
     code = "L-514"
     status = 404
@@ -58,10 +75,12 @@ class Missing(HeliError):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What is taken: bytes, pixels, the longest edge kept (pixels), and whether a PDF is allowed."""
+    """What is taken: bytes, pixels (of a JPEG, and of a format that is decoded whole: four bytes each, and more), the
+    longest edge kept (pixels), and whether a PDF is allowed."""
 
     size: int = 20 * 2**20
     pixels: int = 60_000_000
+    flat_pixels: int = 30_000_000
     edge: int = 2048
     pdf: bool = False
 
@@ -70,23 +89,71 @@ PHOTO = Limits()
 PAPER = Limits(pdf=True)
 
 
+class _Gate:
+    """One large picture at a time, few waiting: a process keeps threads and memory for everybody else."""
+
+    def __init__(self, waiting: int, seconds: float) -> None:
+        self._turn = threading.Lock()
+        self._places = threading.BoundedSemaphore(waiting + 1)
+        self.seconds = seconds
+
+    @contextlib.contextmanager
+    def __call__(self) -> Iterator[None]:
+        if not self._places.acquire(blocking=False):
+            raise TooBusy(field="photos")
+        try:
+            if not self._turn.acquire(timeout=self.seconds):
+                raise TooBusy(field="photos")
+            try:
+                yield
+            finally:
+                self._turn.release()
+        finally:
+            self._places.release()
+
+
+LARGE = 6_000_000  # pixels that are decoded; below, a picture needs less than 60 MB
+_one_large = _Gate(waiting=1, seconds=20)
+UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
 def _photo(raw: bytes, limits: Limits) -> tuple[bytes, int, int]:
     try:
         with Image.open(io.BytesIO(raw), formats=PHOTO_FORMATS) as image:
             width, height = image.size  # from the header: nothing is decoded yet
-            if width * height > limits.pixels:
-                millions = width * height // 1_000_000
-                raise TooManyPixels(pixels=millions, limit=limits.pixels // 1_000_000, field="photos")
+            most = limits.pixels if image.format in SHRINKS_WHILE_DECODED else limits.flat_pixels
+            if width * height > most:
+                raise TooManyPixels(pixels=width * height // 1_000_000, limit=most // 1_000_000, field="photos")
             image.draft("RGB", (limits.edge, limits.edge))
-            upright = ImageOps.exif_transpose(image).convert("RGB")
+            with _one_large() if width * height > LARGE else contextlib.nullcontext():
+                small = _shrunk(image, limits.edge)
+            turn = UPRIGHT.get(image.getexif().get(ORIENTATION, 1))
     except HeliError:
         raise
     except Exception as error:  # whatever a decoder says about hostile bytes, the answer is the same
         raise NotAllowed(field="photos") from error
-    upright.thumbnail((limits.edge, limits.edge), Image.Resampling.LANCZOS)
+    upright = small.transpose(turn) if turn is not None else small
     out = io.BytesIO()
     Image.frombytes("RGB", upright.size, upright.tobytes()).save(out, "JPEG", quality=84, optimize=True)
     return out.getvalue(), upright.width, upright.height
+
+
+def _shrunk(image: Image.Image, edge: int) -> Image.Image:
+    """The picture in RGB with no edge above `edge`; at its largest it is in memory once or twice, never more."""
+    image.load()
+    if image.mode == "RGB" and (factor := max(image.size) // edge // 2) > 1:
+        image = image.reduce(factor)
+    small = image.convert("RGB")
+    small.thumbnail((edge, edge), Image.Resampling.LANCZOS, reducing_gap=2.0)
+    return small
 
 
 def clean(source: IO[bytes], limits: Limits) -> Cleaned:
@@ -124,8 +191,21 @@ def keep(cleaned: Cleaned, *, subject_type: str, subject_id: int) -> StoredFile:
 
 
 def keep_all(cleaned: Sequence[Cleaned], *, subject_type: str, subject_id: int) -> list[StoredFile]:
-    """The same for several files of one thing: each on disk (synced) before its row, all rows in one INSERT."""
-    return StoredFile.objects.bulk_create([_write(c, subject_type, subject_id) for c in cleaned])
+    """The same for several files of one thing: each on disk (synced) before its row, all rows in one INSERT.
+
+    Raises DiskFull (L-515) when there is no room; nothing of the files is left then.
+    """
+    rows: list[StoredFile] = []
+    try:
+        for c in cleaned:
+            rows.append(_write(c, subject_type, subject_id))
+    except OSError as error:
+        for row in rows:
+            where(row.id).unlink(missing_ok=True)
+        if error.errno in NO_ROOM:
+            raise DiskFull(field="photos") from error
+        raise
+    return StoredFile.objects.bulk_create(rows)
 
 
 def _write(cleaned: Cleaned, subject_type: str, subject_id: int) -> StoredFile:
@@ -141,13 +221,67 @@ def _write(cleaned: Cleaned, subject_type: str, subject_id: int) -> StoredFile:
     )
     target = where(row.id)
     target.parent.mkdir(parents=True, exist_ok=True)
-    draft = target.with_suffix(".part")
-    with draft.open("wb") as out:
-        out.write(content)
-        out.flush()
-        os.fsync(out.fileno())
-    draft.replace(target)
+    draft = target.with_suffix(PART)
+    try:
+        with draft.open("wb") as out:
+            out.write(content)
+            out.flush()
+            os.fsync(out.fileno())
+        draft.replace(target)
+    except OSError:
+        draft.unlink(missing_ok=True)
+        raise
+    _sync_folder(target.parent)
     return row
+
+
+def _sync_folder(folder: Path) -> None:
+    """A name in a folder survives a power cut only after the folder itself was synced."""
+    fd = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+class TooManyOrphans(Exception):
+    """So many files without a row that the database must be older than the files: a restore, not litter."""
+
+
+def _batches(root: Path) -> Iterator[list[os.DirEntry[str]]]:
+    for first in sorted(p for p in root.iterdir() if p.is_dir()) if root.is_dir() else ():
+        found = [e for second in os.scandir(first) if second.is_dir() for e in os.scandir(second)]
+        if found:
+            yield found
+
+
+def sweep(before: dt.datetime) -> dict[str, int]:
+    """Remove what an interrupted upload left: drafts and files no row speaks of, both last written before `before`.
+
+    Walks one of 256 folders at a time: one statement each. Returns {"files": seen, "drafts": …, "orphans": removed}.
+    Raises TooManyOrphans, and removes nothing, when more than a tenth (and more than 100) of the files have no row.
+    """
+    old, seen, drafts = before.timestamp(), 0, 0
+    orphans: list[str] = []
+    for entries in _batches(Path(settings.HELI_FILES)):
+        mine: dict[uuid.UUID, str] = {}
+        for entry in entries:
+            with contextlib.suppress(FileNotFoundError, ValueError):
+                if entry.name.endswith(PART):
+                    if entry.stat().st_mtime < old:
+                        os.unlink(entry.path)
+                        drafts += 1
+                    continue
+                seen += 1
+                if entry.stat().st_mtime < old:
+                    mine[uuid.UUID(entry.name)] = entry.path
+        known = set(StoredFile.objects.filter(pk__in=mine).values_list("pk", flat=True)) if mine else set()
+        orphans += [path for pk, path in mine.items() if pk not in known]
+    if len(orphans) > max(100, seen // 10):
+        raise TooManyOrphans(f"{len(orphans)} of {seen} files have no row")
+    for path in orphans:
+        Path(path).unlink(missing_ok=True)
+    return {"files": seen, "drafts": drafts, "orphans": len(orphans)}
 
 
 def serve(row: StoredFile) -> HttpResponse:
