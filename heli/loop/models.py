@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar, Self
 
 import pghistory
+import pgtrigger
 from django.conf import settings
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import ArrayField, RangeOperators
@@ -17,6 +18,8 @@ from heli.core.actor import Actor
 from heli.core.caps import Cap
 from heli.core.models import VaultRecord
 from heli.core.scope import PathField, ancestors, within
+from heli.loop.words import KEEP_WORDS
+from heli.loop.words import RequestWords as RequestWords
 from heli.orgs.models import Organisation
 from heli.places.models import Area
 from heli.rulebook.models import Rule
@@ -189,6 +192,16 @@ class Request(models.Model):
             models.Index(fields=["state", "due_at", "id"], name="request_due"),
             models.Index(fields=["unit", "state", "due_at"], name="request_unit", condition=Q(unit__isnull=False)),
             models.Index(fields=["heard_by", "-id"], name="request_heard_by", condition=Q(heard_by__isnull=False)),
+        ]
+        triggers: ClassVar[list[Any]] = [
+            pgtrigger.Trigger(name="words", operation=pgtrigger.Insert, when=pgtrigger.After, func=KEEP_WORDS),
+            pgtrigger.Trigger(
+                name="words_again",
+                operation=pgtrigger.Update,
+                when=pgtrigger.After,
+                condition=pgtrigger.AnyChange("title", "text", "area_path"),
+                func=KEEP_WORDS,
+            ),
         ]
 
     def __str__(self) -> str:
