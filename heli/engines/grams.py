@@ -12,6 +12,7 @@ retrieval", SIGIR 1997: pairs do as well as words found by a dictionary.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 BITS = 21  # a code point fits: 0x10FFFF < 2 ** 21
@@ -37,7 +38,7 @@ def grams(body: str) -> list[int]:
     """Numbers of the characters and of the pairs of neighbours in a folded text, each once, sorted. O(length)."""
     points = [ord(c) for c in body]
     found = {p for p in points if counts(p)}
-    found |= {(a << BITS) | b for a, b in zip(points, points[1:], strict=False) if counts(a) and counts(b)}
+    found |= {(a << BITS) | b for a, b in itertools.pairwise(points) if counts(a) and counts(b)}
     return sorted(found)
 
 
