@@ -44,8 +44,9 @@ class NotSent(HeliError):
 class Sender(Protocol):
     """Sends one text message by a template that the carrier has approved (free text is not allowed in China)."""
 
-    def send(self, phone: str, template: Template, values: Mapping[str, str]) -> None:
-        """`phone`: 11 digits; `values`: what the template's slots hold. Raises NotSent (L-531)."""
+    def send(self, phone: str, template: Template, values: Mapping[str, str], key: str = "") -> None:
+        """`phone`: 11 digits; `values`: what the template's slots hold; `key`: the same for the same message, when it
+        is sent again because nobody knows whether it went out. Raises NotSent (L-531)."""
         ...
 
 
@@ -57,6 +58,7 @@ class Message:
     phone: str
     template: Template
     values: Mapping[str, str]
+    key: str = ""
 
 
 @dataclass(slots=True)
@@ -65,16 +67,19 @@ class Local:
 
     box: deque[Message] = field(default_factory=lambda: deque(maxlen=50))
 
-    def send(self, phone: str, template: Template, values: Mapping[str, str]) -> None:
-        self.box.appendleft(Message(timezone.now(), phone, template, dict(values)))
+    def send(self, phone: str, template: Template, values: Mapping[str, str], key: str = "") -> None:
+        if not key or all(m.key != key for m in self.box):
+            self.box.appendleft(Message(timezone.now(), phone, template, dict(values), key))
 
 
 class Gateway:
     """Posts each message as JSON to HELI_SMS_URL, with HELI_SMS_TOKEN as a bearer token:
 
-        {"phone": "13912345678", "template": "code", "values": {"code": "481516"}}
+        {"phone": "13912345678", "template": "news", "values": {…}, "key": "tell:81:7"}
 
-    Any answer of 2xx means that the carrier took it. The gateway keeps the approved texts of the templates.
+    Any answer of 2xx means that the carrier took it. The gateway keeps the approved texts of the templates. A message
+    may come twice with the same `key` (also in the header Idempotency-Key), when this machine died between sending it
+    and writing that down: the gateway sends it once. Messages a person waits for (codes) have no key.
     """
 
     def __init__(self) -> None:
@@ -83,10 +88,13 @@ class Gateway:
         if not self.url.startswith(("http://", "https://")):
             raise ImproperlyConfigured("HELI_SMS_URL must hold the address of the text message gateway.")
 
-    def send(self, phone: str, template: Template, values: Mapping[str, str]) -> None:
-        body = json.dumps({"phone": phone, "template": template, "values": dict(values)}).encode()
+    def send(self, phone: str, template: Template, values: Mapping[str, str], key: str = "") -> None:
+        said = {"phone": phone, "template": template, "values": dict(values)} | ({"key": key} if key else {})
+        body = json.dumps(said).encode()
         request = urllib.request.Request(self.url, data=body, method="POST")
         request.add_header("Content-Type", "application/json")
+        if key:
+            request.add_header("Idempotency-Key", key)
         if self.token:
             request.add_header("Authorization", f"Bearer {self.token}")
         try:

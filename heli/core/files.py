@@ -32,7 +32,7 @@ Cleaned = tuple[bytes, str, int | None, int | None]  # content, kind, width, hei
 PART = ".part"  # ends the name of a file that is still being written
 SHRINKS_WHILE_DECODED = ("JPEG", "MPO")
 ORIENTATION = 0x0112
-PHOTO_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "MPO", "AVIF")
+PHOTO_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "AVIF")  # an MPO is opened as a JPEG
 
 
 class TooLarge(HeliError):

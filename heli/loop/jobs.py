@@ -7,19 +7,27 @@ import logging
 
 from django.conf import settings
 from django.utils import timezone
+from procrastinate import JobContext
 from procrastinate.contrib.django import app
 
 from heli.core import vault
+from heli.core.jobs import BACKOFF
+from heli.core.models import Once
 from heli.core.scope import within
 from heli.loop.models import Clock, ClockKind, Voice, said_of
 
 log = logging.getLogger("heli.loop")
 MOBILE = 11  # digits
+WHO = "job"  # whose keys of sent messages are (core.models.Once)
 
 
-@app.task(name="loop.tell", queue="tell", retry=5)
-def tell(request_id: int, news: str) -> int:
-    """Send news of a request to every voice that left a number. Returns how many were told."""
+@app.task(name="loop.tell", queue="tell", retry=BACKOFF, pass_context=True)
+def tell(context: JobContext, request_id: int, news: str) -> int:
+    """Send news of a request to every voice that left a number. Returns how many were told.
+
+    What was sent is written down at once, message by message, so that a retry goes on where the last one ended. Killed
+    in the instant between, it sends one message again under the same key, and the gateway drops it.
+    """
     from heli.adapters import sms
     from heli.loop import links
 
@@ -31,7 +39,11 @@ def tell(request_id: int, news: str) -> int:
         phone = vault.open_own(voice.record)["phone"]
         if len(phone) != MOBILE or not phone.startswith("1"):  # a land line takes no text message
             continue
-        sms.sender().send(phone, "news", {"code": voice.request.code, "news": news, "link": link})
+        key = f"tell:{context.job.id}:{voice.pk}"
+        if Once.objects.filter(who=WHO, key=key).exists():
+            continue
+        sms.sender().send(phone, "news", {"code": voice.request.code, "news": news, "link": link}, key)
+        Once.objects.create(who=WHO, key=key, fingerprint=b"", status=200, at=timezone.now())
         told += 1
     return told
 

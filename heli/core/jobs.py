@@ -1,0 +1,28 @@
+"""What every job stands on: retries that wait longer each time, jobs of a killed worker taken again, the nightly sweep."""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+
+from django.utils import timezone
+from procrastinate import RetryStrategy
+from procrastinate.contrib.django import app
+
+from heli.core import files
+
+log = logging.getLogger("heli.jobs")
+
+# 4 s, 16 s, 1 min, 4 min, 17 min, 68 min, 4½ h: then it is parked as failed, and a person decides (/jobs/).
+BACKOFF = RetryStrategy(max_attempts=7, exponential_wait=4)
+LITTER = dt.timedelta(days=1)
+
+
+@app.periodic(cron="40 3 * * *")
+@app.task(name="core.sweep_files", queueing_lock="core.sweep_files")
+def sweep_files(timestamp: int) -> dict[str, int]:
+    """Every night: drafts of interrupted uploads, and files whose step was rolled back. Harmless when run twice."""
+    done = files.sweep(timezone.now() - LITTER)
+    if done["drafts"] or done["orphans"]:
+        log.info("swept %(drafts)s drafts and %(orphans)s files without a row, of %(files)s", done)
+    return done
