@@ -17,6 +17,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from heli.core import commands as data_commands
+from heli.ops import commands as ops_commands
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "heli.settings")
 
 app = typer.Typer(help="Heli 合力", no_args_is_help=True, add_completion=False)
@@ -27,6 +30,8 @@ loop = typer.Typer(help="Requests on their way.", no_args_is_help=True)
 vault = typer.Typer(help="The personal data vault.", no_args_is_help=True)
 for name, group in (("areas", areas), ("rules", rules), ("grants", grants), ("loop", loop), ("vault", vault)):
     app.add_typer(group, name=name)
+app.add_typer(ops_commands.app, name="ops")
+app.add_typer(data_commands.db, name="db")
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
 As = Annotated[
@@ -132,15 +137,17 @@ def serve(
     host: Annotated[str, typer.Option(help="Address to listen on; behind a proxy keep loopback.")] = "127.0.0.1",
     workers: Annotated[int, typer.Option(help="Processes.")] = 2,
     threads: Annotated[int, typer.Option(help="Threads a process runs requests on.")] = 4,
+    backlog: Annotated[int, typer.Option(help="Requests that may wait, over all processes.")] = 512,
 ) -> None:
     """The web server (granian, WSGI). In production the static files are gathered first, with a hash in their names."""
+    from heli import keeping
+    from heli.ops import serving
+
+    serving.begin("web")
     import django
     from django.conf import settings
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import call_command
-    from granian.constants import Interfaces
-    from granian.log import LogLevels
-    from granian.server import Server
 
     try:
         django.setup()
@@ -149,20 +156,28 @@ def serve(
         raise typer.Exit(1) from error
     if not settings.DEBUG:
         call_command("collectstatic", interactive=False, verbosity=0)
-    Server(
-        "heli.wsgi:application", address=host, port=port, interface=Interfaces.WSGI, workers=workers, blocking_threads=threads,
-        log_level=LogLevels.warning, respawn_failed_workers=True,
-    ).serve()  # fmt: skip
+    keeping.keep(settings.VAR)
+    serving.serve(host=host, port=port, workers=workers, threads=threads, backlog=backlog)
 
 
-@command(app)
+@app.command()
 def worker(queues: Annotated[str, typer.Option(help="Comma separated; empty for all.")] = "") -> None:
     """What runs later: reminders, deadlines, messages."""
-    from procrastinate.contrib.django import app as jobs
+    from heli import keeping
+    from heli.ops import serving
 
-    # Django's own connection cannot listen; what succeeded is not kept, what failed is.
-    with jobs.replace_connector(jobs.connector.get_worker_connector()) as running:  # type: ignore[attr-defined]
-        running.run_worker(queues=queues.split(",") if queues else None, delete_jobs="successful")
+    serving.begin("worker")
+    import django
+    from django.conf import settings
+    from django.core.exceptions import ImproperlyConfigured
+
+    try:
+        django.setup()
+    except ImproperlyConfigured as error:
+        err.print(f"[bold]{error}[/bold]", highlight=False)
+        raise typer.Exit(1) from error
+    keeping.keep(settings.VAR)
+    serving.work(queues.split(",") if queues else None)
 
 
 @command(app)
@@ -527,16 +542,26 @@ def loop_climb(as_json: Json = False) -> None:
     show({**steps.climb(at=at), "lapsed": jobs.lapse_due(at)}, as_json)
 
 
-# The vault ----------------------------------------------------------------------------------------------------------
+# The vault and running it -------------------------------------------------------------------------------------------
 @command(vault, "rotate")
 def vault_rotate(as_json: Json = False) -> None:
-    """Seal everything that is under an older key with the first key of HELI_VAULT_KEYS."""
-    from heli.core import vault as core
+    """Seal everything that is under an older key with the first key of HELI_VAULT_KEYS, while the system serves."""
+    from heli.ops import rotation
 
-    total = 0
-    while n := core.rotate():
-        total += n
-    show({"sealed": total}, as_json)
+    with bar("sealed", as_json) as progress:
+        task = progress.add_task("", total=None)
+        done = rotation.rotate(progress=lambda n: progress.update(task, advance=n))
+    show({"sealed": done.sealed, "unreadable": done.unreadable}, as_json)
+    if done.unreadable:
+        raise typer.Exit(1)
+
+
+@command(vault, "keys")
+def vault_keys(as_json: Json = False) -> None:
+    """How much is under each key. A key with nothing under it may go."""
+    from heli.ops import rotation
+
+    show(rotation.keys(), as_json)
 
 
 if __name__ == "__main__":

@@ -198,7 +198,7 @@ ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_RATE_LIMITS = {
     "login_failed": "10/m/ip,40/15m/ip,100/15m/key",
     "verify_phone": "1/60s/key,10/d/key,20/m/ip",
-    "request_login_code": "20/m/ip,3/10m/key",
+    "request_login_code": "20/m/ip,6/10m/key,30/d/key",
 }
 ACCOUNT_FORMS = {
     "login": "heli.people.forms.LoginForm",
@@ -291,6 +291,15 @@ DATA_UPLOAD_MAX_NUMBER_FILES = 8
 
 # Jobs ----------------------------------------------------------------------------------------------------------------
 PROCRASTINATE_AUTODISCOVER_MODULE_NAME = "jobs"  # each room's jobs.py; a worker knows no other tasks
+
+# Webhooks: technical limits, not rules ---------------------------------------------------------------------------------
+# Calls private addresses and plain http too: for trying things on one machine, never where others can name an address.
+HELI_HOOKS_ALLOW_PRIVATE = flag("HELI_HOOKS_ALLOW_PRIVATE")
+if HELI_HOOKS_ALLOW_PRIVATE and not DEBUG:
+    raise ImproperlyConfigured("HELI_HOOKS_ALLOW_PRIVATE opens our own network, so it is refused while HELI_DEBUG is off.")
+HELI_HOOKS_PORTS = (443, 8443)
+# Seconds between the tries of one message; the last failure is for good. 2 d 20 h together, each up to a fifth more or less
+HELI_HOOKS_BACKOFF = (10, 30, 120, 600, 1800, 3600, 7200, 14400, 28800, 43200, 57600, 86400)
 
 # Words and time ------------------------------------------------------------------------------------------------------
 LANGUAGE_CODE = "zh-hans"

@@ -4,11 +4,13 @@ from django.urls import include, path
 
 urlpatterns = [
     path("", include("heli.web.urls")),
+    path("", include("heli.ops.urls")),
     path("areas/", include("heli.places.urls")),
     path("rules/", include("heli.rulebook.urls")),
     path("me/", include("heli.people.urls")),
     path("orgs/", include("heli.orgs.urls")),
     path("", include("heli.loop.urls")),
+    path("hooks/", include("heli.hooks.urls")),
     path("board/", include("heli.insight.urls")),
     path("demo/", include("heli.demo.urls")),
     path("account/", include("heli.people.account_views")),

@@ -18,6 +18,7 @@ from typing import Any, Protocol, TypeVar
 
 from django.db import models, transaction
 
+from heli.core import metrics
 from heli.core.actor import Actor, GrantView
 from heli.core.caps import Cap, Scope
 from heli.core.errors import Forbidden, NotFound, PaperMissing, WrongState
@@ -142,9 +143,12 @@ class Step:
             self.event.org_id, self.event.acting_for_id = self._grant.org_id, self._grant.acting_for_id
         elif not self.by.system and self.by.grants and self.event.org_id is None:
             self.event.org_id = self.by.grants[0].org_id
+        if self.by.token_id is not None:
+            self.event.data["token"] = self.by.token_id
         # Steps clean what people write; whatever slips through anywhere still does not enter what can never be changed.
         self.event.data = {k: scrub(v) if isinstance(v, str) else v for k, v in self.event.data.items()}
         self.event.save(force_insert=True)
+        metrics.stepped(self.event.step)
         return self.event
 
 

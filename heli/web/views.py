@@ -1,13 +1,11 @@
-"""Pages that belong to no room: the first page, language and look, what we promise, whether we are alive."""
+"""Pages that belong to no room: the first page, language and look, what we promise."""
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 from django.conf import settings
-from django.db import DatabaseError, connection
-from django.http import HttpResponse, HttpResponseRedirect, JsonResponse
+from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -20,8 +18,6 @@ from heli.web import look as gallery
 from heli.web.context import url
 from heli.web.middleware import LOOK_COOKIE, keep
 from heli.web.parts import Look
-
-log = logging.getLogger("heli.web")
 
 
 def _back(request: HeliRequest) -> HttpResponseRedirect:
@@ -67,19 +63,6 @@ def set_look(request: HeliRequest) -> HttpResponse:
     keep(response, LOOK_COOKIE, chosen.cookie)
     homes.remember(request.actor, look=" ".join(chosen.words()))
     return response
-
-
-@page("healthz", scope=Scope.PUBLIC)
-def healthz(request: HeliRequest) -> HttpResponse:
-    """Whether this server can answer: 200 with the database there, 503 without."""
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
-            cursor.fetchone()
-    except DatabaseError as error:
-        log.error("healthz: no database: %s", type(error).__name__)
-        return JsonResponse({"ok": False, "database": False}, status=503)
-    return JsonResponse({"ok": True, "database": True})
 
 
 @page("accessibility/", scope=Scope.PUBLIC)

@@ -12,6 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import structlog
 from django import forms, template
 from django.forms.boundfield import BoundField
 from django.templatetags.static import static
@@ -125,6 +126,13 @@ def chip(state: str, said: Any) -> SafeString:
 
 def _state(state: str) -> SafeString:
     return format_html(' data-s="{}"', state) if state else SafeString("")
+
+
+@register.simple_tag
+def quoted(code: str) -> str:
+    """What a person tells the administrator: the error's code and the id of this request, as it stands in the logs."""
+    asked = structlog.contextvars.get_contextvars().get("request_id", "")
+    return f"{code} · {asked}" if asked else code
 
 
 # Time ----------------------------------------------------------------------------------------------------------------
