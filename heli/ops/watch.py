@@ -138,20 +138,20 @@ def _told(what: str, request: HttpRequest | None, user: Any = None) -> None:
     security.info(what, extra={"user": number, "ip": address_of(request)})
 
 
-def logged_in(_sender: Any, request: HttpRequest | None = None, user: Any = None, **_also: Any) -> None:
+def logged_in(*, request: HttpRequest | None = None, user: Any = None, **_also: Any) -> None:
     metrics.counted(metrics.LOGINS, "ok")
     _told("login", request, user)
 
 
-def logged_out(_sender: Any, request: HttpRequest | None = None, user: Any = None, **_also: Any) -> None:
+def logged_out(*, request: HttpRequest | None = None, user: Any = None, **_also: Any) -> None:
     _told("logout", request, user)
 
 
-def login_failed(_sender: Any, request: HttpRequest | None = None, **_also: Any) -> None:
+def login_failed(*, request: HttpRequest | None = None, **_also: Any) -> None:
     metrics.counted(metrics.LOGINS, "failed")
     _told("login failed", request)  # what was typed may be anything, a password in the wrong field too
 
 
-def locked_out(_sender: Any, request: HttpRequest | None = None, **_also: Any) -> None:
+def locked_out(*, request: HttpRequest | None = None, **_also: Any) -> None:
     metrics.counted(metrics.LOGINS, "locked")
     _told("locked out", request)
