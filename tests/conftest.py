@@ -19,7 +19,6 @@ import django
 import pytest
 from django.conf import settings
 from django.contrib.staticfiles.handlers import StaticFilesHandler
-from django.core.cache import cache
 from django.db import connections
 from django.test.testcases import LiveServerThread
 from django.test.utils import modify_settings
@@ -102,12 +101,6 @@ def site(fire_db: str) -> Iterator[str]:
         yield address
         settings.HELI_PUBLIC_URL = kept
         thread.terminate()
-
-
-@pytest.fixture(autouse=True)
-def _fresh_cache() -> None:
-    """No test inherits another's rate limits."""
-    cache.clear()
 
 
 # Browser tests --------------------------------------------------------------------------------------------------------

@@ -159,3 +159,39 @@ class StoredFile(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.id}"
+
+
+class Shared(models.Model):
+    """What all processes count together for a while (core/shared.py). UNLOGGED: cheap to write, empty after a crash,
+    absent from replicas, no part of a backup."""
+
+    key = models.BinaryField(primary_key=True, max_length=32)  # HMAC of the key
+    value = models.TextField()  # JSON
+    ends = models.DateTimeField()
+
+    class Meta:
+        db_table = "core_shared"
+
+    def __str__(self) -> str:
+        return bytes(self.key).hex()[:12]
+
+
+class Session(models.Model):
+    """One browser's session (core/sessions.py). The key in the browser's cookie is not here, only its SHA-256."""
+
+    session_key = models.CharField(max_length=64, primary_key=True, db_collation="C")
+    session_data = models.TextField()  # sealed by the vault
+    expire_date = models.DateTimeField()
+    user_id = models.BigIntegerField(null=True)
+    since = models.DateTimeField()  # when its holder logged in
+    seen_at = models.DateTimeField()  # when it was last used, within five minutes
+
+    class Meta:
+        db_table = "core_session"
+        indexes: ClassVar[list[Any]] = [
+            models.Index(fields=["expire_date"], name="session_expires"),
+            models.Index(fields=["user_id"], name="session_user", condition=models.Q(user_id__isnull=False)),
+        ]
+
+    def __str__(self) -> str:
+        return self.session_key[:12]

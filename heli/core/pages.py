@@ -26,6 +26,7 @@ from django_htmx.middleware import HtmxDetails
 from heli.core.actor import Actor
 from heli.core.caps import Cap, Scope
 from heli.core.errors import Forbidden, HeliError, Invalid, NotFound
+from heli.core.tries import Limit, TooOften, spend, whose
 
 P = ParamSpec("P")
 log = logging.getLogger("heli.pages")
@@ -47,6 +48,7 @@ class Route:
     needs: tuple[Cap, ...]
     scope: Scope
     methods: tuple[str, ...]
+    limit: Limit | None = None
 
 
 View = Callable[Concatenate[HeliRequest, P], HttpResponse]
@@ -59,8 +61,9 @@ def page(
     needs: Cap | Iterable[Cap] | None = None,
     name: str = "",
     methods: tuple[str, ...] = ("GET",),
+    limit: Limit | None = None,
 ) -> Callable[[View[P]], View[P]]:
-    """Declare a view: its path below the room, capability (any one of several), scope and methods.
+    """Declare a view: its path below the room, capability (any one of several), scope, methods, and how often.
 
     The capability is checked here (403), the scope by the query or step the view calls (404 like missing).
     HeliErrors become pages with their code, sentence and status.
@@ -70,7 +73,7 @@ def page(
         raise TypeError(f"{where}: a page with scope {scope} names the capability it needs")
 
     def declare(view: View[P]) -> View[P]:
-        route = Route(where, name or view.__name__, caps, scope, methods)
+        route = Route(where, name or view.__name__, caps, scope, methods, limit)
 
         @wraps(view)
         def checked(request: HeliRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
@@ -89,6 +92,8 @@ def page(
                     return cast(HttpResponse, redirect_to_login(request.get_full_path()))
                 if caps and not request.actor.caps.intersection(caps):
                     raise Forbidden
+                if limit is not None and asked == methods[-1]:  # of a form with two methods the sending counts
+                    spend(f"page:{route.name}", whose(request), limit, error=TooOften)
                 return view(request, *args, **kwargs)
             except HeliError as error:
                 return error_page(request, error)

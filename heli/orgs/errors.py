@@ -87,3 +87,13 @@ class ParentCircle(HeliError):
     code = "L-613"
     status = 400
     sentence = _("%(name)s is below this organisation, so it cannot stand above it.")
+
+
+class LoggedOut(HeliError):
+    """The session of somebody with work to do here was unused, or there, for too long."""
+
+    code = "L-614"
+    status = 401
+    sentence = _(
+        "You were away for long, so you were logged out. Log in in another tab, come back here, reload and send again."
+    )

@@ -1,24 +1,31 @@
-"""Sets request.actor, lazily: a page that asks nothing of it costs no statement. And sends on, before anything else,
-people with work to do here who have not used their second factor in this session."""
+"""Sets request.actor, lazily: a page that asks nothing of it costs no statement. And before anything else ends the
+session of people with work to do here who were away too long, and sends on those who have not used their second factor
+in this session."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import cast
 
 from allauth.mfa.models import Authenticator
 from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.functional import SimpleLazyObject
 from django.utils.http import urlencode
 
 from heli.core.actor import PUBLIC, Actor
+from heli.core.pages import error_page
+from heli.core.sessions import SessionStore
+from heli.orgs.errors import LoggedOut
 from heli.orgs.queries import actor_for
 from heli.people.accounts import used_second_factor
 from heli.people.models import User
 
 # Open to somebody who still has to set up or use the second factor; none of these pages asks for a capability.
-ALWAYS_OPEN = ("/account/", "/static/", "/look/", "/healthz")
+NEVER_ASKED = ("/api/", "/static/", "/look/", "/healthz", "/readyz", "/metrics")
+ALWAYS_OPEN = ("/account/", "/api/", "/static/", "/look/", "/healthz", "/readyz", "/metrics")
 
 
 def due(request: HttpRequest) -> str:
@@ -29,6 +36,19 @@ def due(request: HttpRequest) -> str:
     if user.password_due:
         return "password"
     return "second_factor" if settings.HELI_STAFF_MFA and not used_second_factor(request) else ""
+
+
+# Parts of pages that ask by themselves (their ids, which htmx tells): a desk left open does not keep its session.
+NOBODY_ACTS = frozenset({"desk-head", "desk-rows"})
+
+
+def stale(request: HttpRequest) -> bool:
+    """Whether the session is longer unused, or older, than SESSION_STAFF_IDLE and SESSION_STAFF_AGE allow somebody with
+    work to do here. One statement, and only then."""
+    session = cast(SessionStore, request.session)
+    if session.rested <= settings.SESSION_STAFF_IDLE and session.age <= settings.SESSION_STAFF_AGE:
+        return False
+    return bool(request.actor.is_staff or getattr(request, "grants_sleep", False))  # type: ignore[attr-defined]
 
 
 def actor_of(request: HttpRequest) -> Actor:
@@ -51,11 +71,29 @@ class ActorMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         request.actor = SimpleLazyObject(lambda: actor_of(request))  # type: ignore[attr-defined]
+        if not request.path.startswith(NEVER_ASKED) and request.user.is_authenticated:
+            if stale(request):
+                return self.log_out(request)
+            if request.headers.get("HX-Trigger") not in NOBODY_ACTS:
+                cast(SessionStore, request.session).touch()
         if not request.path.startswith(ALWAYS_OPEN) and request.user.is_authenticated and (first := due(request)):
             bool(request.actor.is_staff)  # type: ignore[attr-defined]  # one statement, which the page would ask as well
             if first == "password" or getattr(request, "grants_sleep", False):
                 return self.send_on(request, first)
         return self.get_response(request)
+
+    def log_out(self, request: HttpRequest) -> HttpResponse:
+        request.session.flush()
+        request.user = AnonymousUser()
+        request.actor = PUBLIC  # type: ignore[attr-defined]
+        if request.method == "POST":
+            return error_page(request, LoggedOut())
+        where = settings.LOGIN_URL if request.path.startswith("/account/") else None
+        asked = "/" if request.headers.get("HX-Request") else request.get_full_path()
+        to = reverse(where) if where else f"{reverse(settings.LOGIN_URL)}?{urlencode({'next': asked})}"
+        if request.headers.get("HX-Request"):
+            return HttpResponse(headers={"HX-Redirect": to})
+        return HttpResponseRedirect(to)
 
     def send_on(self, request: HttpRequest, first: str) -> HttpResponse:
         back = request.get_full_path() if request.method == "GET" and not request.headers.get("HX-Request") else "/"

@@ -13,6 +13,7 @@ from allauth.mfa.totp import views as totp
 from django.http import HttpResponse
 from django.urls import URLPattern, path
 
+from heli.core import sessions
 from heli.core.caps import Scope
 from heli.core.pages import page
 
@@ -25,6 +26,15 @@ class ActivateTOTPView(totp.ActivateTOTPView):
     def form_valid(self, form: Any) -> HttpResponse:
         response: HttpResponse = super().form_valid(form)
         record_authentication(self.request, form.user, "mfa", type="totp")
+        return response
+
+
+class DeactivateTOTPView(totp.DeactivateTOTPView):
+    """Without the second factor nothing that was opened with it stays open elsewhere."""
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        response: HttpResponse = super().form_valid(form)
+        sessions.end(self.request.user.pk, but=self.request.session.session_key)
         return response
 
 
@@ -45,7 +55,7 @@ ROUTES: tuple[tuple[str, str, LIBRARY, Scope], ...] = (
     ("2fa/login/", "mfa_authenticate", mfa.authenticate, Scope.PUBLIC),
     ("2fa/again/", "mfa_reauthenticate", mfa.reauthenticate, Scope.SELF),
     ("2fa/on/", "mfa_activate_totp", ActivateTOTPView.as_view(), Scope.SELF),
-    ("2fa/off/", "mfa_deactivate_totp", totp.deactivate_totp, Scope.SELF),
+    ("2fa/off/", "mfa_deactivate_totp", DeactivateTOTPView.as_view(), Scope.SELF),
     ("2fa/spare/", "mfa_view_recovery_codes", spare.view_recovery_codes, Scope.SELF),
     ("2fa/spare/new/", "mfa_generate_recovery_codes", spare.generate_recovery_codes, Scope.SELF),
     ("2fa/spare/file/", "mfa_download_recovery_codes", spare.download_recovery_codes, Scope.SELF),

@@ -4,14 +4,15 @@ second-factor keys sealed, and every write by our own steps."""
 from __future__ import annotations
 
 import math
+import secrets
 from typing import Any, ClassVar, cast
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.internal.flows.login import get_authentication_records
-from allauth.core.internal.httpkit import get_client_ip
 from allauth.mfa.adapter import DefaultMFAAdapter
 from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser
+from django.core import signing
 from django.forms import BaseForm
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
@@ -19,7 +20,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from heli.adapters import sms
-from heli.core import vault
+from heli.core import tries, vault
 from heli.core.actor import PUBLIC, Actor
 from heli.core.fields import MobileField
 from heli.core.pages import error_page
@@ -27,6 +28,56 @@ from heli.engines.identifiers import BadIdentifier, mobile
 from heli.people import queries, steps
 from heli.people.errors import LockedOut
 from heli.people.models import User
+
+KNOWN_COOKIE = "heli_known"
+KNOWN_FOR = 365 * 86400  # seconds
+# Text messages that one address may have sent to one number: fewer than the number takes (ACCOUNT_RATE_LIMITS)
+CODES = {"sms": tries.Limit(3, 600), "sms-day": tries.Limit(8, 86400)}
+
+
+def known_in(request: HttpRequest) -> dict[str, str]:
+    """{account: a number of this browser's own} of those who logged in here before; signed, so nobody makes it up."""
+    try:
+        found = signing.loads(request.COOKIES.get(KNOWN_COOKIE, ""), salt=KNOWN_COOKIE, max_age=KNOWN_FOR)
+    except signing.BadSignature:
+        return {}
+    return dict(found)
+
+
+def remember(request: HttpRequest, response: HttpResponse, user: AbstractBaseUser) -> None:
+    """This browser is one of the account's: wrong passwords typed elsewhere do not count against it (OWASP's device
+    cookies). It opens nothing by itself, and its own wrong passwords count as ever."""
+    known, account = known_in(request), user.get_username().lower()
+    if account not in known:
+        kept = [*known.items()][-3:]  # a family's computer
+        value = signing.dumps({**dict(kept), account: secrets.token_urlsafe(12)}, salt=KNOWN_COOKIE)
+        response.set_cookie(
+            KNOWN_COOKIE, value, max_age=KNOWN_FOR, httponly=True, samesite="Lax", secure=settings.SESSION_COOKIE_SECURE
+        )
+
+
+BROWSERS = (
+    ("MicroMessenger", "WeChat"),
+    ("Edg", "Edge"),
+    ("Firefox", "Firefox"),
+    ("Chrome", "Chrome"),
+    ("Safari", "Safari"),
+)
+SYSTEMS = (
+    ("HarmonyOS", "HarmonyOS"),
+    ("Android", "Android"),
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Windows", "Windows"),
+    ("Mac OS", "Mac"),
+    ("Linux", "Linux"),
+)
+
+
+def device(agent: str) -> str:
+    """What a browser calls itself, in two words a person knows: 'Edge, Windows'; '' when it says neither."""
+    words = (next((name for sign, name in of if sign in agent), "") for of in (BROWSERS, SYSTEMS))
+    return ", ".join(w for w in words if w)
 
 
 def as_self(user: AbstractBaseUser) -> Actor:
@@ -99,14 +150,41 @@ class AccountAdapter(DefaultAccountAdapter):
     def get_user_by_phone(self, phone: str) -> User | None:
         return queries.by_phone(phone)
 
+    def get_client_ip(self, request: HttpRequest) -> str:
+        return tries.address(request)
+
+    def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
+        """Wrong passwords count by account, however it is named (the library would count all phone numbers as one),
+        and apart in a browser the account has logged in with."""
+        account = guessed_account(request, credentials)
+        return f"{account}:{known_in(request).get(account, '')}"
+
+    def login(self, request: HttpRequest, user: AbstractBaseUser) -> None:
+        super().login(request, user)
+        request.session["device"] = device(request.headers.get("User-Agent", ""))
+
+    def post_login(self, request: HttpRequest, user: AbstractBaseUser, **also: Any) -> HttpResponse:
+        response = cast(HttpResponse, super().post_login(request, user, **also))
+        remember(request, response, user)
+        return response
+
     def send_verification_code_sms(self, *, phone: str, code: str, **_also: Any) -> None:
+        self._one_more_to(phone)
         sms.sender().send(phone, "code", {"code": code})
 
     def send_account_already_exists_sms(self, phone: str) -> None:
+        self._one_more_to(phone)
         sms.sender().send(phone, "has_account", {})
 
+    def _one_more_to(self, phone: str) -> None:
+        """One address cannot use up the messages of a number that is not its own."""
+        for what, limit in CODES.items():
+            tries.spend(what, f"{phone}@{tries.address(self.request)}", limit, error=tries.TooOften)
+
     def send_unknown_account_sms(self, phone: str, **_also: Any) -> None:
-        """Nothing: a stranger's number is not written to because somebody typed it."""
+        """Nothing: a stranger's number is not written to because somebody typed it. It is counted like one that is, so
+        that the limit does not say which numbers have accounts."""
+        self._one_more_to(phone)
 
 
 class MFAAdapter(DefaultMFAAdapter):
@@ -153,9 +231,9 @@ def guessed_account(request: HttpRequest, credentials: dict[str, Any] | None) ->
     return account.username.lower() if account else "phone:" + vault.blind("phone", number).hex()[:32]
 
 
-def client_ip(request: HttpRequest) -> str | None:
+def client_ip(request: HttpRequest) -> str:
     """The reader's address, through the proxies that settings trust; the same for every limit."""
-    return cast("str | None", get_client_ip(request))
+    return tries.address(request)
 
 
 def locked_out(request: HttpRequest, _response: HttpResponse | None = None, _credentials: Any = None) -> HttpResponse:

@@ -7,9 +7,14 @@ from typing import Any
 
 from allauth.account import forms as account
 from allauth.core import context
+from allauth.core.internal.cryptokit import normalize_user_code
+from allauth.mfa.adapter import get_adapter
 from allauth.mfa.base import forms as mfa
+from allauth.mfa.models import Authenticator
 from allauth.mfa.totp import forms as totp
 from django import forms
+from django.conf import settings
+from django.core.cache import cache
 from django.utils.translation import gettext_lazy as _
 
 from heli.core.fields import MobileField
@@ -112,11 +117,25 @@ class ChangePasswordForm(account.ChangePasswordForm):
         self.order_fields(["oldpassword", "password1"])
 
 
-class AuthenticateForm(mfa.AuthenticateForm):
+class OnceOnly:
+    """A code of the authenticator is good once, for as long as it would fit: the half minutes on both sides too. The
+    library forgets it after half a minute."""
+
+    def clean_code(self) -> str:
+        code = str(super().clean_code())  # type: ignore[misc]
+        found: Authenticator = self.authenticator  # type: ignore[attr-defined]
+        if found.type == Authenticator.Type.TOTP:
+            seconds = 30 * (2 * settings.MFA_TOTP_TOLERANCE + 2)
+            if not cache.add(f"code-used:{found.user_id}:{normalize_user_code(code)}", True, seconds):
+                raise get_adapter().validation_error("incorrect_code")
+        return code
+
+
+class AuthenticateForm(OnceOnly, mfa.AuthenticateForm):
     code = _code(_("The 6 digits your authenticator shows now, or a spare code"))
 
 
-class MFAReauthenticateForm(mfa.ReauthenticateForm):
+class MFAReauthenticateForm(OnceOnly, mfa.ReauthenticateForm):
     code = _code(_("The 6 digits your authenticator shows now, or a spare code"))
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 
-from django.contrib.sessions.models import Session
 from django.utils import timezone
 from procrastinate.contrib.django import app
 
+from heli.core import sessions, shared
 from heli.core.actor import SYSTEM
 from heli.people.steps import sweep_unfinished
 
@@ -17,8 +17,9 @@ UNFINISHED = dt.timedelta(hours=24)  # so long a sign-up may wait for its code
 @app.periodic(cron="20 3 * * *")
 @app.task(name="people.sweep", queueing_lock="people.sweep")
 def sweep(timestamp: int) -> None:
-    """Forget sign-ups that were never finished, and sessions that have ended. Harmless when run twice."""
+    """Forget sign-ups that were never finished, sessions and counts that have ended. Harmless when run twice."""
     now = timezone.now()
     while sweep_unfinished(before=now - UNFINISHED, by=SYSTEM, at=now):
         pass
-    Session.objects.filter(expire_date__lt=now).delete()
+    sessions.sweep(now)
+    shared.sweep()

@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from heli.core import subjects, vault
+from heli.core import sessions, subjects, vault
 from heli.core.actor import Actor
 from heli.core.models import Access, VaultRecord
 from heli.core.paging import Page, keyset
@@ -28,6 +28,11 @@ FIELD_NAMES = {
 def own_account(actor: Actor) -> User:
     """The actor's account with its own record. Raises DoesNotExist for nobody. One statement."""
     return User.objects.select_related("record").get(pk=actor.user_id or 0)
+
+
+def own_sessions(actor: Actor, *, key: str | None, at: dt.datetime) -> list[sessions.Open]:
+    """Where the actor is logged in, the session with the cookie's `key` first. One statement."""
+    return sessions.of_user(actor.user_id or 0, key=key, now=at)
 
 
 def own_records(actor: Actor) -> QuerySet[VaultRecord]:

@@ -9,7 +9,7 @@ from allauth.mfa.models import Authenticator
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
-from heli.core import vault
+from heli.core import sessions, vault
 from heli.core.actor import Actor
 from heli.core.caps import Cap
 from heli.core.errors import Invalid
@@ -189,6 +189,19 @@ def close_account(*, user_id: int, by: Actor, at: dt.datetime) -> int:
         _about(s, user)
         s.record(erased=erased)
     return erased
+
+
+def end_sessions(*, user_id: int, only: str = "", but: str | None = None, by: Actor, at: dt.datetime) -> int:
+    """Log out elsewhere: the session named by `only` (Open.pk), or all but the one with the cookie's key `but`.
+
+    Returns how many ended; they end with the next request. Raises NotFound: not the actor's account (L-404).
+    """
+    with step("people.end_sessions", by=by, at=at) as s:
+        user = s.lock(User, user_id)
+        ended = sessions.end(user.pk, only=only, but=but)
+        _about(s, user)
+        s.record(ended=ended)
+    return ended
 
 
 def sweep_unfinished(*, before: dt.datetime, by: Actor, at: dt.datetime) -> int:

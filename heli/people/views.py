@@ -15,6 +15,7 @@ from heli.core import export, vault
 from heli.core.caps import Scope
 from heli.core.errors import NotFound
 from heli.core.pages import HeliRequest, page
+from heli.core.tries import Limit
 from heli.people import queries, steps
 from heli.people.errors import WrongPassword
 from heli.people.forms import CloseForm, ProfileForm
@@ -74,7 +75,7 @@ def kept(request: HeliRequest) -> HttpResponse:
     return render(request, "people/kept.html", {"page": queries.kept(request.actor, after=request.GET.get("after"))})
 
 
-@page("export/", name="export", scope=Scope.SELF, methods=("POST",))
+@page("export/", name="export", scope=Scope.SELF, methods=("POST",), limit=Limit(10))
 def export_own(request: HeliRequest) -> HttpResponse:
     """All of it as a file."""
     rows = queries.own_data(request.actor, at=timezone.now())
@@ -85,6 +86,22 @@ def export_own(request: HeliRequest) -> HttpResponse:
         (_("When"), lambda r: r[3]),
     ]
     return export.download(export.workbook(_("My information"), columns, rows, cap=OWN_ROWS), "my-information.xlsx")
+
+
+@page("sessions/", scope=Scope.SELF)
+def sessions(request: HeliRequest) -> HttpResponse:
+    """Where I am logged in."""
+    rows = queries.own_sessions(request.actor, key=request.session.session_key, at=timezone.now())
+    return render(request, "people/sessions.html", {"rows": rows})
+
+
+@page("sessions/end/", name="sessions_end", scope=Scope.SELF, methods=("POST",))
+def end_sessions(request: HeliRequest) -> HttpResponse:
+    """Log out elsewhere: one session (`which`), or all others."""
+    which, me = request.POST.get("which", ""), request.actor.user_id or 0
+    steps.end_sessions(user_id=me, only=which, but=request.session.session_key, by=request.actor, at=timezone.now())
+    messages.success(request, _("Logged out there."))
+    return redirect("people:sessions")
 
 
 @page("close/", name="close", scope=Scope.SELF, methods=("GET", "POST"))

@@ -16,6 +16,7 @@ from heli.core import export, paging
 from heli.core.caps import Cap, Scope
 from heli.core.errors import Forbidden, HeliError, NotFound
 from heli.core.pages import HeliRequest, page
+from heli.core.tries import Limit
 from heli.rulebook import keys, queries, steps
 from heli.rulebook.forms import EndForm, RuleForm
 from heli.rulebook.models import Rule
@@ -199,7 +200,7 @@ def rows(request: HeliRequest) -> HttpResponse:
     )
 
 
-@page("all.xlsx", name="export", scope=Scope.PUBLIC)
+@page("all.xlsx", name="export", scope=Scope.PUBLIC, limit=Limit(30))
 def export_rows(request: HeliRequest) -> HttpResponse:
     """The filtered list as a spreadsheet; rules are public, so nobody is asked what for."""
     filters, today = _filters(request), _today()

@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.contrib.sessions.models import Session
 from django.core import signing
 from django.core.cache import cache
 from django.db import connection
@@ -23,6 +22,7 @@ from django.utils import timezone
 from heli.adapters import sms
 from heli.core import vault
 from heli.core.logs import formatter
+from heli.core.models import Session
 from heli.people.models import User
 
 PHONE, SECOND, NAME, ADDRESS = "13877665544", "13855667788", "欧阳金丝雀", "金丝雀路 77 号 7 单元"
@@ -55,7 +55,7 @@ def everything_as_text() -> Iterator[tuple[str, str]]:
     for data in Session.objects.values_list("session_data", flat=True):
         payload = data.split(":")[0]
         raw = signing.b64_decode(payload.lstrip(".").encode())
-        yield "django_session", (zlib.decompress(raw) if payload.startswith(".") else raw).decode("latin-1")
+        yield "core_session", (zlib.decompress(raw) if payload.startswith(".") else raw).decode("latin-1")
 
 
 def spellings(mark: str) -> set[str]:

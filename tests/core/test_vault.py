@@ -204,19 +204,20 @@ def test_small_secrets_open_only_as_what_they_were_sealed() -> None:
 
 
 def test_sessions_are_sealed_in_the_database(client: Any) -> None:
-    from django.contrib.sessions.backends.db import SessionStore
-    from django.contrib.sessions.models import Session
+    from heli.core.models import Session
+    from heli.core.sessions import SessionStore, stored_key
 
     store = SessionStore()
     store["phone"] = "13912345678"
     store.save()
-    raw = Session.objects.get(session_key=store.session_key).session_data
+    raw = Session.objects.get(pk=stored_key(store.session_key)).session_data
+    assert not Session.objects.filter(pk=store.session_key).exists(), "who reads the table holds no cookie"
     from django.core import signing
 
     assert b"139" not in base64.urlsafe_b64decode(raw.split(":")[0].lstrip(".") + "===")
     assert SessionStore(store.session_key)["phone"] == "13912345678"
     with pytest.raises(signing.BadSignature):
-        signing.loads(raw[:-2], salt="django.contrib.sessions.SessionStore")
+        signing.loads(raw[:-2], salt=store.key_salt)
     with override_settings(HELI_VAULT_KEYS=key("another")):
         assert dict(SessionStore(store.session_key).items()) == {}
     assert settings.SESSION_SERIALIZER == "heli.core.sessions.SealedSerializer"

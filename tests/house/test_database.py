@@ -55,17 +55,19 @@ def test_the_application_makes_and_drops_no_table() -> None:
 
 
 def test_fire_db_commits_for_others_to_see(fire_db: str) -> None:
-    from django.contrib.sessions.models import Session
     from django.utils import timezone
 
-    Session.objects.create(session_key="seen", session_data="", expire_date=timezone.now())
+    from heli.core.models import Session
+
+    now = timezone.now()
+    Session.objects.create(session_key="seen", session_data="", expire_date=now, since=now, seen_at=now)
     with database.second_connection() as other:
-        assert other.execute("SELECT session_key FROM django_session").fetchall() == [("seen",)]
+        assert other.execute("SELECT session_key FROM core_session").fetchall() == [("seen",)]
         assert other.info.dbname == fire_db
 
 
 def test_each_fire_db_is_fresh(fire_db: str) -> None:
-    from django.contrib.sessions.models import Session
+    from heli.core.models import Session
 
     assert not Session.objects.exists()
 

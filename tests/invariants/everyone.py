@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
-from django.core.cache import cache
 from django.db import transaction
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
@@ -19,6 +18,8 @@ from PIL import Image
 from heli.core.actor import PUBLIC, SYSTEM, Actor
 from heli.core.caps import Scope
 from heli.core.pages import Route
+from heli.hooks.models import Delivery
+from heli.hooks.steps import add_endpoint
 from heli.loop import steps
 from heli.loop.duty import put_row
 from heli.loop.forms.desk import FORMS as DESK_FORMS
@@ -193,10 +194,24 @@ def ours_of_other_rooms(world: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def hooked(laid: Laid, *, area_path: str, grant_id: int, now: dt.datetime) -> dict[str, Any]:
+    """An endpoint of a county with one message that failed for good. Its address is a number: no name is asked for it."""
+    endpoint, _secret = add_endpoint(
+        name=f"{laid.mark}系统", url="https://9.9.9.9/heli", grant_id=grant_id, area_path=area_path, by=SYSTEM, at=now
+    )
+    request = laid.requests["heard"]
+    failed = Delivery.objects.create(
+        endpoint=endpoint, event_id=1, step="request.hear", subject_type="loop.request", subject_id=request.pk,
+        code=request.code, state="dead", due_at=now, made_at=now, ended_at=now, attempts=13, reason="refused", status=500,
+    )  # fmt: skip
+    return {"endpoint_id": endpoint.pk, "delivery_id": failed.pk}
+
+
 def ours(world: Any, now: dt.datetime) -> Laid:
     """Things of 芝罘区."""
     laid = lay(world, mark="芝罘标记", community=COMMUNITY, unit="城管局", helper="住建局", now=now)
     laid.values = ours_of_other_rooms(world)
+    laid.values |= hooked(laid, area_path=COMMUNITY[:6], grant_id=laid.values["grant_id"], now=now)
     return laid
 
 
@@ -216,13 +231,14 @@ def theirs(world: Any, now: dt.datetime) -> Laid:
         "member_id": Member.objects.filter(org=org).values_list("pk", flat=True)[0],
         "grant_id": Grant.objects.filter(user=world.outsider).values_list("pk", flat=True)[0],
     }  # fmt: skip
+    laid.values |= hooked(laid, area_path=NEXT_COUNTY, grant_id=laid.values["grant_id"], now=now)
     return laid
 
 
 MISSING: dict[str, Any] = {
     "code": "ZF-ZZZZ-ZZ", "token": "A" * 30, "file_id": "00000000-0000-4000-8000-000000000000", "pk": 10**9, "voice_id": 10**9,
     "path": "371399", "area_path": "371399", "org_id": 10**9, "user_id": 10**9, "member_id": 10**9, "grant_id": 10**9, "username": "nobody",
-    "rule_id": 10**9, "row_id": 10**9, "category_id": 10**9,
+    "rule_id": 10**9, "row_id": 10**9, "category_id": 10**9, "endpoint_id": 10**9, "delivery_id": 10**9,
 }  # fmt: skip
 # Acts of the request page and the desk: the kind of thing, and the request at the right station for it to get deep.
 FITS = {
@@ -247,6 +263,8 @@ CHOICES: dict[str, list[dict[str, Any]]] = {  # arguments that choose among a fe
     "loop:desk_form": [{"what": w} for w in (*DESK_FORMS, "else")],
     "loop:duty_pick": [{"what": w} for w in ("category", "unit", "assists", "else")],
     "loop:category": [{"code": PAVEMENT}, {"code": "999999"}],
+    "hooks:pick": [{"what": w} for w in ("grant", "area", "else")],
+    "hooks:endpoint_do": [{"verb": v} for v in ("pause", "resume", "test", "replay", "else")],
 }
 
 
@@ -317,8 +335,7 @@ class Asker:
         self.session = {k: m.value for k, m in self.client.cookies.items()}
 
     def ask(self, method: str, url: str, data: dict[str, Any] | None = None, **more: Any) -> Any:
-        """The response; nothing it did stays."""
-        cache.clear()  # no rate limit of the one before
+        """The response; nothing it did stays, and no limit counts it."""
         self.client.cookies.clear()
         self.client.cookies.load(self.session)
         with transaction.atomic():
@@ -357,6 +374,7 @@ def body(response: Any, *said: str) -> str:
     text = re.sub(r'(csrfmiddlewaretoken" value="|"X-CSRFToken": ")[^"]+', r"\1", text)
     text = re.sub(r'(name="next" value=")[^"]*', r"\1", text)
     text = re.sub(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}", "<uuid>", text)
+    text = re.sub(r"(L-\d{3} · )[0-9a-f]{16}", r"\1<id>", text)
     for word in said:
         text = text.replace(word, "<asked>").replace(quote(word), "<asked>")
     return text

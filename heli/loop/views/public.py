@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
-from heli.core import vault
+from heli.core import tries, vault
 from heli.core.actor import SYSTEM, Actor
 from heli.core.caps import Scope
 from heli.core.errors import AlreadyDone, HeliError
@@ -222,7 +222,7 @@ def tell(by: Actor, form: SubmitForm) -> str:
 
 # Look it up -----------------------------------------------------------------------------------------------------------
 # One address runs out of guesses before a code does, so that who knows a code cannot keep its owner from it.
-BY_ADDRESS, BY_CODE = tries.Limit(20, 600), tries.Limit(40, 900)
+BY_ADDRESS, BY_CODE = tries.Limit(20, 600), tries.Limit(100, 900)
 
 
 @page("find/", scope=Scope.PUBLIC, methods=("GET", "POST"))
