@@ -18,6 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from heli.core import commands as data_commands
+from heli.hooks import commands as hook_commands
 from heli.ops import commands as ops_commands
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "heli.settings")
@@ -32,6 +33,7 @@ for name, group in (("areas", areas), ("rules", rules), ("grants", grants), ("lo
     app.add_typer(group, name=name)
 app.add_typer(ops_commands.app, name="ops")
 app.add_typer(data_commands.db, name="db")
+app.add_typer(hook_commands.app, name="hooks")
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
 As = Annotated[

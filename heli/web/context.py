@@ -39,6 +39,7 @@ MENU: tuple[tuple[str, str, Words, frozenset[Cap]], ...] = (
     ("places:areas", "map", pgettext_lazy("nav", "Areas"), frozenset({Cap.MANAGE_AREAS})),
     ("orgs:organisations", "building", pgettext_lazy("nav", "Organisations"), frozenset({Cap.MANAGE_ORGS})),
     ("orgs:grants", "key", pgettext_lazy("nav", "Grants"), frozenset({Cap.MANAGE_GRANTS})),
+    ("hooks:endpoints", "send", pgettext_lazy("nav", "Webhooks"), frozenset({Cap.MANAGE_GRANTS})),
     ("loop:import", "upload", pgettext_lazy("nav", "Import requests"), frozenset({Cap.IMPORT_REQUESTS})),
     ("loop:mine", "list", pgettext_lazy("nav", "What I said"), frozenset()),
     ("people:me", "user", pgettext_lazy("nav", "My information"), frozenset()),
