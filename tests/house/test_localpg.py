@@ -1,4 +1,4 @@
-"""The private PostgreSQL: two processes at once, kill -9, long paths, other people's folders, dump and restore."""
+"""The private PostgreSQL: two processes at once, kill -9, long paths, other people's folders."""
 
 from __future__ import annotations
 
@@ -180,32 +180,6 @@ def test_missing_binaries_say_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_pa
         localpg.find_bin()
     with pytest.raises(localpg.LocalPgError, match="postgresql-17"):
         localpg.find_bin(17)
-
-
-def test_dump_and_restore(var: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setenv("HELI_VAR", str(var))
-    monkeypatch.delenv("DATABASE_URL", raising=False)
-    monkeypatch.delenv("HELI_OWNER_DATABASE_URL", raising=False)
-    url = localpg.ensure(var, fsync=False).owner_url
-    with psycopg.connect(url, autocommit=True) as db:
-        db.execute("CREATE TABLE kept (word text); INSERT INTO kept VALUES ('合力'); GRANT SELECT ON kept TO heli_app")
-    copy = var / "copy.dump"
-    assert localpg.main(["dump", str(copy)]) == 0
-    assert copy.stat().st_mode & 0o777 == 0o600
-    with psycopg.connect(url, autocommit=True) as db:
-        db.execute("INSERT INTO kept VALUES ('later')")
-
-    assert localpg.main(["restore", str(copy)]) == 1
-    assert "--force" in capsys.readouterr().err
-    broken = var / "broken.dump"
-    broken.write_bytes(copy.read_bytes()[:-200])
-    assert localpg.main(["restore", str(broken), "--force"]) == 1
-    with psycopg.connect(url) as db:  # the broken copy destroyed nothing
-        assert db.execute("SELECT count(*) FROM kept").fetchone() == (2,)
-
-    assert localpg.main(["restore", str(copy), "--force"]) == 0
-    with psycopg.connect(localpg.urls(var).app_url) as db:
-        assert db.execute("SELECT word FROM kept").fetchall() == [("合力",)]
 
 
 def test_database_url_leaves_the_embedded_one_alone(
