@@ -128,6 +128,7 @@ INSTALLED_APPS = [
     "pgtrigger",
     "pghistory",
     "procrastinate.contrib.django",
+    "ninja",  # for the files of its documentation page alone
 ]
 MIDDLEWARE = [
     "heli.ops.watch.WatchMiddleware",
@@ -243,6 +244,8 @@ ALLOWED_HOSTS = [h for h in os.environ.get("HELI_ALLOWED_HOSTS", "localhost,127.
 CSRF_TRUSTED_ORIGINS = [o for o in os.environ.get("HELI_TRUSTED_ORIGINS", "").split(",") if o]
 HELI_PUBLIC_URL = os.environ.get("HELI_PUBLIC_URL", "http://127.0.0.1:8000").rstrip("/")
 HELI_HOME_AREA = os.environ.get("HELI_HOME_AREA", "370602")  # the area whose public home this site is
+HELI_API_RATE = int(os.environ.get("HELI_API_RATE", "600"))  # requests a minute of one token
+HELI_API_PUBLIC_RATE = int(os.environ.get("HELI_API_PUBLIC_RATE", "120"))  # and of one address without a token
 HELI_SHAPES = flag(
     "HELI_SHAPES", default=True
 )  # shipped boundary shapes; public display needs review, so it can be off

@@ -14,6 +14,8 @@ urlpatterns = [
     path("board/", include("heli.insight.urls")),
     path("demo/", include("heli.demo.urls")),
     path("account/", include("heli.people.account_views")),
+    path("", include("heli.api.urls")),
+    path("api/v1/", include("heli.api.v1")),
 ]
 
 handler500 = "heli.web.failing.server_error"

@@ -33,6 +33,7 @@ class Actor:
     grants: tuple[GrantView, ...] = ()
     voice_id: int | None = None
     system: bool = False
+    token_id: int | None = None  # the token of another system through which they act; it enters every event
     caps: frozenset[Cap] = field(init=False)
 
     def __post_init__(self) -> None:

@@ -204,6 +204,7 @@ _ALL = (
     Key("rates.formula.on_time", _("On-time rate"), FORMULA),
     Key("upload.limits", _("What may be uploaded"), UPLOAD),
     Key("export.row_cap", _("Most rows in one export"), ROWS),
+    Key("api.token", _("Longest life of a token for another system"), DAYS),
     Key("work.hours", _("Office hours"), HOURS),
 )
 KEYS: Final[Mapping[str, Key]] = {k.key: k for k in _ALL}

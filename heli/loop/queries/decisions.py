@@ -59,10 +59,12 @@ def extensions(actor: Actor, tab: str) -> QuerySet[Extension]:
     return rows.select_related("request__area__parent", "clock__unit", "asked_by", "decided_by")
 
 
-def extension_page(actor: Actor, tab: str, now: dt.datetime, *, after: str | None = None) -> Page[ExtensionRow]:
+def extension_page(
+    actor: Actor, tab: str, now: dt.datetime, *, after: str | None = None, size: int = 50
+) -> Page[ExtensionRow]:
     """One page: what waits longest first; what was decided last first. One statement."""
     order = ("asked_at", "id") if tab == "asked" else ("-decided_at", "-id")
-    return keyset(extensions(actor, tab), order=order, after=after).map(lambda e: _extension(actor, e, now))
+    return keyset(extensions(actor, tab), order=order, after=after, size=size).map(lambda e: _extension(actor, e, now))
 
 
 def _extension(actor: Actor, e: Extension, now: dt.datetime) -> ExtensionRow:
@@ -118,9 +120,9 @@ def appeals(actor: Actor) -> QuerySet[Request]:
     )
 
 
-def appeal_page(actor: Actor, *, after: str | None = None) -> Page[AppealRow]:
+def appeal_page(actor: Actor, *, after: str | None = None, size: int = 50) -> Page[AppealRow]:
     """One page, what waits longest first. One statement."""
-    return keyset(appeals(actor), order=("since", "id"), after=after).map(_appeal)
+    return keyset(appeals(actor), order=("since", "id"), after=after, size=size).map(_appeal)
 
 
 def _appeal(r: Request) -> AppealRow:
@@ -154,10 +156,10 @@ def exclusions(actor: Actor, tab: str) -> QuerySet[Exclusion]:
     return rows.select_related("request__area__parent", "request__unit", "proposed_by", "decided_by")
 
 
-def exclusion_page(actor: Actor, tab: str, *, after: str | None = None) -> Page[ExclusionRow]:
+def exclusion_page(actor: Actor, tab: str, *, after: str | None = None, size: int = 50) -> Page[ExclusionRow]:
     """One page: proposals oldest first, decisions newest first. One statement."""
     order = ("proposed_at", "id") if tab == "proposed" else ("-decided_at", "-id")
-    return keyset(exclusions(actor, tab), order=order, after=after).map(
+    return keyset(exclusions(actor, tab), order=order, after=after, size=size).map(
         lambda e: ExclusionRow(
             exclusion=e,
             place=place_of(e.request),

@@ -170,9 +170,11 @@ def state_of(row: DutyRow, today: dt.date) -> str:
 ORDER = ("category__code", "level", "area_path", "id")
 
 
-def duty_page(actor: Actor, f: DutyFilters, now: dt.datetime, *, after: str | None = None) -> Page[DutyLine]:
+def duty_page(
+    actor: Actor, f: DutyFilters, now: dt.datetime, *, after: str | None = None, size: int = 50
+) -> Page[DutyLine]:
     """One page of the list, by category. Two statements."""
-    page = keyset(duty_rows(actor, f, now), order=ORDER, after=after)
+    page = keyset(duty_rows(actor, f, now), order=ORDER, after=after, size=size)
     return Page(lines(page.rows, now), page.next)
 
 
