@@ -19,6 +19,7 @@ from rich.table import Table
 
 from heli.core import commands as data_commands
 from heli.hooks import commands as hook_commands
+from heli.loop import commands as loop_commands
 from heli.ops import commands as ops_commands
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "heli.settings")
@@ -533,6 +534,9 @@ def loop_replay(
     else:
         show(head, False)
         show(sets, False)
+
+
+command(app, "audit")(loop_commands.audit)
 
 
 @command(loop, "climb")

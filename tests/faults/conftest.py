@@ -1,0 +1,28 @@
+"""Houses that are set on fire. Short by default; HELI_FAULTS=200 (before pytest) kills that often."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.faults.house import House, dump_of_world
+
+
+@pytest.fixture(scope="session")
+def world_dump(template_database: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The world as a file."""
+    return dump_of_world(template_database, tmp_path_factory.mktemp("dump"))
+
+
+@pytest.fixture
+def house(world_dump: Path, tmp_path: Path, request: Any) -> Iterator[House]:
+    """A house that answers."""
+    made = House(tmp_path / "var", world_dump)
+    try:
+        made.wait()
+        yield made
+    finally:
+        made.end()
