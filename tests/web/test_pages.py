@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 from django.contrib.messages import constants
-from django.db import DatabaseError, connection
 from django.test import Client
 
 from heli.people.models import User
@@ -80,25 +79,6 @@ def test_unknown_words_change_nothing(client: Client) -> None:
     client.post("/language/", {"language": "xx"})
     client.cookies["heli_look"] = '"><script>'
     assert '<html lang="zh-Hans" data-bs-theme="light">' in client.get("/").content.decode()
-
-
-@pytest.mark.django_db
-def test_healthz(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    answer = client.get("/healthz")
-    assert (answer.status_code, json.loads(answer.content)) == (200, {"ok": True, "database": True})
-
-    def gone(*_: Any) -> None:
-        raise DatabaseError("password=secret")
-
-    monkeypatch.setattr(connection, "cursor", gone)
-    answer = client.get("/healthz")
-    assert (answer.status_code, json.loads(answer.content)) == (503, {"ok": False, "database": False})
-
-
-@pytest.mark.django_db
-def test_healthz_costs_one_statement(client: Client, django_assert_num_queries: Any) -> None:
-    with django_assert_num_queries(1):
-        client.get("/healthz")
 
 
 @pytest.mark.django_db
