@@ -15,6 +15,7 @@ import secrets
 from pathlib import Path
 from typing import Any
 
+from csp.constants import NONCE
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 from psycopg.conninfo import conninfo_to_dict
@@ -134,6 +135,7 @@ MIDDLEWARE = [
     "heli.ops.watch.WatchMiddleware",
     "heli.core.outages.OutageMiddleware",
     "django.middleware.security.SecurityMiddleware",
+    "heli.web.middleware.HeadersMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -253,6 +255,10 @@ if not DEBUG:
     SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if ALLAUTH_TRUSTED_PROXY_COUNT else None
     SECURE_HSTS_SECONDS = 31536000
+    SECURE_HSTS_INCLUDE_SUBDOMAINS = True
+    # Bound to this host: no neighbour on the domain can set them.
+    SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-session", "__Host-csrf"
+CSRF_COOKIE_HTTPONLY = True  # the page itself carries the token for scripts
 # How long a log-in holds: unused, and at all. People with work to do here sit at shared desks.
 SESSION_STAFF_IDLE = dt.timedelta(minutes=int(os.environ.get("HELI_STAFF_IDLE_MINUTES", "30")))
 SESSION_STAFF_AGE = dt.timedelta(hours=int(os.environ.get("HELI_STAFF_SESSION_HOURS", "12")))
@@ -266,14 +272,19 @@ SECURE_REFERRER_POLICY = "same-origin"  # a secret link in the address never lea
 X_FRAME_OPTIONS = "DENY"
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
-        "default-src": ["'self'"],
+        "default-src": ["'none'"],
+        "script-src": [NONCE],  # each <script> of a page carries this answer's nonce; none has its text in the page
+        "style-src": ["'self'"],  # neither <style> nor style attributes
         "img-src": ["'self'", "data:", "blob:"],
-        "style-src": ["'self'"],
-        "style-src-attr": ["'unsafe-inline'"],  # bars carry their length as a style attribute
+        "font-src": ["'self'"],
+        "connect-src": ["'self'"],
+        "manifest-src": ["'self'"],
         "object-src": ["'none'"],
-        "base-uri": ["'self'"],
+        "base-uri": ["'none'"],
         "form-action": ["'self'"],
         "frame-ancestors": ["'none'"],
+        "require-trusted-types-for": ["'script'"],
+        "trusted-types": ["default"],  # web/static/heli/heli.js
     }
 }
 STATIC_URL = "/static/"
@@ -299,7 +310,9 @@ PROCRASTINATE_AUTODISCOVER_MODULE_NAME = "jobs"  # each room's jobs.py; a worker
 # Calls private addresses and plain http too: for trying things on one machine, never where others can name an address.
 HELI_HOOKS_ALLOW_PRIVATE = flag("HELI_HOOKS_ALLOW_PRIVATE")
 if HELI_HOOKS_ALLOW_PRIVATE and not DEBUG:
-    raise ImproperlyConfigured("HELI_HOOKS_ALLOW_PRIVATE opens our own network, so it is refused while HELI_DEBUG is off.")
+    raise ImproperlyConfigured(
+        "HELI_HOOKS_ALLOW_PRIVATE opens our own network, so it is refused while HELI_DEBUG is off."
+    )
 HELI_HOOKS_PORTS = (443, 8443)
 # Seconds between the tries of one message; the last failure is for good. 2 d 20 h together, each up to a fifth more or less
 HELI_HOOKS_BACKOFF = (10, 30, 120, 600, 1800, 3600, 7200, 14400, 28800, 43200, 57600, 86400)
@@ -319,7 +332,9 @@ HELI_FREE_MB = int(os.environ.get("HELI_FREE_MB", "512"))  # with less room for 
 HELI_LOG_DIR = os.environ.get("HELI_LOG_DIR", "")  # files by day beside the stream, the security log in one of its own
 HELI_LOG_DAYS = int(os.environ.get("HELI_LOG_DAYS", "200"))
 if HELI_LOG_DAYS < 184:
-    raise ImproperlyConfigured("HELI_LOG_DAYS: logs are kept six months at least (Cybersecurity Law art. 21): 184 days.")
+    raise ImproperlyConfigured(
+        "HELI_LOG_DAYS: logs are kept six months at least (Cybersecurity Law art. 21): 184 days."
+    )
 _handlers: dict[str, Any] = {
     "out": {
         "class": "logging.StreamHandler",
@@ -339,9 +354,16 @@ LOGGING = {
         "json": {"()": "heli.core.logs.formatter", "as_json": True},
     },
     "handlers": _handlers,
-    "root": {"handlers": ["out", "heli"] if HELI_LOG_DIR else ["out"], "level": os.environ.get("HELI_LOG_LEVEL", "INFO")},
+    "root": {
+        "handlers": ["out", "heli"] if HELI_LOG_DIR else ["out"],
+        "level": os.environ.get("HELI_LOG_LEVEL", "INFO"),
+    },
     "loggers": {
-        "heli.security": {"handlers": ["security"] if HELI_LOG_DIR else [], "level": "INFO", "propagate": not HELI_LOG_DIR},
+        "heli.security": {
+            "handlers": ["security"] if HELI_LOG_DIR else [],
+            "level": "INFO",
+            "propagate": not HELI_LOG_DIR,
+        },
         "heli.access": {"level": "WARNING" if DEBUG else "INFO"},
         "procrastinate": {"level": "WARNING"},
         "axes": {"level": "WARNING"},

@@ -29,7 +29,7 @@ from heli.people import queries, steps
 from heli.people.errors import LockedOut
 from heli.people.models import User
 
-KNOWN_COOKIE = "heli_known"
+KNOWN_COOKIE = "heli_known" if settings.DEBUG else "__Host-known"
 KNOWN_FOR = 365 * 86400  # seconds
 # Text messages that one address may have sent to one number: fewer than the number takes (ACCOUNT_RATE_LIMITS)
 CODES = {"sms": tries.Limit(3, 600), "sms-day": tries.Limit(8, 86400)}

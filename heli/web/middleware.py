@@ -19,6 +19,40 @@ def keep(response: HttpResponse, name: str, value: str) -> None:
     response.set_cookie(name, value, max_age=YEAR, samesite="Lax", httponly=True, secure=settings.SESSION_COOKIE_SECURE)
 
 
+# What a browser may do for our pages: only telling where one stands, to file a request there.
+PERMISSIONS = "geolocation=(self), " + ", ".join(
+    f"{name}=()"
+    for name in (
+        "accelerometer", "camera", "display-capture", "gyroscope", "hid", "magnetometer", "microphone", "midi",
+        "payment", "serial", "usb", "browsing-topics",
+    )
+)  # fmt: skip
+
+
+class HeadersMiddleware:
+    """Headers that every answer carries, and how long a page that somebody logged in has seen may be kept.
+
+    A page made for an account is kept by no shared cache and asked for anew; what shows personal data says `no-store`
+    itself. Whoever logs out leaves nothing of it in the browser.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        response.headers.setdefault("Permissions-Policy", PERMISSIONS)
+        response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
+        user = getattr(request, "_cached_user", None)  # known only where the page asked who it is
+        if user is not None and user.is_authenticated:
+            response.headers.setdefault("Cache-Control", "private, no-cache")
+        ended = response.cookies.get(settings.SESSION_COOKIE_NAME)
+        if ended is not None and ended["max-age"] == 0:
+            response.headers["Clear-Site-Data"] = '"cache"'
+            response.headers["Cache-Control"] = "no-store"
+        return response
+
+
 class PreferencesMiddleware:
     """Chinese unless somebody chose otherwise: the browser's language list is not asked. In place of LocaleMiddleware.
 

@@ -62,6 +62,9 @@ LOOK = """() => {
   return wrong;
 }"""
 
+REFUSED = """document.addEventListener('securitypolicyviolation', (e) =>
+  window.policyRefused(e.effectiveDirective + ' ' + e.blockedURI + ' ' + (e.sourceFile || '') + ' ' + (e.sample || '')));"""
+
 
 def aside(ask: Any) -> Any:
     """Ask the database in a thread of its own: the browser's holds an event loop."""
@@ -95,6 +98,9 @@ class Reader:
         self.said: list[str] = []
         self.page.on("console", self.hear)
         self.page.on("pageerror", lambda e: self.said.append(str(e)))
+        # The policy says itself what it refused, also where the console is silent.
+        self.context.expose_binding("policyRefused", lambda _source, what: self.said.append(f"refused: {what}"))
+        self.context.add_init_script(REFUSED)
 
     def hear(self, message: ConsoleMessage) -> None:
         if message.type in {"error", "warning"} and not message.location["url"].endswith("/favicon.ico"):
@@ -163,6 +169,20 @@ def test_every_page(site: str, world: Any, settings: Any, browser: Browser) -> N
         reader.context.close()
     if found:
         pytest.fail("\n".join(f"{what}  [{', '.join(who)}]" for what, who in found.items()), pytrace=False)
+
+
+def test_the_policy_is_felt(site: str, world: Any, browser: Browser) -> None:
+    """What the test above listens for is heard: a script, a handler and a style in the page are refused, and said."""
+    reader = Reader(browser, site, "")
+    reader.page.goto("/")
+    reader.page.evaluate("""() => { const add = (html) => { const d = document.createElement('div'); d.innerHTML = html; document.body.append(d); };
+      add('<p style="color:red">x</p>'); add('<img src="/none.png" onerror="window.hit = 1">');
+      const s = document.createElement('script'); s.append('window.hit = 1'); document.body.append(s); }""")
+    reader.page.wait_for_timeout(300)
+    refused = " ".join(reader.said)
+    assert {"style-src-attr", "script-src-attr"} <= set(refused.split()) and "TrustedScript" in refused, reader.said
+    assert reader.page.evaluate("window.hit") is None
+    reader.context.close()
 
 
 def test_focus_is_seen(site: str, world: Any, settings: Any, browser: Browser) -> None:

@@ -181,7 +181,7 @@ def clock(clock: Any) -> dict[str, Any]:
     soon = until is not None and 0 < words.minutes_between(timezone.now(), until) <= 60
     return {
         "clock": clock,
-        "bar": f"{percent:.0f}%",
+        "bar": f"{percent:.0f}",
         "verified": _get(clock, "verified", True),
         "until": until if soon else None,
         "said": _countdown(False),
@@ -248,8 +248,8 @@ def rate(
         "whole": words.count(whole),
         "none": whole <= 0,
         "share": words.share(part, whole),
-        "bar": f"{part / whole * 100 if whole > 0 else 0:.1f}%",
-        "goal": f"{goal:g}%" if goal is not None else "",
+        "bar": f"{min(part / whole * 100, 100) if whole > 0 else 0:.0f}",
+        "goal": f"{goal:.0f}" if goal is not None else "",
         "goal_words": goal_words,
         "note": note,
         "part_url": part_url,

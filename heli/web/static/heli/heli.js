@@ -12,6 +12,8 @@
    data-focus     gets the focus when the page opens (a summary of errors) */
 (function () {
   'use strict';
+  // The policy of the page refuses scripts made of text; htmx may make page fragments of it, and nothing else.
+  if (window.trustedTypes) window.trustedTypes.createPolicy('default', { createHTML: (text) => text });
   const root = document.documentElement;
   const say = (name) => document.body.getAttribute('data-say-' + name) || '';
   const all = (selector, within) => Array.from((within || document).querySelectorAll(selector));

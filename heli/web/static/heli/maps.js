@@ -106,7 +106,7 @@
     [1, 2].forEach((n) => {
       el('circle', { r: step * n * scale, fill: 'none', stroke: 'var(--h-map-block)', 'stroke-width': 1.5, 'stroke-dasharray': '3 4' }, svg);
       const text = el('text', { x: step * n * scale * 0.707 + 4, y: step * n * scale * 0.707 }, svg);
-      text.setAttribute('style', 'text-anchor:start;font-size:11px');
+      Object.assign(text.style, { textAnchor: 'start', fontSize: '11px' });
       text.textContent = step * n < 1000 ? step * n + ' m' : step * n / 1000 + ' km';
     });
     data.points.map((p, i) => [p, off[i]]).sort((a, b) => (a[0] === here) - (b[0] === here)).forEach(([p, o]) => {
