@@ -154,3 +154,25 @@ def drill(
                 settings.OWNER_URL, Path(settings.HELI_FILES), vault_keys=settings.HELI_VAULT_KEYS, at=at, all_files=all_files
             )  # fmt: skip
         table(lines, as_json)
+
+
+@db.command("partition-events")
+def partition_events(
+    *,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done.")] = False,
+    split: Annotated[bool, typer.Option("--split", help="Give the old events a partition of each month too.")] = False,
+    at_least: Annotated[int, typer.Option(help="Do nothing below so many rows.")] = 5_000_000,
+    batch: Annotated[int, typer.Option(help="With --split: ids copied at a time.")] = 50_000,
+    as_json: Json = False,
+) -> None:
+    """Keep events by month, while writes go on. Cut off, run it again; done already, it makes months ahead."""
+    with ready() as settings:
+        from heli.core import partition
+
+        def say(words: str) -> None:
+            err.print(words, highlight=False)
+
+        lines = partition.partition(settings.OWNER_URL, at_least=at_least, dry_run=dry_run, say=say)
+        if split and not dry_run:
+            lines += partition.split(settings.OWNER_URL, batch=batch, say=say)
+        table(lines, as_json)

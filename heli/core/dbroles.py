@@ -33,3 +33,26 @@ def grant_to_app(**_kwargs: Any) -> None:
         for table in append_only_tables():
             if table in existing:
                 cur.execute(f'REVOKE UPDATE, DELETE, TRUNCATE ON "{table}" FROM {APP_ROLE}')
+        seal_parts(cur)
+
+
+def seal_parts(cur: Any) -> None:
+    """Partitions are reached through their table only, and so are the tables that core/partition.py works with: the
+    application has no right on any of them. Call as the owner, after a GRANT on all tables."""
+    cur.execute(
+        "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')"
+        " AND (relispartition OR relname LIKE 'core\\_event\\_%')"
+    )
+    for (part,) in cur.fetchall():
+        cur.execute(f'REVOKE ALL ON "{part}" FROM {APP_ROLE}')
+
+
+def grant_events(cur: Any) -> None:
+    """The application's rights on a table of events that was made anew; where there is such a role."""
+    cur.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [APP_ROLE])
+    if cur.fetchone() is None:
+        return
+    cur.execute(f"GRANT SELECT, INSERT ON core_event TO {APP_ROLE}")
+    cur.execute(f"GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {APP_ROLE}")
+    cur.execute(f"GRANT EXECUTE ON FUNCTION heli_event_months(int) TO {APP_ROLE}")
+    seal_parts(cur)

@@ -1,15 +1,17 @@
-"""What every job stands on: retries that wait longer each time, jobs of a killed worker taken again, the nightly sweep."""
+"""What every job stands on: retries that wait longer each time, jobs of a killed worker taken again, the nightly sweep,
+months of events made ahead."""
 
 from __future__ import annotations
 
 import datetime as dt
 import logging
 
+from django.db import connection
 from django.utils import timezone
 from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
 
-from heli.core import files
+from heli.core import files, partition
 
 log = logging.getLogger("heli.jobs")
 
@@ -26,3 +28,10 @@ def sweep_files(timestamp: int) -> dict[str, int]:
     if done["drafts"] or done["orphans"]:
         log.info("swept %(drafts)s drafts and %(orphans)s files without a row, of %(files)s", done)
     return done
+
+
+@app.periodic(cron="50 3 * * *")
+@app.task(name="core.event_months", queueing_lock="core.event_months", retry=BACKOFF)
+def event_months(timestamp: int) -> int:
+    """Every night, where events are kept by month: the coming months' partitions. Returns how many; harmless twice."""
+    return partition.months_ahead(connection)
