@@ -19,6 +19,7 @@ from rich.table import Table
 
 from heli.core import commands as data_commands
 from heli.hooks import commands as hook_commands
+from heli.insight import commands as insight_commands
 from heli.loop import commands as loop_commands
 from heli.ops import commands as ops_commands
 
@@ -35,6 +36,7 @@ for name, group in (("areas", areas), ("rules", rules), ("grants", grants), ("lo
 app.add_typer(ops_commands.app, name="ops")
 app.add_typer(data_commands.db, name="db")
 app.add_typer(hook_commands.app, name="hooks")
+app.add_typer(insight_commands.app, name="insight")
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
 As = Annotated[
@@ -150,7 +152,8 @@ def serve(
     import django
     from django.conf import settings
     from django.core.exceptions import ImproperlyConfigured
-    from django.core.management import call_command
+
+    from heli.web.gather import gather
 
     try:
         django.setup()
@@ -158,7 +161,7 @@ def serve(
         err.print(f"[bold]{error}[/bold]", highlight=False)
         raise typer.Exit(1) from error
     if not settings.DEBUG:
-        call_command("collectstatic", interactive=False, verbosity=0)
+        gather()
     keeping.keep(settings.VAR)
     serving.serve(host=host, port=port, workers=workers, threads=threads, backlog=backlog)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,10 @@ from typing import Any
 import pytest
 
 from tests.faults.house import House, dump_of_world
+
+# tests/database.py takes HELI_… out of the environment when it settles; what was asked is read before that, by name.
+KILLS = int(os.environ.get("FAULTS_KILLS") or 50)
+SEED = int(os.environ.get("FAULTS_SEED") or time.time_ns() % 10**6)
 
 
 @pytest.fixture(scope="session")

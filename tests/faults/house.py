@@ -249,9 +249,18 @@ class Browser:
 
     def _headers(self) -> dict[str, str]:
         said = {"Cookie": "; ".join(f"{k}={v}" for k, v in self.cookies.items())}
-        if token := self.cookies.get("csrftoken"):
+        if token := self.token:
             said |= {"X-CSRFToken": token, "Referer": "https://localhost/"}
         return said
+
+    @property
+    def token(self) -> str:
+        return next((v for k, v in self.cookies.items() if "csrf" in k), "")
+
+    @property
+    def known(self) -> bool:
+        """Somebody is logged in here."""
+        return any("session" in k for k in self.cookies)
 
     def _remember(self, answer: Answer) -> Answer:
         for one in filter(None, answer.headers["cookies"].split("; ")):
@@ -265,7 +274,7 @@ class Browser:
     def post(
         self, path: str, typed: dict[str, Any], photo: bytes | None = None, *, field: str = "photos", timeout: float = 20
     ) -> Answer:
-        if "csrftoken" not in self.cookies:
+        if not self.token:
             self.get("/account/login/")
         if photo is None:
             body, kind = urlencode(typed).encode(), "application/x-www-form-urlencoded"
@@ -286,7 +295,7 @@ class Browser:
                 self.cookies.clear()
                 self.get("/account/login/")
                 said = self.post("/account/login/", {"login": self.username, "password": PASSWORD})
-                if said.status in {302, 303} and "sessionid" in self.cookies:
+                if said.status in {302, 303} and self.known:
                     return
             time.sleep(0.3)
         raise TimeoutError(f"{self.username} could not log in")
