@@ -208,7 +208,7 @@ def _texts(sealed: Sealed, current: str, done: Done) -> int:
     return moved
 
 
-def rotate(*, progress: Progress = lambda n: None) -> Done:
+def rotate(*, progress: Progress = lambda _n: None) -> Done:
     """Seal everything under the first of HELI_VAULT_KEYS. Run it after every process was restarted with it in front."""
     current, done = next(iter(vault.keys())), Done()
     for again in range(PASSES):

@@ -67,7 +67,7 @@ def serve(*, host: str, port: int, workers: int, threads: int, backlog: int) -> 
     ).serve()  # fmt: skip
 
 
-async def measured(call_next: Callable[[], Awaitable[Any]], context: Any, worker: Any) -> Any:
+async def measured(call_next: Callable[[], Awaitable[Any]], context: Any, _worker: Any) -> Any:
     """Around every job: how it ended and how long it took, counted and written down."""
     from heli.core import metrics
 

@@ -18,8 +18,8 @@ from django.utils import timezone
 from heli.core import once, vault
 from heli.core.models import Once, VaultRecord
 from heli.core.sessions import SessionStore
-from heli.hooks.models import Endpoint
 from heli.hooks import secrets as hook_secrets
+from heli.hooks.models import Endpoint
 from heli.ops import rotation
 from heli.orgs.models import Grant
 from tests.core.test_vault import key
@@ -102,7 +102,7 @@ def clean() -> None:
 
 
 def tally(name: str) -> dict[str, Any]:
-    return next(row for row in rotation.keys() if row["key"] == name)
+    return next(row for row in rotation.keys() if row["key"] == name)  # noqa: SIM118
 
 
 def test_one_of_everything(world: Any) -> None:
