@@ -10,7 +10,9 @@ from heli.core.errors import HeliError
 class NoToken(HeliError):
     code = "L-803"
     status = 401
-    sentence = _("This needs a token that is in force, sent as “Authorization: Bearer heli_…”. Ask whoever gave it to you.")
+    sentence = _(
+        "This needs a token that is in force, sent as “Authorization: Bearer heli_…”. Ask whoever gave it to you."
+    )
 
 
 class Unreadable(HeliError):
@@ -24,7 +26,9 @@ class Unreadable(HeliError):
 class KeyNeeded(HeliError):
     code = "L-805"
     status = 400
-    sentence = _("A write needs the header Idempotency-Key: 1 to 80 letters, digits or signs, a new one for each thing done.")
+    sentence = _(
+        "A write needs the header Idempotency-Key: 1 to 80 letters, digits or signs, a new one for each thing done."
+    )
 
 
 class TooFast(HeliError):

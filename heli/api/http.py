@@ -206,7 +206,7 @@ def _described(o: Operation, uploads: type[BaseModel] | None, media: str, status
 def _form(request: ApiRequest, shape: type[BaseModel]) -> dict[str, Any]:
     """A body that comes as JSON, or as a form with files."""
     if (request.content_type or "").startswith("multipart/"):
-        given = {k: v[-1] for k, v in request.POST.lists()}  # type: ignore[index]
+        given = {k: v[-1] for k, v in request.POST.lists()}
         known = {"photos", "papers"} if shape.__name__ == "ReplyIn" else {"photos"}
         if strange := set(request.FILES) - known:
             raise NotAllowed(field=min(strange)[:40])
@@ -302,7 +302,7 @@ def _unreadable(problems: Sequence[Any]) -> HttpResponse:
     return refusal(Unreadable(field=found[0].field if found else None), found)
 
 
-def on_error(_request: HttpRequest, error: Exception) -> HttpResponse:
+def on_error(_request: HttpRequest, error: Any) -> HttpResponse:
     """Every exception of an operation, as an answer."""
     if isinstance(error, NinjaValidation):
         return _unreadable(error.errors)
@@ -394,7 +394,8 @@ def routes() -> list[URLPattern]:
         declared = [o for o in OPERATIONS if _django(o.route.path) == where]
         if declared:
             found.append(path(where, cast(Any, entered(cast(Any, pattern).callback, declared)), name=declared[0].name))
-    unknown = entered(_unknown, [Operation(Route("", "unknown", (), Scope.PUBLIC, (m,)), "unknown", m, False, (404,), "", ()) for m in ("GET", "POST")])  # fmt: skip
+    nothing = Route("", "unknown", (), Scope.PUBLIC, ("GET", "POST"))
+    unknown = entered(_unknown, [Operation(nothing, "unknown", m, False, (404,), "", ()) for m in nothing.methods])
     return [*found, path("<path:rest>", cast(Any, unknown), name="unknown")]
 
 

@@ -31,7 +31,9 @@ class Token(models.Model):
     grant = models.ForeignKey(Grant, on_delete=models.PROTECT, related_name="tokens")
     name = models.CharField(max_length=60)
     prefix = models.CharField(max_length=12, db_collation="C")  # how it begins, to tell tokens apart
-    hash = models.BinaryField(max_length=32, unique=True)  # SHA-256 of 256 random bits: nothing to guess, no salt needed
+    hash = models.BinaryField(
+        max_length=32, unique=True
+    )  # SHA-256 of 256 random bits: nothing to guess, no salt needed
     caps = ArrayField(models.CharField(max_length=40, choices=[(c.value, c.value) for c in Cap]))
     created_at = models.DateTimeField(default=timezone.now)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")

@@ -108,7 +108,7 @@ def end_token(*, token_id: int, reason: str, by: Actor, at: dt.datetime) -> Toke
         if token.revoked_at is not None:
             raise WrongState
         if not reason.strip():
-            raise PaperMissing(field="reason", paper=_("why it ends"))
+            raise PaperMissing(field="reason", paper=_("why the token ends"))
         token.revoked_at, token.revoked_by_id, token.end_reason = at, by.user_id, reason.strip()[:200]
         token.save(update_fields=["revoked_at", "revoked_by", "end_reason"])
         s.about("orgs.grant", grant.pk, common_area(grant.paths))

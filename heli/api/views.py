@@ -41,7 +41,7 @@ def docs(request: HeliRequest) -> HttpResponse:
 
 
 @page("api/v1/openapi.json", name="openapi", scope=Scope.PUBLIC)
-def openapi(request: HeliRequest) -> HttpResponse:  # noqa: ARG001
+def openapi(request: HeliRequest) -> HttpResponse:
     """The same for programs: OpenAPI 3.1."""
     response = HttpResponse(json.dumps(description(), ensure_ascii=False), content_type="application/json")
     response["Cache-Control"] = "public, max-age=300"
@@ -103,13 +103,13 @@ def _number(typed: str) -> int | None:
 def tokens(request: HeliRequest) -> HttpResponse:
     """Every token of a grant that reaches into the actor's areas."""
     grant = _number(request.GET.get("grant", ""))
-    found = queries.tokens_page(
-        request.actor, at=timezone.now(), after=request.GET.get("after"), grant_id=grant
-    )
+    found = queries.tokens_page(request.actor, at=timezone.now(), after=request.GET.get("after"), grant_id=grant)
     return render(request, "api/tokens.html", {"page": found.map(_said), "grant_id": grant, "now": timezone.now()})
 
 
-@page("tokens/new/<int:grant_id>/", name="token_new", needs=Cap.MANAGE_GRANTS, scope=Scope.AREA, methods=("GET", "POST"))
+@page(
+    "tokens/new/<int:grant_id>/", name="token_new", needs=Cap.MANAGE_GRANTS, scope=Scope.AREA, methods=("GET", "POST")
+)
 def mint(request: HeliRequest, grant_id: int) -> HttpResponse:
     """A token for a grant; its secret is on the page that follows, once."""
     now, grant = timezone.now(), grant_seen(request.actor, grant_id)

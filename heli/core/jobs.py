@@ -35,3 +35,13 @@ def sweep_files(timestamp: int) -> dict[str, int]:
 def event_months(timestamp: int) -> int:
     """Every night, where events are kept by month: the coming months' partitions. Returns how many; harmless twice."""
     return partition.months_ahead(connection)
+
+
+@app.periodic(cron="41 * * * *")
+@app.task(name="core.forget_keys", queueing_lock="core.forget_keys")
+def forget_keys(timestamp: int) -> int:
+    """Every hour: keys of writes that are older than two days. Returns how many; harmless when run twice."""
+    gone = 0
+    while found := forget(before=timezone.now() - KEPT):
+        gone += found
+    return gone

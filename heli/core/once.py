@@ -28,7 +28,9 @@ LONGEST = 80  # characters of a key
 class KeyUsed(HeliError):
     code = "L-527"
     status = 422
-    sentence = _("This key was used for something else. Make a new key for each thing you do, and keep it for repeating.")
+    sentence = _(
+        "This key was used for something else. Make a new key for each thing you do, and keep it for repeating."
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,7 @@ def _claim(who: str, key: str, asked: bytes, at: dt.datetime) -> bool:
             " ON CONFLICT (who, key) DO NOTHING",
             [who, key, asked, at],
         )
-        return cursor.rowcount == 1
+        return bool(cursor.rowcount == 1)
 
 
 def forget(*, before: dt.datetime, batch: int = 5000) -> int:

@@ -50,7 +50,9 @@ class Machine:
 
     def post(self, where: str, body: Any = None, *, key: str = "", headers: dict[str, str] | None = None) -> Any:
         sent = self.headers(**{"Idempotency-Key": key or f"test-{next(keys)}"}, **(headers or {}))
-        return self.client.post(f"/api/v1/{where}", json.dumps(body or {}), content_type="application/json", headers=sent)
+        return self.client.post(
+            f"/api/v1/{where}", json.dumps(body or {}), content_type="application/json", headers=sent
+        )
 
     def form(self, where: str, data: dict[str, Any], *, key: str = "") -> Any:
         sent = self.headers(**{"Idempotency-Key": key or f"test-{next(keys)}"})

@@ -103,7 +103,9 @@ def hear(request: ApiRequest, body: HearIn, uploads: Uploads) -> HeardOut:
         spot=body.spot,
         lat=_degrees(body.lat) if both else None,
         lon=_degrees(body.lon) if both else None,
-        urgency=body.urgency if request.actor.can(Cap.HEAR, path=body.area) else "",  # as on the pages: not by the public
+        urgency=body.urgency
+        if request.actor.can(Cap.HEAR, path=body.area)
+        else "",  # as on the pages: not by the public
         confidentiality=body.confidentiality,
         name=body.name,
         phone=body.phone,
@@ -138,9 +140,7 @@ def decline(request: ApiRequest, code: Code, body: DeclineIn) -> RequestState:
     """Not for this house: reason, rule, and the lawful way that is open."""
     pk = id_of(request.actor, code)
     return RequestState.of(
-        steps.decline(
-            request_id=pk, **say(request), reason=body.reason, legal_basis=body.legal_basis, route=body.route
-        )
+        steps.decline(request_id=pk, **say(request), reason=body.reason, legal_basis=body.legal_basis, route=body.route)
     )
 
 
@@ -368,7 +368,9 @@ class WordsIn(In):
     text: Words
 
 
-@operation("POST", "requests/{code}/notes", needs=STAFF, scope=Scope.AREA, tag="handle", out=Done, status=201, calls="note")
+@operation(
+    "POST", "requests/{code}/notes", needs=STAFF, scope=Scope.AREA, tag="handle", out=Done, status=201, calls="note"
+)
 def note(request: ApiRequest, code: Code, body: WordsIn) -> Done:
     """A note that only staff who see the request read."""
     return done(steps.note(request_id=id_of(request.actor, code), text=body.text, **say(request)))
@@ -538,9 +540,7 @@ class AppealIn(In):
 def decide_appeal(request: ApiRequest, code: Code, body: AppealIn) -> RequestState:
     """After the last round failed too: once more, or closed, in writing."""
     pk = id_of(request.actor, code)
-    return RequestState.of(
-        steps.decide_appeal(request_id=pk, again=body.again, decision=body.decision, **say(request))
-    )
+    return RequestState.of(steps.decide_appeal(request_id=pk, again=body.again, decision=body.decision, **say(request)))
 
 
 # Above the units ------------------------------------------------------------------------------------------------------
@@ -565,9 +565,7 @@ class ExcludeIn(In):
 def propose_exclusion(request: ApiRequest, code: Code, body: ExcludeIn) -> Done:
     """Ask to leave a request out of the rates, with evidence; a second person decides."""
     pk = id_of(request.actor, code)
-    return done(
-        steps.propose_exclusion(request_id=pk, reason=body.reason, evidence=body.evidence, **say(request))
-    )
+    return done(steps.propose_exclusion(request_id=pk, reason=body.reason, evidence=body.evidence, **say(request)))
 
 
 @operation(
@@ -628,4 +626,3 @@ def withdraw(request: ApiRequest, code: Code, body: WithdrawIn) -> RequestState:
     """Taken back for the resident, by somebody who hears requests there."""
     pk = id_of(request.actor, code)
     return RequestState.of(steps.withdraw(request_id=pk, reason=body.reason, **say(request)))
-

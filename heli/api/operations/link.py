@@ -10,7 +10,6 @@ from typing import Annotated
 from django.http import HttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from ninja import Query
 from pydantic import Field
 
 from heli.api.http import ApiRequest, Uploads, operation
@@ -80,7 +79,7 @@ class TrackOut(Out):
 
 
 @operation("GET", "links/{token}", scope=Scope.LINK, tag="link", out=TrackOut, also=(410,))
-def follow(request: ApiRequest, token: Link) -> TrackOut:  # noqa: ARG001  (the link is enough)
+def follow(request: ApiRequest, token: Link) -> TrackOut:
     """Where the request is, by when, what was answered, what happened."""
     now = timezone.now()
     t = track.track(links.voice_of(token, now), now)
@@ -124,7 +123,10 @@ class ReadingOut(Out):
 
 @operation("GET", "links/{token}/readings", scope=Scope.LINK, tag="link", out=PageOf[ReadingOut], also=(410,))
 def follow_readings(
-    request: ApiRequest, token: Link, after: After = Query(""), size: Size = Query(50)  # noqa: ARG001
+    request: ApiRequest,
+    token: Link,
+    after: After = "",
+    size: Size = 50,
 ) -> PageOf[ReadingOut]:
     """Who read the name and number that were left, and what for."""
     page = public.readings(links.voice_of(token, timezone.now()), after=after or None, size=size)
@@ -139,7 +141,7 @@ def follow_readings(
     "GET", "links/{token}/files/{file_id}", scope=Scope.LINK, tag="link", out=None, also=(410,),
     media="image/jpeg application/pdf",
 )  # fmt: skip
-def follow_file(request: ApiRequest, token: Link, file_id: uuid.UUID) -> HttpResponse:  # noqa: ARG001
+def follow_file(request: ApiRequest, token: Link, file_id: uuid.UUID) -> HttpResponse:
     """A photo of one's own request, or of the reply to it."""
     return files.serve(public.file_for_voice(links.voice_of(token, timezone.now()), file_id))
 
@@ -148,7 +150,7 @@ def follow_file(request: ApiRequest, token: Link, file_id: uuid.UUID) -> HttpRes
     "POST", "links/{token}/words", scope=Scope.LINK, tag="link", out=Done, status=201, also=(410,), uploads=WordsIn,
     calls="add_words",
 )  # fmt: skip
-def link_words(request: ApiRequest, token: Link, body: WordsIn, uploads: Uploads) -> Done:  # noqa: ARG001
+def link_words(request: ApiRequest, token: Link, body: WordsIn, uploads: Uploads) -> Done:
     """One more word, a photo, or the answer to a question."""
     now = timezone.now()
     voice = links.voice_of(token, now)
@@ -162,7 +164,7 @@ def link_words(request: ApiRequest, token: Link, body: WordsIn, uploads: Uploads
 @operation(
     "POST", "links/{token}/judgement", scope=Scope.LINK, tag="link", out=Done, status=201, also=(410,), calls="judge"
 )
-def link_judge(request: ApiRequest, token: Link, body: JudgeIn) -> Done:  # noqa: ARG001
+def link_judge(request: ApiRequest, token: Link, body: JudgeIn) -> Done:
     """Contacted? Solved? Satisfied? "No" or 1 sends it round again."""
     now = timezone.now()
     voice = links.voice_of(token, now)
@@ -174,7 +176,7 @@ def link_judge(request: ApiRequest, token: Link, body: JudgeIn) -> Done:  # noqa
 
 
 @operation("POST", "links/{token}/withdraw", scope=Scope.LINK, tag="link", out=Done, also=(410,), calls="withdraw")
-def link_withdraw(request: ApiRequest, token: Link, body: WithdrawIn) -> Done:  # noqa: ARG001
+def link_withdraw(request: ApiRequest, token: Link, body: WithdrawIn) -> Done:
     """Take it back while nothing is answered and no neighbour's word hangs on it."""
     now = timezone.now()
     voice = links.voice_of(token, now)
@@ -202,9 +204,7 @@ class FoundOut(Out):
     link_url: str | None
 
 
-@operation(
-    "POST", "find", scope=Scope.PUBLIC, tag="link", out=FoundOut, calls="renew_link", write=False
-)
+@operation("POST", "find", scope=Scope.PUBLIC, tag="link", out=FoundOut, calls="renew_link", write=False)
 def find(request: ApiRequest, body: FindIn) -> FoundOut:
     """Find a request by its code, and with the number its link again. A code nobody has and a wrong number look the same."""
     now, at = timezone.now(), address(request)
@@ -235,4 +235,3 @@ def find(request: ApiRequest, body: FindIn) -> FoundOut:
         link=links.token_of(voice) if voice is not None else None,
         link_url=secret_url(voice) if voice is not None else None,
     )
-

@@ -81,9 +81,7 @@ class RequestFilters(In):
 
 
 @operation("GET", "requests", needs=AREA_READERS, scope=Scope.AREA, tag="requests", out=RequestPage)
-def list_requests(
-    request: ApiRequest, filters: RequestFilters = Query(...), after: After = Query(""), size: Size = Query(50)
-) -> Any:
+def list_requests(request: ApiRequest, filters: Query[RequestFilters], after: After = "", size: Size = 50) -> Any:
     """All requests of the reader's areas that fit."""
     page = requests.requests_page(request.actor, filters.wanted(), timezone.now(), after=after or None, size=size)
     return RequestPage(**paged(page, lambda row: RequestRow.of(row.request)))
@@ -97,7 +95,7 @@ class CountOut(Out):
 
 
 @operation("GET", "requests-count", needs=AREA_READERS, scope=Scope.AREA, tag="requests", out=CountOut)
-def count_requests(request: ApiRequest, filters: RequestFilters = Query(...)) -> CountOut:
+def count_requests(request: ApiRequest, filters: Query[RequestFilters]) -> CountOut:
     """How many requests fit."""
     n = requests.how_many(request.actor, filters.wanted(), timezone.now())
     return CountOut(count=min(n, requests.COUNTED), more=n > requests.COUNTED)
@@ -184,7 +182,7 @@ class ImportIn(In):
     rows: Annotated[list[ImportRow], Field(min_length=1, max_length=500)]
 
 
-class ImportError_(Out):
+class WrongRow(Out):
     line: int
     field: str
     code: str
@@ -197,11 +195,17 @@ class ImportOut(Out):
     rows: int
     taken: int
     known: int
-    errors: list[ImportError_]
+    errors: list[WrongRow]
 
 
 @operation(
-    "POST", "requests-import", needs=Cap.IMPORT_REQUESTS, scope=Scope.AREA, tag="hear", out=ImportOut, calls="import_rows"
+    "POST",
+    "requests-import",
+    needs=Cap.IMPORT_REQUESTS,
+    scope=Scope.AREA,
+    tag="hear",
+    out=ImportOut,
+    calls="import_rows",
 )
 def import_requests(request: ApiRequest, body: ImportIn) -> ImportOut:
     """Take in many requests at once, each once, or none of them when one is wrong."""
@@ -219,7 +223,7 @@ def import_requests(request: ApiRequest, body: ImportIn) -> ImportOut:
         rows=made.rows,
         taken=made.taken,
         known=made.known,
-        errors=[ImportError_(line=e.line, field=e.field, code=e.code, sentence=str(e.words)) for e in made.errors[:200]],
+        errors=[WrongRow(line=e.line, field=e.field, code=e.code, sentence=str(e.words)) for e in made.errors[:200]],
     )
 
 
@@ -238,9 +242,9 @@ class QueueRow(Out):
 @operation("GET", "desk", needs=desk.DESK, scope=Scope.AREA, tag="dispatch", out=PageOf[QueueRow])
 def list_desk(
     request: ApiRequest,
-    segment: Literal["all", "soon", "back"] = Query("all"),
-    after: After = Query(""),
-    size: Size = Query(50),
+    segment: Literal["all", "soon", "back"] = "all",
+    after: After = "",
+    size: Size = 50,
 ) -> Any:
     """What waits to be dispatched, earliest deadline first."""
     page = desk.queue_page(request.actor, segment, timezone.now(), after=after or None, size=size)
@@ -268,8 +272,6 @@ def count_desk(request: ApiRequest) -> DeskCounts:
     return DeskCounts(all=n["all"], soon=n["soon"], back=n["back"], returns=n["returns"])
 
 
-
-
 class ReturnOut(Out):
     """A return to decide; `duty_rows` are the numbers of the rows that speak of it."""
 
@@ -281,7 +283,7 @@ class ReturnOut(Out):
 
 
 @operation("GET", "returns", needs=Cap.DISPATCH, scope=Scope.AREA, tag="dispatch", out=PageOf[ReturnOut])
-def list_returns(request: ApiRequest, after: After = Query(""), size: Size = Query(50)) -> Any:
+def list_returns(request: ApiRequest, after: After = "", size: Size = 50) -> Any:
     """Returns that wait for the desk's decision, oldest first."""
     page = returns.returns_page(request.actor, timezone.now(), after=after or None, size=size)
 
@@ -319,10 +321,10 @@ class InboxFilters(In):
 @operation("GET", "inbox", needs=inbox.UNIT_CAPS, scope=Scope.OWN_UNIT, tag="handle", out=PageOf[InboxRow])
 def list_inbox(
     request: ApiRequest,
-    tab: Literal["todo", "hand", "assist", "done"] = Query("todo"),
-    filters: InboxFilters = Query(...),
-    after: After = Query(""),
-    size: Size = Query(50),
+    filters: Query[InboxFilters],
+    tab: Literal["todo", "hand", "assist", "done"] = "todo",
+    after: After = "",
+    size: Size = 50,
 ) -> Any:
     """The unit's lists: to do, in hand, helping, done."""
     f = inbox.Filters.read(filters.model_dump())
@@ -360,9 +362,9 @@ class ExtensionRow(Out):
 @operation("GET", "extensions", needs=Cap.SUPERVISE, scope=Scope.AREA, tag="oversee", out=PageOf[ExtensionRow])
 def list_extensions(
     request: ApiRequest,
-    tab: Literal["asked", "decided"] = Query("asked"),
-    after: After = Query(""),
-    size: Size = Query(50),
+    tab: Literal["asked", "decided"] = "asked",
+    after: After = "",
+    size: Size = 50,
 ) -> Any:
     """More time that was asked for."""
     page = decisions.extension_page(request.actor, tab, timezone.now(), after=after or None, size=size)
@@ -384,7 +386,7 @@ class AppealRow(Out):
 
 
 @operation("GET", "appeals", needs=Cap.SUPERVISE, scope=Scope.AREA, tag="judge", out=PageOf[AppealRow])
-def list_appeals(request: ApiRequest, after: After = Query(""), size: Size = Query(50)) -> Any:
+def list_appeals(request: ApiRequest, after: After = "", size: Size = 50) -> Any:
     """Requests not solved after the last round, which wait for a written decision."""
     page = decisions.appeal_page(request.actor, after=after or None, size=size)
     return PageOf[AppealRow](
@@ -401,18 +403,16 @@ class ExclusionRow(Out):
 @operation("GET", "exclusions", needs=Cap.EXCLUDE, scope=Scope.AREA, tag="oversee", out=PageOf[ExclusionRow])
 def list_exclusions(
     request: ApiRequest,
-    tab: Literal["proposed", "confirmed", "past"] = Query("proposed"),
-    after: After = Query(""),
-    size: Size = Query(50),
+    tab: Literal["proposed", "confirmed", "past"] = "proposed",
+    after: After = "",
+    size: Size = 50,
 ) -> Any:
     """Exclusions from the rates: to decide, in force, and those refused or lifted."""
     page = decisions.exclusion_page(request.actor, tab, after=after or None, size=size)
 
     def row(r: decisions.ExclusionRow) -> ExclusionRow:
         e = r.exclusion
-        out = ExclusionOut(
-            id=e.pk, reason=e.reason, evidence=e.evidence, state=e.state, proposed_at=e.proposed_at
-        )
+        out = ExclusionOut(id=e.pk, reason=e.reason, evidence=e.evidence, state=e.state, proposed_at=e.proposed_at)
         return ExclusionRow(exclusion=out, request=RequestRow.of(e.request), proposed_by_reader=r.own)
 
     return PageOf[ExclusionRow](**paged(page, row))
@@ -424,15 +424,11 @@ class CallRow(Out):
 
 
 @operation("GET", "revisits", needs=Cap.REVISIT, scope=Scope.AREA, tag="judge", out=PageOf[CallRow])
-def list_revisits(
-    request: ApiRequest, filters: InboxFilters = Query(...), after: After = Query(""), size: Size = Query(50)
-) -> Any:
+def list_revisits(request: ApiRequest, filters: Query[InboxFilters], after: After = "", size: Size = 50) -> Any:
     """Answered requests whose residents have not judged: whom to call, those not tried yet first."""
     f = inbox.Filters.read(filters.model_dump())
     page = inbox.calls(request.actor, f, timezone.now(), after=after or None, size=size)
-    return PageOf[CallRow](
-        **paged(page, lambda r: CallRow(request=RequestRow.of(r), tried=r.tried))
-    )
+    return PageOf[CallRow](**paged(page, lambda r: CallRow(request=RequestRow.of(r), tried=r.tried)))
 
 
 # The board ------------------------------------------------------------------------------------------------------------
@@ -474,7 +470,7 @@ def _rate(r: Any) -> RateOut:
 
 
 @operation("GET", "board/{area_path}", needs=insight.READERS, scope=Scope.AREA, tag="figures", out=BoardOut)
-def get_board(request: ApiRequest, area_path: AreaPath, days: Literal[7, 30, 90] = Query(30)) -> BoardOut:
+def get_board(request: ApiRequest, area_path: AreaPath, days: Literal[7, 30, 90] = 30) -> BoardOut:
     """What has to be dealt with in an area, how it goes, and the same for each area inside."""
     b = insight.board(request.actor, area_path, days, timezone.now())
     return BoardOut(
@@ -487,7 +483,5 @@ def get_board(request: ApiRequest, area_path: AreaPath, days: Literal[7, 30, 90]
             InsideOut(path=i.path, name=i.name, counts=dict(i.counts), rates=[_rate(r) for r in i.rates.values()])
             for i in b.inside
         ],
-        first=[
-            FirstOut(code=f.request.code, title=f.request.title, nobody=f.nobody, rung=f.rung) for f in b.first
-        ],
+        first=[FirstOut(code=f.request.code, title=f.request.title, nobody=f.nobody, rung=f.rung) for f in b.first],
     )

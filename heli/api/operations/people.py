@@ -7,7 +7,6 @@ from typing import Annotated, Any, Literal
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from ninja import Query
 from pydantic import Field
 
 from heli.api.http import ApiRequest, operation
@@ -45,28 +44,26 @@ class OrgOut(Out):
 
 @operation("GET", "units", scope=Scope.PUBLIC, tag="orgs", out=ListOf[OrgOut])
 def search_units(
-    request: ApiRequest,  # noqa: ARG001
-    q: Annotated[str, Field(max_length=60)] = Query(""),
-    within: AreaPath = Query(...),
-    kind: OrgKind | Literal[""] = Query(""),
-    size: Annotated[int, Field(ge=1, le=200)] = Query(50),
+    request: ApiRequest,
+    within: AreaPath,
+    q: Annotated[str, Field(max_length=60)] = "",
+    kind: OrgKind | Literal[""] = "",
+    size: Annotated[int, Field(ge=1, le=200)] = 50,
 ) -> ListOf[OrgOut]:
     """Open organisations of an area by name, pinyin initials or code. Organisations are public."""
-    found = queries.search_orgs(
-        q, at=timezone.now(), within=(within,), kinds=(kind,) if kind else (), limit=size
-    )
+    found = queries.search_orgs(q, at=timezone.now(), within=(within,), kinds=(kind,) if kind else (), limit=size)
     return ListOf[OrgOut](rows=[OrgOut.of(o) for o in found])
 
 
 @operation("GET", "orgs", needs=Cap.MANAGE_ORGS, scope=Scope.AREA, tag="orgs", out=PageOf[OrgOut])
 def list_orgs(
     request: ApiRequest,
-    q: Annotated[str, Field(max_length=60)] = Query(""),
-    kind: OrgKind | Literal[""] = Query(""),
-    area: AreaPath | Literal[""] = Query(""),
-    closed: bool = Query(False),
-    after: After = Query(""),
-    size: Size = Query(50),
+    q: Annotated[str, Field(max_length=60)] = "",
+    kind: OrgKind | Literal[""] = "",
+    area: AreaPath | Literal[""] = "",
+    closed: bool = False,
+    after: After = "",
+    size: Size = 50,
 ) -> Any:
     """Organisations whose data the actor keeps."""
     page = queries.orgs_page(
@@ -115,7 +112,9 @@ class OrgIn(OrgChange):
     area: AreaPath
 
 
-@operation("POST", "orgs", needs=Cap.MANAGE_ORGS, scope=Scope.AREA, tag="orgs", out=OrgOut, status=201, calls="create_org")
+@operation(
+    "POST", "orgs", needs=Cap.MANAGE_ORGS, scope=Scope.AREA, tag="orgs", out=OrgOut, status=201, calls="create_org"
+)
 def create_org(request: ApiRequest, body: OrgIn) -> OrgOut:
     """A new organisation in an area."""
     made = steps.create_org(
@@ -131,7 +130,12 @@ def create_org(request: ApiRequest, body: OrgIn) -> OrgOut:
 def change_org(request: ApiRequest, org_id: Id, body: OrgChange) -> OrgOut:
     """Another name, code, or organisation above it."""
     made = steps.change_org(
-        org_id=org_id, name=body.name, short_name=body.short_name, parent_id=body.parent_id, code=body.code, **say(request)
+        org_id=org_id,
+        name=body.name,
+        short_name=body.short_name,
+        parent_id=body.parent_id,
+        code=body.code,
+        **say(request),
     )
     return OrgOut.of(made)
 
@@ -188,7 +192,7 @@ class RoleOut(Out):
 
 
 @operation("GET", "roles", needs=Cap.MANAGE_GRANTS, scope=Scope.AREA, tag="people", out=ListOf[RoleOut])
-def list_roles(request: ApiRequest) -> ListOf[RoleOut]:  # noqa: ARG001
+def list_roles(request: ApiRequest) -> ListOf[RoleOut]:
     """The roles that can be given, and what each allows."""
 
     def row(r: Role) -> RoleOut:
@@ -232,13 +236,13 @@ def _grant(request: ApiRequest, grant_id: int) -> GrantOut:
 @operation("GET", "grants", needs=Cap.MANAGE_GRANTS, scope=Scope.AREA, tag="people", out=PageOf[GrantOut])
 def list_grants(
     request: ApiRequest,
-    person: Annotated[str, Field(max_length=60)] = Query(""),
-    role: Annotated[str, Field(max_length=40)] = Query(""),
-    unit: Annotated[str, Field(max_length=80)] = Query(""),
-    area: AreaPath | Literal[""] = Query(""),
-    state: Literal["now", "soon", "ended", "all"] = Query("now"),
-    after: After = Query(""),
-    size: Size = Query(50),
+    person: Annotated[str, Field(max_length=60)] = "",
+    role: Annotated[str, Field(max_length=40)] = "",
+    unit: Annotated[str, Field(max_length=80)] = "",
+    area: AreaPath | Literal[""] = "",
+    state: Literal["now", "soon", "ended", "all"] = "now",
+    after: After = "",
+    size: Size = 50,
 ) -> Any:
     """Grants that reach into the actor's areas, newest first."""
     wanted = queries.GrantFilter(person=person, role=role, unit=unit, path=area, state=state)
@@ -264,7 +268,14 @@ class GrantIn(In):
 
 
 @operation(
-    "POST", "grants", needs=Cap.MANAGE_GRANTS, scope=Scope.AREA, tag="people", out=GrantOut, status=201, calls="give_grant"
+    "POST",
+    "grants",
+    needs=Cap.MANAGE_GRANTS,
+    scope=Scope.AREA,
+    tag="people",
+    out=GrantOut,
+    status=201,
+    calls="give_grant",
 )
 def give_grant(request: ApiRequest, body: GrantIn) -> GrantOut:
     """Give a person a role in areas, for a unit or none, for at most a year. Never to oneself."""
@@ -276,7 +287,13 @@ def give_grant(request: ApiRequest, body: GrantIn) -> GrantOut:
 
 
 @operation(
-    "POST", "grants/{grant_id}/end", needs=Cap.MANAGE_GRANTS, scope=Scope.AREA, tag="people", out=GrantOut, calls="end_grant"
+    "POST",
+    "grants/{grant_id}/end",
+    needs=Cap.MANAGE_GRANTS,
+    scope=Scope.AREA,
+    tag="people",
+    out=GrantOut,
+    calls="end_grant",
 )
 def end_grant(request: ApiRequest, grant_id: Id, body: WhyIn) -> GrantOut:
     """End a grant now; the next request of its holder, and of its tokens, is without it."""

@@ -7,7 +7,6 @@ from typing import Annotated, Literal
 
 from django.conf import settings
 from django.utils import timezone
-from ninja import Query
 from pydantic import Field
 
 from heli.api.errors import NoToken
@@ -104,16 +103,14 @@ def area_out(a: Area, full_name: str) -> AreaOut:
 
 @operation("GET", "areas", scope=Scope.PUBLIC, tag="places", out=ListOf[AreaOut])
 def search_areas(
-    request: ApiRequest,  # noqa: ARG001
-    q: Annotated[str, Field(min_length=1, max_length=60)] = Query(...),
-    within: AreaPath | Literal[""] = Query(""),
-    level: Literal[0, 1, 2, 3, 4, 5, 6] = Query(0),
-    size: Annotated[int, Field(ge=1, le=50)] = Query(20),
+    request: ApiRequest,
+    q: Annotated[str, Field(min_length=1, max_length=60)],
+    within: AreaPath | Literal[""] = "",
+    level: Literal[0, 1, 2, 3, 4, 5, 6] = 0,
+    size: Annotated[int, Field(ge=1, le=50)] = 20,
 ) -> ListOf[AreaOut]:
     """Areas by name, pinyin initials or number, the nearest fits first. A search, not a list: at most 50, no paging."""
-    found = places.search(
-        q, within=(within,) if within else (), levels=(level,) if level else None, limit=size
-    )
+    found = places.search(q, within=(within,) if within else (), levels=(level,) if level else None, limit=size)
     return ListOf[AreaOut](rows=[area_out(h.area, h.full_name) for h in found])
 
 
@@ -133,7 +130,7 @@ class ResolveOut(Out):
 
 
 @operation("POST", "areas-resolve", scope=Scope.PUBLIC, tag="places", out=ResolveOut, write=False)
-def resolve_area(request: ApiRequest, body: ResolveIn) -> ResolveOut:  # noqa: ARG001
+def resolve_area(request: ApiRequest, body: ResolveIn) -> ResolveOut:
     """The area an address or a sentence speaks of. A body, because an address stands in no log."""
     r = places.resolve(body.text, within=body.within or None)
 
@@ -156,7 +153,7 @@ class AreaWithin(Out):
 
 
 @operation("GET", "areas/{path}", scope=Scope.PUBLIC, tag="places", out=AreaWithin)
-def get_area(request: ApiRequest, path: AreaPath) -> AreaWithin:  # noqa: ARG001
+def get_area(request: ApiRequest, path: AreaPath) -> AreaWithin:
     """One area, what lies above it, and what lies directly inside (at most 500)."""
     area = places.by_path(path)
     above = places.ancestors_of(area)
@@ -204,7 +201,7 @@ class FiguresOut(Out):
 
 
 @operation("GET", "figures/{area_path}", scope=Scope.PUBLIC, tag="figures", out=FiguresOut)
-def get_figures(request: ApiRequest, area_path: AreaPath, days: Literal[7, 30, 90] = Query(30)) -> FiguresOut:  # noqa: ARG001
+def get_figures(request: ApiRequest, area_path: AreaPath, days: Literal[7, 30, 90] = 30) -> FiguresOut:
     """The figures that everybody may read."""
     f = insight.figures(area_path, days, timezone.now())
     return FiguresOut(
@@ -219,9 +216,7 @@ def get_figures(request: ApiRequest, area_path: AreaPath, days: Literal[7, 30, 9
         excluded=f.excluded,
         excluded_why=[ReasonCount(reason=str(why), count=n) for why, n in f.reasons],
         rates=[
-            OpenRateOut(
-                key=r.key, title=str(r.title), part=r.part, whole=r.whole, said=r.said, rule=r.rule.citation
-            )
+            OpenRateOut(key=r.key, title=str(r.title), part=r.part, whole=r.whole, said=r.said, rule=r.rule.citation)
             for r in f.rates
         ],
         inside=[AreaShort(path=a.path, name=a.name) for a in f.inside],

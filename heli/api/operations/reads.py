@@ -7,7 +7,6 @@ from typing import Annotated
 
 from django.http import HttpResponse
 from django.utils import timezone
-from ninja import Query
 from pydantic import Field
 
 from heli.api.http import ApiRequest, operation
@@ -31,16 +30,20 @@ def get_request(request: ApiRequest, code: Code) -> RequestDetail:
     return detail_of(detail(request.actor, code.upper(), timezone.now()))
 
 
-@operation(
-    "GET", "requests/{code}/timeline", needs=STAFF, scope=Scope.AREA, tag="requests", out=ListOf[TimelineEntry]
-)
+@operation("GET", "requests/{code}/timeline", needs=STAFF, scope=Scope.AREA, tag="requests", out=ListOf[TimelineEntry])
 def get_timeline(request: ApiRequest, code: Code) -> ListOf[TimelineEntry]:
     """What happened to it, newest first."""
     return ListOf[TimelineEntry](rows=timeline_of(detail(request.actor, code.upper(), timezone.now())))
 
 
 @operation(
-    "GET", "files/{file_id}", needs=STAFF, scope=Scope.AREA, tag="requests", out=None, media="image/jpeg application/pdf"
+    "GET",
+    "files/{file_id}",
+    needs=STAFF,
+    scope=Scope.AREA,
+    tag="requests",
+    out=None,
+    media="image/jpeg application/pdf",
 )
 def get_file(request: ApiRequest, file_id: uuid.UUID) -> HttpResponse:
     """A photo or paper of a request or reply that the reader may see."""
@@ -75,9 +78,7 @@ class ProposalOut(Out):
     may_take_back: bool
 
 
-@operation(
-    "GET", "requests/{code}/proposals", needs=desk.DESK, scope=Scope.AREA, tag="dispatch", out=ProposalOut
-)
+@operation("GET", "requests/{code}/proposals", needs=desk.DESK, scope=Scope.AREA, tag="dispatch", out=ProposalOut)
 def get_proposals(request: ApiRequest, code: Code) -> ProposalOut:
     """Which units the duty list, the place and the past name for it, with reasons; what its words seem to be about."""
     now = timezone.now()
@@ -117,12 +118,8 @@ class FoundUnitOut(Out):
     needs_rule: str | None
 
 
-@operation(
-    "GET", "requests/{code}/units", needs=desk.DESK, scope=Scope.AREA, tag="dispatch", out=ListOf[FoundUnitOut]
-)
-def find_units(
-    request: ApiRequest, code: Code, q: Annotated[str, Field(max_length=30)] = Query("")
-) -> ListOf[FoundUnitOut]:
+@operation("GET", "requests/{code}/units", needs=desk.DESK, scope=Scope.AREA, tag="dispatch", out=ListOf[FoundUnitOut])
+def find_units(request: ApiRequest, code: Code, q: Annotated[str, Field(max_length=30)] = "") -> ListOf[FoundUnitOut]:
     """Open units of the county and above by name or initials, for sending it there by hand."""
     found = desk.at_desk(request.actor, code.upper(), "category", "area")
     rows = desk.find_units(found, q, timezone.now())
@@ -193,5 +190,3 @@ def get_place(request: ApiRequest, code: Code) -> PlaceYearOut:
         total=year.total, answered=year.answered, unsolved=year.unsolved, again=year.again,
         rows=[RequestRow.of(r) for r in rows.order_by("-id")],
     )  # fmt: skip
-
-

@@ -13,8 +13,22 @@ from pydantic import Field, JsonValue
 from heli.api.http import ApiRequest, operation
 from heli.api.operations.acts import ReasonIn, say
 from heli.api.out import paged, unit_of
-from heli.api.shapes import After, AreaPath, CategoryCode, CategoryShort, Day, Done, Id, In, ListOf, Out, PageOf, Size
-from heli.api.shapes import UnitShort, Urgency
+from heli.api.shapes import (
+    After,
+    AreaPath,
+    CategoryCode,
+    CategoryShort,
+    Day,
+    Done,
+    Id,
+    In,
+    ListOf,
+    Out,
+    PageOf,
+    Size,
+    UnitShort,
+    Urgency,
+)
 from heli.core.caps import Cap, Scope
 from heli.core.errors import NotFound
 from heli.loop import duty
@@ -22,6 +36,7 @@ from heli.loop.models import Category
 from heli.loop.queries import manage
 from heli.loop.steps.reference import put_category as put_category_step
 from heli.places.models import Area
+from heli.rulebook import keys
 from heli.rulebook import queries as rulebook
 from heli.rulebook.models import Rule
 
@@ -42,12 +57,17 @@ class CategoryOut(Out):
     @classmethod
     def of(cls, c: Category) -> CategoryOut:
         return cls(
-            code=c.code, name=str(c), level=c.level, urgency=c.urgency, words=list(c.words), closed=c.closed_on is not None
+            code=c.code,
+            name=str(c),
+            level=c.level,
+            urgency=c.urgency,
+            words=list(c.words),
+            closed=c.closed_on is not None,
         )
 
 
 @operation("GET", "categories", scope=Scope.PUBLIC, tag="reference", out=ListOf[CategoryOut])
-def list_categories(request: ApiRequest) -> ListOf[CategoryOut]:  # noqa: ARG001
+def list_categories(request: ApiRequest) -> ListOf[CategoryOut]:
     """The whole list of matters, by code."""
     return ListOf[CategoryOut](rows=[CategoryOut.of(c) for c in Category.objects.order_by("code")])
 
@@ -117,9 +137,7 @@ class DutyFilters(In):
 
 
 @operation("GET", "duty", needs=manage.MANAGERS, scope=Scope.AREA, tag="reference", out=PageOf[DutyOut])
-def list_duty(
-    request: ApiRequest, filters: DutyFilters = Query(...), after: After = Query(""), size: Size = Query(50)
-) -> Any:
+def list_duty(request: ApiRequest, filters: Query[DutyFilters], after: After = "", size: Size = 50) -> Any:
     """The duty list of the reader's areas, by category."""
     f = manage.DutyFilters.read(filters.model_dump())
     page = manage.duty_page(request.actor, f, timezone.now(), after=after or None, size=size)
@@ -204,15 +222,15 @@ class RuleOut(Out):
 
 @operation("GET", "rules", scope=Scope.PUBLIC, tag="reference", out=ListOf[RuleOut])
 def list_rules(
-    request: ApiRequest,  # noqa: ARG001
-    area: AreaPath | Literal[""] = Query(""),
-    on: Day | None = Query(None),
-    key: Annotated[str, Field(max_length=60, pattern=r"^[a-z_.]*$")] = Query(""),
+    request: ApiRequest,
+    area: AreaPath | Literal[""] = "",
+    on: Day | None = None,
+    key: Annotated[str, Field(max_length=60, pattern=r"^[a-z_.]*$")] = "",
 ) -> ListOf[RuleOut]:
     """Every row that is in force on a day (today) for an area or above it; the nearest area decides, then the rows that
     name most."""
     day = on or timezone.localdate()
-    wanted = [key] if key else list(rulebook.keys.KEYS)
+    wanted = [key] if key else list(keys.KEYS)
     rows = rulebook.candidates(wanted, area or settings.HELI_HOME_AREA, day)
     rows.sort(key=lambda r: (r.key, -len(r.area_path), r.version))
     return ListOf[RuleOut](rows=[RuleOut.of(r) for r in rows])
@@ -247,9 +265,9 @@ class YearOut(Out):
 
 @operation("GET", "calendar/{year}", scope=Scope.PUBLIC, tag="reference", out=YearOut)
 def get_year(
-    request: ApiRequest,  # noqa: ARG001
+    request: ApiRequest,
     year: Annotated[int, Field(ge=2000, le=2100)],
-    area: AreaPath | Literal[""] = Query(""),
+    area: AreaPath | Literal[""] = "",
 ) -> YearOut:
     """The working calendar of a year: holidays, and weekends that are worked."""
     view = rulebook.year_view(area or settings.HELI_HOME_AREA, year)

@@ -6,7 +6,9 @@ A step that refuses brings the page back with what was typed, the reason beside 
 from __future__ import annotations
 
 import datetime as dt
+import json
 import re
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +21,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from heli.core import words
+from heli.core import once, words
 from heli.core.actor import Actor
 from heli.core.caps import Scope
 from heli.core.errors import HeliError, NotFound, PaperMissing, TakenAlready
@@ -233,6 +235,7 @@ SENT: dict[str, Words] = {
     "in_review": gettext_lazy("Sent to the one who reads replies in your unit."),
     "sent": gettext_lazy("The reply is out. Now the resident judges."),
 }
+TWICE = frozenset({"note", "ask", "contact", "supervise"})  # words that could be written twice by a double press
 ALIAS = {"area": "area_path", "decision": "reason"}  # what a step calls otherwise than its form
 
 
@@ -246,15 +249,33 @@ def act(request: HeliRequest, pk: int, verb: str) -> HttpResponse:
     if form is not None and not form.is_valid():
         return show_request(request, queries.code_of(v.of, pk), tab=v.tab, form=form, status=400)
     try:
-        done = v.run(Given(request.actor, timezone.now(), pk, form, request.POST))
+        state = _run(v, verb, Given(request.actor, timezone.now(), pk, form, request.POST))
     except NotFound:
         raise
     except HeliError as error:
         return _refused(request, v, pk, form, error)
-    messages.success(request, str(SENT[done.state] if verb == "reply" else v.said))
+    messages.success(request, str(SENT[state] if verb == "reply" else v.said))
     typed = request.POST.get("code", "")
-    draft = verb == "reply" and done.state == "draft"
+    draft = verb == "reply" and state == "draft"
     return back_to(typed if CODE.fullmatch(typed) else queries.code_of(v.of, pk), tab="reply" if draft else "")
+
+
+def _run(v: Verb, verb: str, g: Given) -> str:
+    """The state of what was done. Words that nothing else keeps from being written twice (no state that has moved on)
+    count once for each showing of the form, however often its button is pressed; other words in it are another matter."""
+    try:
+        shown = uuid.UUID(g.post.get("form_key", ""))
+    except ValueError:
+        shown = None
+    if verb not in TWICE or shown is None:
+        return str(getattr(v.run(g), "state", ""))
+    said = once.fingerprint(verb, str(g.pk), json.dumps(g.form.cleaned_data, default=str, sort_keys=True))
+
+    def act() -> tuple[int, str]:
+        return 200, str(getattr(v.run(g), "state", ""))
+
+    key = f"form:{shown.hex}:{said[:16].hex()}"
+    return once.once(who=f"user:{g.by.user_id}", key=key, asked=said, at=g.at, act=act).body
 
 
 def _refused(request: HeliRequest, v: Verb, pk: int, form: forms.ActForm | None, error: HeliError) -> HttpResponse:

@@ -187,6 +187,7 @@ def show_request(
         "tabs": tabs,
         "tab": here,
         "form": form,
+        "form_key": request.POST.get("form_key") or uuid.uuid4(),
         "error": error,
         "said": said,
         "told": _told(rules),

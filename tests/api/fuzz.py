@@ -1,0 +1,110 @@
+"""Schemathesis on the whole description, in process: made-up requests by several roles, with things that are there mixed in.
+
+No answer may be an error of ours, and each must be declared with its status, kind and shape.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import schemathesis
+from django.core.wsgi import get_wsgi_application
+from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+CHECKS = (not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance)
+KNOWN_OFTEN = 0.7  # share of the requests that ask for something that is there
+
+
+@dataclass
+class Told:
+    """What a run found."""
+
+    asked: int = 0
+    operations: int = 0
+    statuses: Counter[int] = field(default_factory=Counter)
+    wrong: list[str] = field(default_factory=list)
+    deep: set[str] = field(default_factory=set)  # operations that were answered with 2xx
+
+    def __add__(self, other: Told) -> Told:
+        return Told(
+            self.asked + other.asked, max(self.operations, other.operations), self.statuses + other.statuses,
+            self.wrong + other.wrong, self.deep | other.deep,
+        )  # fmt: skip
+
+
+def description() -> Any:
+    """The description as schemathesis reads it from the application itself."""
+    return schemathesis.openapi.from_wsgi("/api/v1/openapi.json", get_wsgi_application())
+
+
+keys = itertools.count(1)
+
+
+def run(
+    secret: str,
+    known: Mapping[str, Sequence[Any]],
+    *,
+    caps: Collection[str],
+    examples: int,
+    start: int = 1,
+    only: str = "",
+) -> Told:
+    """Ask every operation `examples` times with a token (or none) of these capabilities; one that is refused anyway twice.
+
+    `known` gives values by the name of a parameter.
+    """
+    told, schema = Told(), description()
+    headers = {"Authorization": f"Bearer {secret}"} if secret else {}
+    dice = random.Random(start)
+    for found in schema.get_all_operations():
+        operation = found.ok()
+        name = f"{operation.method.upper()} {operation.path}"
+        if only and only not in name:
+            continue
+        told.operations += 1
+        needs = operation.definition.raw.get("x-needs", [])
+        refused = bool(needs) and not set(needs) & set(caps)
+
+        def ask(case: Any) -> None:
+            _known(case, known, dice)
+            sent = dict(headers)
+            if case.method.upper() == "POST":
+                case.headers = {**(case.headers or {}), "Idempotency-Key": f"fuzz-{start}-{next(keys)}"}
+            answer = case.call(headers=sent)
+            told.asked += 1
+            told.statuses[answer.status_code] += 1
+            if answer.status_code < 300:
+                told.deep.add(name)  # noqa: B023  (called before the next round)
+            try:
+                case.validate_response(answer, checks=list(CHECKS), headers=sent)
+            except BaseExceptionGroup as group:
+                told.wrong += [f"{name}: {answer.status_code} {str(e)[:600]}" for e in group.exceptions]  # noqa: B023
+            except AssertionError as error:
+                told.wrong.append(f"{name}: {answer.status_code} {str(error)[:600]}")  # noqa: B023
+
+        limits = settings(
+            max_examples=min(examples, 2) if refused else examples, deadline=None, database=None, phases=[Phase.generate], verbosity=Verbosity.quiet,
+            suppress_health_check=list(HealthCheck),
+        )  # fmt: skip
+        seed(start)(limits(given(case=operation.as_strategy())(ask)))()
+    return told
+
+
+def _known(case: Any, known: Mapping[str, Sequence[Any]], dice: random.Random) -> None:
+    """Put things that are there into the path, the query and the body."""
+    for place in (case.path_parameters, case.query, case.body):
+        if isinstance(place, dict):
+            for name in list(place):
+                if name in known and dice.random() < KNOWN_OFTEN:
+                    place[name] = dice.choice(known[name])
