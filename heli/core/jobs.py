@@ -12,6 +12,7 @@ from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
 
 from heli.core import files, partition
+from heli.core.once import KEPT, forget
 
 log = logging.getLogger("heli.jobs")
 
