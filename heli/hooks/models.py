@@ -46,6 +46,7 @@ class Endpoint(models.Model):
     last_failed_at = models.DateTimeField(null=True)
     made_by_id = models.BigIntegerField(null=True)
     made_at = models.DateTimeField()
+    since_event = models.BigIntegerField(default=0)  # it is told of later ones only
     ended_at = models.DateTimeField(null=True)
 
     objects: ClassVar[Any] = EndpointQuerySet.as_manager()

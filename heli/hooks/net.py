@@ -113,6 +113,8 @@ def check(url: str, *, resolve: Resolver | None = None) -> Target:
             ipaddress.IPv6Address(host)
         except ValueError as error:
             raise bad from error
+        if "%" in host:  # a zone: an interface of this machine
+            raise bad
     elif not HOST.fullmatch(host):
         raise bad
     try:

@@ -51,6 +51,8 @@ def actor_of(endpoint: Endpoint, at: dt.datetime) -> Actor | None:
 
 def wants(endpoint: Endpoint, event: Event) -> bool:
     """Whether the endpoint asked for this step in this area; what it may see is asked apart."""
+    if event.pk <= endpoint.since_event:
+        return False
     if event.step == TEST:
         return event.subject_id == endpoint.pk
     return covers([endpoint.area_path], event.area_path) and (not endpoint.steps or event.step in endpoint.steps)

@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from heli.core.actor import Actor
 from heli.core.caps import Cap
 from heli.core.errors import Invalid, NotFound, PaperMissing, WrongState
+from heli.core.models import Event
 from heli.core.scope import covers
 from heli.core.steps import Step, step
 from heli.hooks import net, secrets
@@ -106,6 +107,7 @@ def add_endpoint(
             name=name, url=url, grant=grant, area_path=area_path, steps=chosen, made_by_id=by.user_id, made_at=at
         )
         endpoint.secret = secrets.seal(endpoint, secret)
+        endpoint.since_event = Event.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
         s.move(endpoint, ENDPOINT, "open")
         _about(s, endpoint)
         s.record(name=name, host=_host(url), grant=grant_id, steps=chosen)
