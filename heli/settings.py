@@ -100,6 +100,12 @@ def database(url: str) -> dict[str, Any]:
 
 
 DATABASES = {"default": database(OWNER_URL if flag("HELI_DB_AS_OWNER") else APP_URL)}
+if _replica := os.environ.get("HELI_REPLICA_URL"):  # a standby for boards: core/replica.py. It refuses every write
+    DATABASES["replica"] = database(_replica)
+    _read_only = f"{DATABASES['replica']['OPTIONS'].get('options', '')} -c default_transaction_read_only=on".strip()
+    DATABASES["replica"]["OPTIONS"] |= {"options": _read_only, "connect_timeout": 2}
+DATABASE_ROUTERS = ["heli.core.replica.Router"]
+HELI_REPLICA_LAG = float(os.environ.get("HELI_REPLICA_LAG", "15"))  # seconds; further behind, it is not asked
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Rooms ---------------------------------------------------------------------------------------------------------------

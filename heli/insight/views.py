@@ -15,6 +15,7 @@ from heli.core import export, words
 from heli.core.caps import Cap, Scope
 from heli.core.errors import HeliError, Invalid, NotFound
 from heli.core.pages import HeliRequest, page
+from heli.core.replica import reads
 from heli.core.scope import ancestors, covers
 from heli.insight import queries
 from heli.insight.forms import PurposeForm, SuperviseForm
@@ -55,18 +56,21 @@ def own_board(request: HeliRequest) -> HttpResponse:
 
 
 @page("public/", name="public", scope=Scope.PUBLIC)
+@reads
 def public_here(request: HeliRequest) -> HttpResponse:
     """The public figures of this site's area."""
     return _figures(request, settings.HELI_HOME_AREA)
 
 
 @page("public/<str:area_path>/", name="public", scope=Scope.PUBLIC)
+@reads
 def public(request: HeliRequest, area_path: str) -> HttpResponse:
     """The public figures of an area."""
     return _figures(request, _path(area_path))
 
 
 @page("<str:area_path>/", name="board", needs=READERS, scope=Scope.AREA)
+@reads
 def board(request: HeliRequest, area_path: str) -> HttpResponse:
     """What has to be dealt with in an area, how it goes, and the same for each area inside."""
     return _show(request, _path(area_path))
