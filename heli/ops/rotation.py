@@ -24,7 +24,7 @@ from django.db import models, transaction
 from heli.core import vault
 from heli.core.models import Once, VaultRecord
 from heli.hooks.models import Endpoint
-from heli.hooks.secrets import _kind as endpoint_kind
+from heli.hooks.secrets import kind_of as endpoint_kind
 
 BATCH = 500
 PASSES = 5  # what others held during one pass is met in the next
