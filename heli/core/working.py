@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import psycopg
-from django.db import close_old_connections, connections
+from django.db import close_old_connections, connections, transaction
 from django.utils import timezone
 from procrastinate import App, exceptions, jobs
 from procrastinate.contrib.django import app as django_app
@@ -25,11 +25,11 @@ from psycopg_pool import PoolTimeout
 from heli.core.actor import SYSTEM
 from heli.core.logs import scrub
 from heli.core.outages import drop_dead
-from heli.core.steps import step
+from heli.core.steps import Step
 
 log = logging.getLogger("heli.jobs")
 Around = Sequence[Any]  # procrastinate's worker middlewares
-SUBJECT = "core.job"
+SUBJECT, FAILED = "core.job", "job.failed"
 SILENT = 30.0  # seconds without a heartbeat (they come every 10) after which a worker counts as dead
 KILLED_TRIES = 5  # a job that takes its worker down with it is not tried for ever
 REASON_LIMIT = 300
@@ -61,10 +61,12 @@ def take_again(db: psycopg.Connection[Any], *, silent: float = SILENT) -> int:
 
 
 def park(job_id: int, task: str, attempts: int, reason: str) -> None:
-    """Write down why a job is not tried any more."""
-    with step("job.failed", by=SYSTEM, at=timezone.now()) as s:
+    """Write down why a job is not tried any more; a person reads it at /jobs/."""
+    with transaction.atomic():
+        s = Step(FAILED, SYSTEM, timezone.now())
         s.about(SUBJECT, job_id, "")
         s.record(task=task, attempts=attempts, reason=scrub(reason)[:REASON_LIMIT])
+        s.close()
 
 
 def reason_of(error: BaseException) -> str:

@@ -40,6 +40,7 @@ MENU: tuple[tuple[str, str, Words, frozenset[Cap]], ...] = (
     ("orgs:organisations", "building", pgettext_lazy("nav", "Organisations"), frozenset({Cap.MANAGE_ORGS})),
     ("orgs:grants", "key", pgettext_lazy("nav", "Grants"), frozenset({Cap.MANAGE_GRANTS})),
     ("hooks:endpoints", "send", pgettext_lazy("nav", "Webhooks"), frozenset({Cap.MANAGE_GRANTS})),
+    ("ops:failed_jobs", "gear", pgettext_lazy("nav", "Jobs that failed"), frozenset({Cap.MANAGE_GRANTS})),
     ("loop:import", "upload", pgettext_lazy("nav", "Import requests"), frozenset({Cap.IMPORT_REQUESTS})),
     ("loop:mine", "list", pgettext_lazy("nav", "What I said"), frozenset()),
     ("people:me", "user", pgettext_lazy("nav", "My information"), frozenset()),

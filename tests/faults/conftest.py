@@ -1,4 +1,4 @@
-"""Houses that are set on fire. Short by default; HELI_FAULTS=200 (before pytest) kills that often."""
+"""Houses that are set on fire. Short by default; FAULTS_KILLS=200 kills that often, FAULTS_SEED repeats a run."""
 
 from __future__ import annotations
 

@@ -139,7 +139,9 @@ class Answer:
 class House:
     """The whole of it. `var` holds everything; `log` of a service lies beside it."""
 
-    def __init__(self, var: Path, dump: Path, *, files: Path | None = None, extra: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, var: Path, dump: Path, *, files: Path | None = None, extra: dict[str, str] | None = None
+    ) -> None:
         self.var, self.port = var, free_port()
         self.gateway = Gateway()
         cluster = localpg.ensure(var, fsync=True)
@@ -226,7 +228,7 @@ class House:
         start = time.monotonic()
         while True:
             with contextlib.suppress(OSError, http.client.HTTPException):
-                if self.ask("/healthz").status == 200:
+                if self.ask("/").status == 200:
                     return time.monotonic() - start
             if time.monotonic() - start > seconds:
                 raise TimeoutError((self.var / "web.log").read_text(errors="replace")[-3000:])
@@ -272,7 +274,13 @@ class Browser:
         return self._remember(self.house.ask(path, None, self._headers()))
 
     def post(
-        self, path: str, typed: dict[str, Any], photo: bytes | None = None, *, field: str = "photos", timeout: float = 20
+        self,
+        path: str,
+        typed: dict[str, Any],
+        photo: bytes | None = None,
+        *,
+        field: str = "photos",
+        timeout: float = 20,
     ) -> Answer:
         if not self.token:
             self.get("/account/login/")

@@ -1,6 +1,6 @@
 """Kill -9 at random moments while people write: nothing acknowledged is lost, nothing is done twice, nobody helps.
 
-50 kills here; HELI_FAULTS=200 for the long run (docs/faults.md has its last result).
+50 kills here; FAULTS_KILLS=200 for the long run (docs/faults.md has its last result).
 """
 
 from __future__ import annotations

@@ -147,9 +147,7 @@ def account(house: House, people: People) -> list[str]:
     with house.db() as db:
         for m in people.matters:
             found = db.execute("SELECT id, photos FROM loop_request WHERE form_key = %s", [m.form_key]).fetchall()
-            said = db.execute(
-                "SELECT count(*) FROM loop_request WHERE text LIKE %s", [f"%{m.form_key}%"]
-            ).fetchone()[0]  # type: ignore[index]
+            said = db.execute("SELECT count(*) FROM loop_request WHERE text LIKE %s", [f"%{m.form_key}%"]).fetchone()[0]  # type: ignore[index]
             if len(found) != 1 or said != 1:
                 wrong.append(f"{m.form_key}: {len(found)} requests by its key, {said} by its text")
                 continue
@@ -189,5 +187,3 @@ def wait_for_jobs(house: House, seconds: float = 60) -> float:
             raise TimeoutError(str(rows[:5]))
         time.sleep(0.3)
     return time.monotonic() - start
-
-
