@@ -10,7 +10,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db.models import Case, Count, F, OuterRef, Q, QuerySet, Subquery, Value, When, Window
-from django.db.models.functions import Coalesce, Left, RowNumber
+from django.db.models.functions import Coalesce, RowNumber
 from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
@@ -19,14 +19,16 @@ from heli.core import words
 from heli.core.actor import Actor
 from heli.core.caps import Cap
 from heli.core.errors import NotFound
-from heli.core.scope import LENGTHS, ancestors, covers, within
+from heli.core.scope import ancestors, covers, within
+from heli.insight import counting
+from heli.insight.counting import BESIDE, NOW_SETS, Counts
 from heli.loop import rates
 from heli.loop.clocks import local_day
 from heli.loop.models import Clock, Exclusion, Extension, Remark, Request
 from heli.loop.queries import parts
 from heli.loop.queries.requests import rows_url
-from heli.loop.rates import KEYS, REPLY_KINDS, SPANS, UNCOUNTED, Rate
-from heli.loop.states import OPEN, STATIONS
+from heli.loop.rates import KEYS, REPLY_KINDS, SPANS, Rate
+from heli.loop.states import STATIONS
 from heli.places.models import HIDDEN_KINDS, Area
 from heli.rulebook import queries as rulebook
 from heli.rulebook.queries import RuleVersion
@@ -35,13 +37,10 @@ Words = str | Promise
 READERS = (Cap.SUPERVISE, Cap.VIEW_REQUESTS)
 DAYS = 30
 LIMIT = "return.limit"
-NOW_SETS = ("open", "overdue", "due_soon", "bounced", "redo")
-BESIDE = ("counted", "unrated", "waiting", "excluded")  # counted over the span beside the sets the formulas name
 SHAPED = ("37", "51", "15")  # provinces whose boundaries ship (places/data)
 NOBODY, LONGEST = 3, 5  # rows of the first list: without an owner, overdue longest
 ENOUGH = 5  # fewer items than this say nothing about an area: no colour on the map
 APART = 0.05  # from here on a share is called lower or higher than that of the whole area
-Counts = Mapping[str, int]
 
 
 # Areas ----------------------------------------------------------------------------------------------------------------
@@ -64,37 +63,6 @@ def around(path: str, *others: str) -> dict[str, Area]:
 def named(area: Area) -> str:
     """As people say it: "向阳街道", but "大海阳社区" instead of "大海阳社区居委会"."""
     return area.short_name if area.level == 5 else area.name
-
-
-# Counting -------------------------------------------------------------------------------------------------------------
-def below(path: str) -> int:
-    """Length of the paths of the areas directly inside; of the path itself where there are none."""
-    return next((n for n in LENGTHS if n > len(path)), len(path))
-
-
-def grouped(rows: QuerySet[Request], width: int, wanted: Mapping[str, Q]) -> dict[str, dict[str, int]]:
-    """{path of an area inside: {set: size}}; what lies at the area itself is under its own path. One statement."""
-    counted = rows.order_by().values(inside=Left("area_path", width))
-    named = {f"n_{name}": Count("pk", filter=q) for name, q in wanted.items()}
-    found: Any = counted.annotate(**named)
-    return {r["inside"]: {n: r[f"n_{n}"] for n in wanted} for r in found}
-
-
-def total(groups: Mapping[str, Counts], wanted: Sequence[str]) -> dict[str, int]:
-    """The sizes of the sets over all groups."""
-    return {n: sum(g[n] for g in groups.values()) for n in wanted}
-
-
-def counted_sets(
-    rules: Mapping[str, RuleVersion], since: dt.datetime, until: dt.datetime, now: dt.datetime
-) -> tuple[Q, dict[str, Q]]:
-    """(the requests to read, the sets to count among them): what is open now, and over a span what the formulas name
-    and what is told beside them. The same sets as rates.rows_of."""
-    known = rates.sets(now)
-    heard = Q(heard_at__gte=since, heard_at__lt=until) & ~Q(state__in=UNCOUNTED)
-    wanted = {n: known[n] for n in NOW_SETS}
-    wanted |= {n: known[n] & heard & Q(excluded=False) for n in (rates.named(rules) | set(BESIDE)) if n != "excluded"}
-    return Q(state__in=OPEN) | heard, {**wanted, "excluded": heard & Q(excluded=True)}
 
 
 # What the board shows -------------------------------------------------------------------------------------------------
@@ -147,7 +115,7 @@ class First:
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """Everything on the page of one area."""
+    """Everything on the page of one area. `at` is the moment the numbers are of."""
 
     area: Area
     name: str
@@ -161,6 +129,7 @@ class Board:
     first: list[First]
     limit: int
     shapes: str
+    at: dt.datetime
 
 
 COLUMNS = ("counted", "open", "overdue", "on_time", "response", "resolution", "satisfaction")
@@ -179,15 +148,15 @@ def board(actor: Actor, path: str, days: int, now: dt.datetime, *, sort: str = "
     limit = int(rules[LIMIT].value)
     since, until = rates.span(now, days)
     here: QuerySet[Request] = Request.objects.visible_to(actor).filter(within("area_path", [path]))
-    read, wanted = counted_sets(rules, since, until, now)
-    groups = grouped(here.filter(read), below(path), wanted)
-    counts = total(groups, list(wanted))
+    wanted = counting.wanted(rules)
+    groups, at = counting.inside(path, wanted, since, until, now)  # who reads an area reads all of it (visible_to)
+    counts = counting.total(groups, wanted)
 
     def opens(name: str, inside: str = path) -> str:
         return rows_url(name, area=inside, since=since, until=until)
 
     made = [Shown(r, opens(r.count_set), opens(r.of_set)) for r in rates.made(rules, counts)]
-    rows = _inside(areas, path, rules, groups, list(wanted))
+    rows = _inside(areas, path, rules, groups, wanted)
     return Board(
         area=areas[path],
         name=named(areas[path]),
@@ -201,6 +170,7 @@ def board(actor: Actor, path: str, days: int, now: dt.datetime, *, sort: str = "
         first=first(actor, here, limit, now),
         limit=limit,
         shapes=_shapes(areas[path]),
+        at=at,
     )
 
 
@@ -212,7 +182,7 @@ def _inside(
     wanted: Sequence[str],
 ) -> list[Inside]:
     """The areas directly inside, by code: those in force, and those that ended but still have something to count."""
-    if below(path) == len(path):
+    if counting.below(path) == len(path):
         return []
     listed = [p for p, a in areas.items() if len(p) > len(path) and p.startswith(path)]
     kept = {p for p in listed if areas[p].valid_to is None and areas[p].kind not in HIDDEN_KINDS}
@@ -401,15 +371,15 @@ class Figures:
     waiting: int | None
     excluded: int | None
     reasons: list[tuple[Words, int | None]]
+    at: dt.datetime
 
 
-def counts_of(path: str, days: int, now: dt.datetime) -> tuple[dict[str, RuleVersion], dict[str, int]]:
-    """(formulas, sizes of the sets) of a whole area, whoever asks: numbers only. Two statements."""
+def counts_of(path: str, days: int, now: dt.datetime) -> tuple[dict[str, RuleVersion], dict[str, int], dt.datetime]:
+    """(formulas, sizes of the sets, the moment they are of) of a whole area, whoever asks: numbers only. Two statements."""
     rules = rulebook.in_force(list(KEYS.values()), path=path, on=local_day(now))
-    read, wanted = counted_sets(rules, *rates.span(now, days), now)
-    rows = Request.objects.filter(read, within("area_path", [path]))
-    found = rows.aggregate(**{f"n_{n}": Count("pk", filter=q) for n, q in wanted.items()})
-    return rules, {n: found[f"n_{n}"] for n in wanted}
+    wanted = counting.wanted(rules)
+    groups, at = counting.inside(path, wanted, *rates.span(now, days), now)
+    return rules, counting.total(groups, wanted), at
 
 
 def figures(path: str, days: int, now: dt.datetime) -> Figures:
@@ -419,7 +389,7 @@ def figures(path: str, days: int, now: dt.datetime) -> Figures:
     that of the county can still find a street's small number, but no page says what a single request was about.
     """
     areas = around(path)
-    rules, counts = counts_of(path, days, now)
+    rules, counts, at = counts_of(path, days, now)
     since, until = rates.span(now, days)
     left_out = rates.rows_of("excluded", Request.objects.filter(within("area_path", [path])), now, since, until)
     why = left_out.filter(exclusions__state="confirmed").order_by().values_list("exclusions__reason")
@@ -443,6 +413,7 @@ def figures(path: str, days: int, now: dt.datetime) -> Figures:
         waiting=told(counts["waiting"]),
         excluded=told(counts["excluded"]),
         reasons=[(names[k], n) for k, n in sorted(reasons.items())],
+        at=at,
     )
 
 
@@ -472,7 +443,7 @@ def home_figures(area_path: str, now: dt.datetime) -> HomeFigures | None:
 
     Raises RuleMissing (L-301) where a formula has no rule.
     """
-    rules, counts = counts_of(area_path, DAYS, now)
+    rules, counts, _at = counts_of(area_path, DAYS, now)
     url = reverse("insight:public", kwargs={"area_path": area_path})
     stats = []
     solved = OpenRate.of(next(r for r in rates.made(rules, counts) if r.key == "resolution"))
