@@ -31,8 +31,7 @@ from heli.people.models import User
 
 KNOWN_COOKIE = "heli_known" if settings.DEBUG else "__Host-known"
 KNOWN_FOR = 365 * 86400  # seconds
-# Text messages that one address may have sent to one number: fewer than the number takes (ACCOUNT_RATE_LIMITS)
-CODES = {"sms": tries.Limit(3, 600), "sms-day": tries.Limit(8, 86400)}
+CODES = tries.Limit(6, 600)  # text messages that one address may have sent to one number
 
 
 def known_in(request: HttpRequest) -> dict[str, str]:
@@ -178,8 +177,7 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def _one_more_to(self, phone: str) -> None:
         """One address cannot use up the messages of a number that is not its own."""
-        for what, limit in CODES.items():
-            tries.spend(what, f"{phone}@{tries.address(self.request)}", limit, error=tries.TooOften)
+        tries.spend("sms", f"{phone}@{tries.address(self.request)}", CODES, error=tries.TooOften)
 
     def send_unknown_account_sms(self, phone: str, **_also: Any) -> None:
         """Nothing: a stranger's number is not written to because somebody typed it. It is counted like one that is, so

@@ -17,11 +17,14 @@ from django.conf import settings
 from django.core.cache import cache
 from django.utils.translation import gettext_lazy as _
 
+from heli.core import tries
 from heli.core.fields import MobileField
 from heli.engines.identifiers import BadIdentifier, mobile
 from heli.people.accounts import logged_in_by_code
 from heli.people.steps import CALL_NAME_LIMIT
 
+# Codes that one address may ask for one number: fewer than the number is sent (ACCOUNT_RATE_LIMITS)
+ASKED = {"code": tries.Limit(3, 600), "code-day": tries.Limit(8, 86400)}
 CODE_TRUSTED_SECONDS = 600  # so long after a log-in by text message a new password needs no old one
 
 
@@ -80,6 +83,13 @@ class RequestLoginCodeForm(account.RequestLoginCodeForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["phone"] = MobileField(label=_("Mobile number"))
+
+    def clean_phone(self) -> Any:
+        """One address cannot use up what a number may be sent; asked before the library counts for the number."""
+        for what, limit in ASKED.items():
+            who = f"{self.cleaned_data['phone']}@{tries.address(context.request)}"
+            tries.spend(what, who, limit, error=tries.TooOften)
+        return super().clean_phone()
 
 
 class ConfirmLoginCodeForm(account.ConfirmLoginCodeForm):
