@@ -43,7 +43,7 @@ def test_everything_that_seals_is_known_here() -> None:
                 continue
             text = ast.unparse(node.args[0])
             known = any(kind.strip(":") in text for kind in kinds) or text in {
-                "_kind(endpoint)",
+                "kind_of(endpoint)",
                 "bond",
                 "kind",
                 "self.kind",
