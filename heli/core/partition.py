@@ -298,6 +298,7 @@ def split(url: str, *, batch: int = BATCH, say: Say = lambda _: None) -> list[Li
             with timed(took, "copy"):
                 copied = _copy(db, batch, say)
                 do(db, "ANALYZE core_event_split")
+            _catch_up(db)
             with timed(took, "compare"):
                 _compare(db)
             held, parts = _swap_months(db)
@@ -375,6 +376,17 @@ def _copy(db: DB, batch: int, say: Say) -> int:
     return copied
 
 
+def _catch_up(db: DB) -> None:
+    """Take along what was told late; noted no more once it is copied."""
+    columns = _columns(db)
+    do(
+        db,
+        "WITH gone AS (DELETE FROM core_event_late RETURNING id)"
+        f" INSERT INTO core_event_split ({columns}) SELECT {columns} FROM core_event_history"
+        " WHERE id IN (SELECT id FROM gone) ON CONFLICT DO NOTHING",
+    )
+
+
 def _compare(db: DB) -> None:
     """Raises NotTheSame (L-543): rows or sums of the copy are others than the history's."""
     columns = _columns(db, "e.")
@@ -388,21 +400,22 @@ def _compare(db: DB) -> None:
 
 
 def _swap_months(db: DB) -> tuple[float, int]:
-    """Put the months in the history's place. Returns (seconds that the lock was held, how many partitions)."""
+    """Put the months in the history's place. Returns (seconds that the lock was held, how many partitions).
+
+    Each month keeps the condition it was made with: taking it away would lengthen the wait for nothing.
+    """
     parts = db.execute(
         "SELECT c.relname, pg_get_expr(c.relpartbound, c.oid) FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid"
         " WHERE i.inhparent = 'core_event_split'::regclass ORDER BY 1"
     ).fetchall()
-    columns = _columns(db)
+    _catch_up(db)
     with briefly(db, "LOCK TABLE core_event IN ACCESS EXCLUSIVE MODE"):
         begun = time.monotonic()
-        do(db, f"INSERT INTO core_event_split ({columns}) SELECT {columns} FROM core_event_history"
-               " WHERE id IN (SELECT id FROM core_event_late) ON CONFLICT DO NOTHING")  # fmt: skip
+        _catch_up(db)
         do(db, "ALTER TABLE core_event DETACH PARTITION core_event_history")
         for name, limits in parts:
             do(db, f"ALTER TABLE core_event_split DETACH PARTITION {name}")
             do(db, f"ALTER TABLE core_event ATTACH PARTITION {name} {limits}")
-            do(db, f"ALTER TABLE {name} DROP CONSTRAINT {name}_in")
         with db.cursor() as cur:
             dbroles.grant_events(cur)
     return time.monotonic() - begun, len(parts)
