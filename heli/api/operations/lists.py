@@ -97,8 +97,8 @@ class CountOut(Out):
 @operation("GET", "requests-count", needs=AREA_READERS, scope=Scope.AREA, tag="requests", out=CountOut)
 def count_requests(request: ApiRequest, filters: Query[RequestFilters]) -> CountOut:
     """How many requests fit."""
-    n = requests.how_many(request.actor, filters.wanted(), timezone.now())
-    return CountOut(count=min(n, requests.COUNTED), more=n > requests.COUNTED)
+    n, most = requests.how_many(request.actor, filters.wanted(), timezone.now()), requests.most(filters.wanted())
+    return CountOut(count=min(n, most), more=n > most)
 
 
 class PhoneIn(In):

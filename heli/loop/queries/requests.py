@@ -25,12 +25,13 @@ from heli.loop import rates
 from heli.loop.models import AREA_READERS, Category, Channel, Dispatch, Kind, Request, Urgency, Voice, any_path
 from heli.loop.queries import parts
 from heli.loop.queries.desk import with_measure
+from heli.loop.queries.search import Hits, search
 from heli.loop.states import OPEN, STATIONS, WITH_UNIT
 from heli.orgs.models import Organisation
 from heli.places.models import Area
 
 Words = str | Promise
-COUNTED = 10_000  # beyond this a list says "more than"
+COUNTED, SEARCHED = 10_000, 1_000  # beyond this a list, or a search, says "more than"; less than search.FEW
 NEVER = dt.datetime.max.replace(tzinfo=dt.UTC)
 STATES: Mapping[str, Words] = {
     "open": pgettext_lazy("filter", "open"),
@@ -148,8 +149,8 @@ def readable(actor: Actor) -> tuple[str, ...]:
     return any_path(actor, *AREA_READERS)
 
 
-def found(actor: Actor, f: Filters, now: dt.datetime) -> QuerySet[Request]:
-    """The requests that fit: the same rows for the list, its count and its export."""
+def found(actor: Actor, f: Filters, now: dt.datetime, hits: Hits | None = None) -> QuerySet[Request]:
+    """The requests that fit: the same rows for the list, its count and its export. `hits` is what `searched` gave."""
     rows: QuerySet[Request] = Request.objects.visible_to(actor)
     since, until = moment(f.since), moment(f.until, end=True)
     rows = rows.filter(heard_by=actor.user_id) if f.heard else rows.filter(within("area_path", readable(actor)))
@@ -173,8 +174,23 @@ def found(actor: Actor, f: Filters, now: dt.datetime) -> QuerySet[Request]:
     if until:
         rows = rows.filter(heard_at__lt=until)
     if f.q:
-        rows = rows.filter(Q(title__icontains=f.q) | Q(text__icontains=f.q) | Q(code__startswith=f.q.upper()))
+        rows = (hits or search_in(actor, f)).narrow(rows)
     return rows
+
+
+def searched(actor: Actor, f: Filters) -> Hits | None:
+    """What was typed in the search gave, for the list and its count; None when nothing was typed. One statement."""
+    return search_in(actor, f) if f.q else None
+
+
+def search_in(actor: Actor, f: Filters) -> Hits:
+    """Hits in the areas that the list can show."""
+    paths = readable(actor)
+    if f.heard:
+        paths = ("",)
+    elif f.area and covers(paths, f.area):
+        paths = (f.area,)
+    return search(f.q, paths)
 
 
 def _by_state(rows: QuerySet[Request], f: Filters, now: dt.datetime) -> QuerySet[Request]:
@@ -235,19 +251,37 @@ def row_of(r: Any, now: dt.datetime) -> RequestRow:
 
 
 def requests_page(
-    actor: Actor, f: Filters, now: dt.datetime, *, after: str | None = None, size: int = 50
+    actor: Actor,
+    f: Filters,
+    now: dt.datetime,
+    *,
+    after: str | None = None,
+    size: int = 50,
+    hits: Hits | None = None,
 ) -> Page[RequestRow]:
-    """One page of what fits. One statement."""
+    """One page of what fits. One statement; one more for a search whose `hits` are not given."""
     _said, order = SORTS[f.sort or "new"]
-    rows = with_measure(found(actor, f, now)).select_related("category", "area", "unit")
+    rows = with_measure(found(actor, f, now, hits)).select_related("category", "area", "unit")
     if "due_key" in order:
         rows = rows.annotate(due_key=Coalesce(F("due_at"), Value(NEVER)))
     return keyset(rows, order=order, after=after, size=size).map(lambda r: row_of(r, now))
 
 
-def how_many(actor: Actor, f: Filters, now: dt.datetime) -> int:
-    """How many fit; one more than COUNTED stands for "more". One statement."""
-    return found(actor, f, now).order_by()[: COUNTED + 1].count()
+def most(f: Filters) -> int:
+    """Beyond this the list says "more than"."""
+    return SEARCHED if f.q else COUNTED
+
+
+def how_many(actor: Actor, f: Filters, now: dt.datetime, hits: Hits | None = None) -> int:
+    """How many fit; one more than `most` stands for "more". One statement; one more for a search whose `hits` are not
+    given, none where they say enough: a search by words alone that the index found too many for."""
+    hits = hits or searched(actor, f)
+    alone = f.kept().keys() <= {"q", "sort"} or (
+        f.kept().keys() <= {"q", "sort", "area"} and covers(readable(actor), f.area)
+    )
+    if hits is not None and hits.ids is None and alone:
+        return SEARCHED + 1
+    return found(actor, f, now, hits).order_by()[: most(f) + 1].count()
 
 
 def by_typed_code(actor: Actor, typed: str) -> str:

@@ -97,19 +97,22 @@ def requests_list(request: HeliRequest) -> HttpResponse:
     now, f = timezone.now(), lists.Filters.read(request.GET)
     if f.q and (code := lists.by_typed_code(request.actor, f.q)):
         return HttpResponseRedirect(reverse("loop:request", args=[code]))
-    rows = lists.requests_page(request.actor, f, now, after=request.GET.get("after"))
-    return render(request, "loop/desk/requests.html", list_context(request, f, now, page=rows))
+    hits = lists.searched(request.actor, f)
+    rows = lists.requests_page(request.actor, f, now, after=request.GET.get("after"), hits=hits)
+    return render(request, "loop/desk/requests.html", list_context(request, f, now, hits, page=rows))
 
 
-def list_context(request: HeliRequest, f: lists.Filters, now: Any, **more: Any) -> dict[str, Any]:
+def list_context(
+    request: HeliRequest, f: lists.Filters, now: Any, hits: lists.Hits | None = None, **more: Any
+) -> dict[str, Any]:
     """What the page of all requests shows around its rows."""
     kept = f.kept()
-    total = lists.how_many(request.actor, f, now)
+    total, most = lists.how_many(request.actor, f, now, hits), lists.most(f)
     return {
         "f": f,
         "now": now,
-        "total": min(total, lists.COUNTED),
-        "more": total > lists.COUNTED,
+        "total": min(total, most),
+        "more": total > most,
         "told": [(said, f.without(name)) for name, said in lists.told(f)],
         "areas": lists.areas_below(lists.readable(request.actor), f.area),
         "categories": lists.categories(),
