@@ -45,6 +45,8 @@ from heli.core.pages import Route
 
 log = logging.getLogger("heli.api")
 JSON = "application/json; charset=utf-8"
+NAME = re.compile(r"\w{1,60}")  # of a field, or a place in a list; pydantic also names the kinds of a choice
+NOT_FIELDS = {"body", "query", "path", "header", "form", "filters"}
 KEY = re.compile(r"[\x21-\x7e]{1,80}")
 MINUTE = 60
 PHOTOS = 6
@@ -297,9 +299,9 @@ def _unreadable(problems: Sequence[Any]) -> HttpResponse:
     """What pydantic found, field by field."""
     found = []
     for p in problems[:50]:
-        way = [str(x) for x in p["loc"] if x not in {"body", "query", "path", "header", "form"}]
+        way = [str(x) for x in p["loc"] if x not in NOT_FIELDS and NAME.fullmatch(str(x))]
         found.append(FieldError(field=".".join(way)[:120], sentence=str(p["msg"])[:300]))
-    return refusal(Unreadable(field=found[0].field if found else None), found)
+    return refusal(Unreadable(field=(found[0].field or None) if found else None), found)
 
 
 def on_error(_request: HttpRequest, error: Any) -> HttpResponse:

@@ -21,6 +21,8 @@ READERS = (NOBODY, "王桂兰", "孙坐席", "于科员", "吕部长", "郝回�
 STATIONS = ("heard", "handling", "replied", "appealed")  # requests whose own pages are opened
 NOT_A_PAGE = {
     "healthz",
+    "docs",  # swagger-ui's own page: tests/api/test_docs.py looks at it
+    "openapi",
     "readyz",
     "metrics",
     "shapes",

@@ -12,9 +12,11 @@ from urllib.parse import quote
 
 from django.db import transaction
 from django.test import Client
-from django.urls import URLPattern, URLResolver, get_resolver
+from django.urls import URLResolver, get_resolver
 from PIL import Image
 
+from heli.api.http import Operation
+from heli.api.steps import mint_token
 from heli.core.actor import PUBLIC, SYSTEM, Actor
 from heli.core.caps import Scope
 from heli.core.pages import Route
@@ -58,17 +60,28 @@ class Way:
 
 
 def ways() -> list[Way]:
-    """All routes that declare themselves; those that do not stop the start (core.checks)."""
+    """All pages that declare themselves; those that do not stop the start (core.checks). Operations for machines are in
+    `operations`: other ways in, other answers."""
 
     def walk(patterns: Any, prefix: str = "", room: str = "") -> Iterator[Way]:
         for p in patterns:
             where = prefix + str(p.pattern)
             if isinstance(p, URLResolver):
                 yield from walk(p.url_patterns, where, p.namespace or room)
-            elif isinstance(p, URLPattern) and hasattr(p.callback, "route"):
+            elif hasattr(p.callback, "route") and not hasattr(p.callback, "operations"):
                 yield Way(where, p.callback.route, room)
 
     return list(walk(get_resolver().url_patterns))
+
+
+def operations() -> list[tuple[Way, Operation]]:
+    """Every operation for machines with its address; one path may stand twice, for two methods."""
+    found = []
+    for resolver in get_resolver().url_patterns:
+        for p in getattr(resolver, "url_patterns", ()):
+            for o in getattr(p.callback, "operations", ()):
+                found.append((Way(f"{resolver.pattern}{p.pattern}", o.route, "v1"), o))
+    return found
 
 
 # Things to ask for ------------------------------------------------------------------------------------------------------
@@ -194,6 +207,13 @@ def ours_of_other_rooms(world: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def token_of(grant_id: int, now: dt.datetime) -> dict[str, Any]:
+    """A token of a grant, for the pages that show it."""
+    caps = Grant.objects.select_related("role").get(pk=grant_id).role.caps
+    made = mint_token(grant_id=grant_id, name="机器", caps=caps, expires_at=now + HOUR * 24, by=SYSTEM, at=now)
+    return {"token_id": made.token.pk}
+
+
 def hooked(laid: Laid, *, area_path: str, grant_id: int, now: dt.datetime) -> dict[str, Any]:
     """An endpoint of a county with one message that failed for good. Its address is a number: no name is asked for it."""
     endpoint, _secret = add_endpoint(
@@ -212,6 +232,7 @@ def ours(world: Any, now: dt.datetime) -> Laid:
     laid = lay(world, mark="芝罘标记", community=COMMUNITY, unit="城管局", helper="住建局", now=now)
     laid.values = ours_of_other_rooms(world)
     laid.values |= hooked(laid, area_path=COMMUNITY[:6], grant_id=laid.values["grant_id"], now=now)
+    laid.values |= token_of(laid.values["grant_id"], now)
     return laid
 
 
@@ -232,13 +253,14 @@ def theirs(world: Any, now: dt.datetime) -> Laid:
         "grant_id": Grant.objects.filter(user=world.outsider).values_list("pk", flat=True)[0],
     }  # fmt: skip
     laid.values |= hooked(laid, area_path=NEXT_COUNTY, grant_id=laid.values["grant_id"], now=now)
+    laid.values |= token_of(laid.values["grant_id"], now)
     return laid
 
 
 MISSING: dict[str, Any] = {
     "code": "ZF-ZZZZ-ZZ", "token": "A" * 30, "file_id": "00000000-0000-4000-8000-000000000000", "pk": 10**9, "voice_id": 10**9,
     "path": "371399", "area_path": "371399", "org_id": 10**9, "user_id": 10**9, "member_id": 10**9, "grant_id": 10**9, "username": "nobody",
-    "rule_id": 10**9, "row_id": 10**9, "category_id": 10**9, "endpoint_id": 10**9, "delivery_id": 10**9,
+    "rule_id": 10**9, "row_id": 10**9, "category_id": 10**9, "endpoint_id": 10**9, "delivery_id": 10**9, "token_id": 10**9,
 }  # fmt: skip
 # Acts of the request page and the desk: the kind of thing, and the request at the right station for it to get deep.
 FITS = {

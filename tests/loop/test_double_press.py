@@ -40,7 +40,7 @@ def test_pressed_twice_written_once(db: None, world: Any, verb: str) -> None:
     found = re.search(r'name="form_key" value="([0-9a-f-]{36})"', shown)
     assert found is not None
     for _press in range(2):
-        assert act(officer, verb, told.request_id, told, form_key=found[1], **FORMS[verb]).status_code == 302
+        assert act(officer, verb, told.request_id, told, form_key=found[1], **FORMS[verb]).status_code == 303
     assert Remark.objects.filter(request=told.request_id).count() == 1
     other = FORMS[verb] | {"text": "另外一件"}
     act(officer, verb, told.request_id, told, form_key=found[1], **other)  # the browser's way back, other words
@@ -63,7 +63,7 @@ def test_pressed_twice_at_the_same_moment(fire_db: str, world: Any) -> None:
             for c in clients
         )
     )
-    assert answers == [302, 302]
+    assert answers == [303, 303]
     assert Remark.objects.filter(request=told.request_id, kind="note").count() == 1
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import lru_cache
 from typing import Annotated, Any, Literal
 
 from django.utils import timezone
@@ -33,7 +34,6 @@ from heli.api.shapes import (
     Words,
 )
 from heli.api.shapes import Kind as KindIs
-from heli.core.actor import Actor
 from heli.core.caps import Cap, Scope
 from heli.core.errors import NotFound
 from heli.loop import steps
@@ -47,12 +47,18 @@ AT_UNIT = (Cap.HANDLE_REQUESTS, Cap.APPROVE_REPLY)
 Line = Annotated[str, Field(max_length=300)]
 
 
-def id_of(actor: Actor, code: str) -> int:
-    """The id behind a code; NotFound (L-404) when the actor may not see it. One statement."""
-    found = Request.objects.visible_to(actor).filter(code=code.upper()).values_list("pk", flat=True).first()
+@lru_cache(maxsize=20_000)
+def _id_behind(code: str) -> int:
+    """A code never changes and never comes back, so what it stands for is looked up once a process."""
+    found = Request.objects.filter(code=code).values_list("pk", flat=True).first()
     if found is None:
         raise NotFound
     return int(found)
+
+
+def id_of(code: str) -> int:
+    """The id behind a code; NotFound (L-404) for none. Whether the actor may see it is asked by the step, which locks it."""
+    return _id_behind(code.upper())
 
 
 def say(request: ApiRequest) -> dict[str, Any]:
@@ -138,7 +144,7 @@ class DeclineIn(In):
 )  # fmt: skip
 def decline(request: ApiRequest, code: Code, body: DeclineIn) -> RequestState:
     """Not for this house: reason, rule, and the lawful way that is open."""
-    pk = id_of(request.actor, code)
+    pk = id_of(code)
     return RequestState.of(
         steps.decline(request_id=pk, **say(request), reason=body.reason, legal_basis=body.legal_basis, route=body.route)
     )
@@ -157,7 +163,7 @@ class MergeIn(In):
 )
 def merge(request: ApiRequest, code: Code, body: MergeIn) -> RequestState:
     """Join it into another that says the same; answers with the one that was kept."""
-    pk, into = id_of(request.actor, code), id_of(request.actor, body.into)
+    pk, into = id_of(code), id_of(body.into)
     return RequestState.of(steps.merge(request_id=pk, into_id=into, **say(request)))
 
 
@@ -171,7 +177,7 @@ class ReasonIn(In):
 )  # fmt: skip
 def unmerge(request: ApiRequest, code: Code, body: ReasonIn) -> RequestState:
     """Joined by mistake: it waits for dispatch again."""
-    pk = id_of(request.actor, code)
+    pk = id_of(code)
     return RequestState.of(steps.unmerge(request_id=pk, **say(request), reason=body.reason))
 
 
@@ -190,7 +196,7 @@ class SplitIn(In):
 )  # fmt: skip
 def split(request: ApiRequest, code: Code, body: SplitIn) -> ListOf[RequestState]:
     """Several matters in one: each part goes its own way, and the whole waits for all of them."""
-    pk = id_of(request.actor, code)
+    pk = id_of(code)
     made = steps.split(request_id=pk, parts=[(p.title, p.text) for p in body.parts], **say(request))
     return ListOf[RequestState](rows=[RequestState.of(r) for r in made])
 
@@ -211,7 +217,7 @@ class ReclassifyIn(In):
 )  # fmt: skip
 def reclassify(request: ApiRequest, code: Code, body: ReclassifyIn) -> RequestState:
     """Correct what it is about, where it is, how urgent it is."""
-    pk = id_of(request.actor, code)
+    pk = id_of(code)
     return RequestState.of(
         steps.reclassify(
             request_id=pk,
@@ -262,7 +268,7 @@ def offer(request: ApiRequest, code: Code, body: OfferIn) -> DispatchOut:
 )  # fmt: skip
 def take_back(request: ApiRequest, code: Code) -> DispatchOut:
     """The desk takes its last dispatch back, within the rule's few minutes."""
-    pk = id_of(request.actor, code)
+    pk = id_of(code)
     return DispatchOut.of(steps.take_back(request_id=pk, **say(request)))
 
 
@@ -278,7 +284,7 @@ class ForceIn(In):
 )  # fmt: skip
 def force(request: ApiRequest, code: Code, body: ForceIn) -> DispatchOut:
     """Name the lead by decision after too many returns; it cannot be given back."""
-    pk = id_of(request.actor, code)
+    pk = id_of(code)
     made = steps.force(
         request_id=pk, unit_id=body.unit_id, decision=body.decision, assists=body.assists, **say(request)
     )
@@ -296,7 +302,7 @@ class HelpIn(In):
 )  # fmt: skip
 def ask_help(request: ApiRequest, code: Code, body: HelpIn) -> DispatchOut:
     """Ask another unit to help; the lead stays responsible."""
-    pk = id_of(request.actor, code)
+    pk = id_of(code)
     return DispatchOut.of(steps.ask_help(request_id=pk, unit_id=body.unit_id, reason=body.reason, **say(request)))
 
 
@@ -360,7 +366,7 @@ class ContactIn(In):
 )  # fmt: skip
 def contact(request: ApiRequest, code: Code, body: ContactIn) -> Done:
     """The unit spoke to the resident, or tried to."""
-    pk = id_of(request.actor, code)
+    pk = id_of(code)
     return done(steps.contact(request_id=pk, way=body.way, reached=body.reached, text=body.text, **say(request)))
 
 
@@ -373,7 +379,7 @@ class WordsIn(In):
 )
 def note(request: ApiRequest, code: Code, body: WordsIn) -> Done:
     """A note that only staff who see the request read."""
-    return done(steps.note(request_id=id_of(request.actor, code), text=body.text, **say(request)))
+    return done(steps.note(request_id=id_of(code), text=body.text, **say(request)))
 
 
 @operation(
@@ -382,7 +388,7 @@ def note(request: ApiRequest, code: Code, body: WordsIn) -> Done:
 )  # fmt: skip
 def ask_resident(request: ApiRequest, code: Code, body: WordsIn) -> Done:
     """Ask the resident for more; the clocks run on."""
-    return done(steps.ask_resident(request_id=id_of(request.actor, code), text=body.text, **say(request)))
+    return done(steps.ask_resident(request_id=id_of(code), text=body.text, **say(request)))
 
 
 @operation(
@@ -391,7 +397,7 @@ def ask_resident(request: ApiRequest, code: Code, body: WordsIn) -> Done:
 )  # fmt: skip
 def add_words(request: ApiRequest, code: Code, body: WordsIn, uploads: Uploads) -> Done:
     """What the resident added, taken down by somebody who hears requests."""
-    pk = id_of(request.actor, code)
+    pk = id_of(code)
     return done(steps.add_words(request_id=pk, text=body.text, photos=uploads.photos, **say(request)))
 
 
@@ -458,7 +464,7 @@ class ReplyIn(In):
 )  # fmt: skip
 def write_reply(request: ApiRequest, code: Code, body: ReplyIn, uploads: Uploads) -> Done:
     """Write the reply of this round; sent, it goes out or to the unit's lead, unsent it is kept as a draft."""
-    pk = id_of(request.actor, code)
+    pk = id_of(code)
     made = steps.write_reply(
         request_id=pk, text=body.text, photos=uploads.photos, papers=uploads.papers, send=body.send, **say(request)
     )
@@ -539,7 +545,7 @@ class AppealIn(In):
 )  # fmt: skip
 def decide_appeal(request: ApiRequest, code: Code, body: AppealIn) -> RequestState:
     """After the last round failed too: once more, or closed, in writing."""
-    pk = id_of(request.actor, code)
+    pk = id_of(code)
     return RequestState.of(steps.decide_appeal(request_id=pk, again=body.again, decision=body.decision, **say(request)))
 
 
@@ -550,7 +556,7 @@ def decide_appeal(request: ApiRequest, code: Code, body: AppealIn) -> RequestSta
 )  # fmt: skip
 def supervise(request: ApiRequest, code: Code, body: WordsIn) -> Done:
     """A supervisor's written word to the units that hold it; urges and reports the overdue."""
-    return done(steps.supervise(request_id=id_of(request.actor, code), text=body.text, **say(request)))
+    return done(steps.supervise(request_id=id_of(code), text=body.text, **say(request)))
 
 
 class ExcludeIn(In):
@@ -564,7 +570,7 @@ class ExcludeIn(In):
 )  # fmt: skip
 def propose_exclusion(request: ApiRequest, code: Code, body: ExcludeIn) -> Done:
     """Ask to leave a request out of the rates, with evidence; a second person decides."""
-    pk = id_of(request.actor, code)
+    pk = id_of(code)
     return done(steps.propose_exclusion(request_id=pk, reason=body.reason, evidence=body.evidence, **say(request)))
 
 
@@ -613,7 +619,7 @@ class RevealOut(Out):
 )  # fmt: skip
 def reveal(request: ApiRequest, code: Code, voice_id: Id, body: RevealIn) -> RevealOut:
     """Name and number of one voice, for a purpose; the reading is recorded, and its owner can see it."""
-    pk = id_of(request.actor, code)
+    pk = id_of(code)
     shown = steps.reveal(request_id=pk, voice_id=voice_id, purpose=body.purpose, **say(request))
     return RevealOut(name=shown.get("name", ""), phone=shown.get("phone", ""))
 
@@ -624,5 +630,5 @@ def reveal(request: ApiRequest, code: Code, voice_id: Id, body: RevealIn) -> Rev
 )  # fmt: skip
 def withdraw(request: ApiRequest, code: Code, body: WithdrawIn) -> RequestState:
     """Taken back for the resident, by somebody who hears requests there."""
-    pk = id_of(request.actor, code)
+    pk = id_of(code)
     return RequestState.of(steps.withdraw(request_id=pk, reason=body.reason, **say(request)))

@@ -10,15 +10,13 @@ from django.utils import timezone
 from pydantic import Field
 
 from heli.api.http import ApiRequest, operation
-from heli.api.operations.acts import id_of
 from heli.api.out import RequestDetail, RequestRow, TimelineEntry, detail_of, timeline_of, unit_of
 from heli.api.shapes import CategoryShort, Code, ListOf, Out, UnitShort
 from heli.core import files
 from heli.core.caps import Scope
-from heli.core.errors import NotFound
 from heli.loop.models import Request
 from heli.loop.queries import desk, unit
-from heli.loop.queries.detail import detail
+from heli.loop.queries.detail import by_code, detail
 from heli.loop.queries.near import near
 from heli.loop.views.unit import STAFF
 from heli.orgs.models import Organisation
@@ -180,10 +178,7 @@ class PlaceYearOut(Out):
 @operation("GET", "requests/{code}/place", needs=STAFF, scope=Scope.AREA, tag="requests", out=PlaceYearOut)
 def get_place(request: ApiRequest, code: Code) -> PlaceYearOut:
     """What was said of the same matter in the same community in the last year."""
-    pk = id_of(request.actor, code)
-    found = Request.objects.filter(pk=pk).first()
-    if found is None:
-        raise NotFound
+    found = by_code(request.actor, code.upper())
     year = unit.place_year(request.actor, found, timezone.now())
     rows = Request.objects.filter(pk__in=[r.pk for r in year.rows]).select_related("area", "category", "unit")
     return PlaceYearOut(

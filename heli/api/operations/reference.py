@@ -227,8 +227,10 @@ def list_rules(
     on: Day | None = None,
     key: Annotated[str, Field(max_length=60, pattern=r"^[a-z_.]*$")] = "",
 ) -> ListOf[RuleOut]:
-    """Every row that is in force on a day (today) for an area or above it; the nearest area decides, then the rows that
-    name most."""
+    """Every rule that is in force on a day (today) for an area or above it.
+
+    Of one key the row of the nearest area decides, then the one that names most of a case.
+    """
     day = on or timezone.localdate()
     wanted = [key] if key else list(keys.KEYS)
     rows = rulebook.candidates(wanted, area or settings.HELI_HOME_AREA, day)

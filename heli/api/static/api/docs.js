@@ -9,7 +9,6 @@
     layout: "BaseLayout",
     deepLinking: true,
     docExpansion: "none",
-    tagsSorter: undefined,
     validatorUrl: null, // else the description would be sent to a stranger's server
     persistAuthorization: false,
     requestInterceptor: function (asked) {
