@@ -15,7 +15,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from django.contrib.postgres import operations as pg
@@ -99,7 +99,7 @@ class Reader:
             for s in statements(op.sql)
         )
 
-    def each(self, operations: list[Any]) -> Iterator[str]:
+    def each(self, operations: Iterable[Any]) -> Iterator[str]:
         for op in operations:
             for what, why in self.one(op):
                 yield f"{what} {why}"

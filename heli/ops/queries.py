@@ -19,7 +19,7 @@ WORK = {
     "people.sweep": _("Forgetting sign-ups that were never finished"),
     "core.sweep_files": _("Removing what interrupted uploads left"),
 }
-SQL = """SELECT j.id, j.task_name, j.queue_name, j.attempts, e.at, e.data->>'reason'
+SQL = """SELECT j.id, j.task_name, j.queue_name, j.attempts, e.at, coalesce(e.data->>'reason', '')
     FROM procrastinate_jobs j LEFT JOIN LATERAL (SELECT at, data FROM core_event e
         WHERE e.subject_type = %s AND e.subject_id = j.id AND e.step = %s ORDER BY e.id DESC LIMIT 1) e ON true
     WHERE j.status = 'failed' ORDER BY j.id DESC LIMIT %s"""
@@ -45,4 +45,4 @@ def failed_jobs() -> list[FailedJob]:
     """The newest hundred. One statement."""
     with connection.cursor() as cur:
         cur.execute(SQL, [SUBJECT, FAILED, SHOWN])
-        return [FailedJob(*row[:5], row[5] or "") for row in cur.fetchall()]
+        return [FailedJob(*row) for row in cur.fetchall()]

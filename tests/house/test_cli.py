@@ -86,4 +86,4 @@ def test_import_and_climb(heli, tmp_path):
 
 
 def test_vault_rotation(heli):
-    assert heli("vault", "rotate", "--json") == {"sealed": 0}
+    assert heli("vault", "rotate", "--json") == {"sealed": 0, "unreadable": 0}

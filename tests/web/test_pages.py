@@ -1,6 +1,5 @@
 """Pages that belong to no room, as the public and as staff meet them."""
 
-import json
 from types import SimpleNamespace
 from typing import Any
 
