@@ -105,7 +105,7 @@ def answer(request: HttpRequest, error: HeliError) -> HttpResponse:
         "again": RETRY_SECONDS if request.method in {"GET", "HEAD"} and error.status == 503 else 0,
         "note": bool(request.headers.get("HX-Request")),
     }
-    response = render(None, "503.html", context, status=error.status)  # type: ignore[arg-type]  # no request: its processors ask the database
+    response = render(None, "503.html", context, status=error.status)  # no request: its processors ask the database
     response["Retry-After"] = str(RETRY_SECONDS if error.status == 503 else 600)
     response["Cache-Control"] = "no-store"
     return response

@@ -116,7 +116,7 @@ async def _work(app: App, queues: list[str] | None, silent: float, stop_seconds:
         beside = asyncio.create_task(_take_again_always(silent))
         try:
             await app.run_worker_async(
-                queues=queues,
+                queues=queues,  # type: ignore[arg-type]  # None: all of them
                 delete_jobs=jobs.DeleteJobCondition.SUCCESSFUL,
                 install_signal_handlers=False,
                 shutdown_graceful_timeout=stop_seconds,

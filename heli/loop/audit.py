@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import connection, transaction
-from django.utils import timezone
 
 from heli.core import files
+from heli.core.steady import clock_apart
 from heli.loop.states import REQUEST
 
 SHOWN = 20
@@ -171,16 +171,6 @@ CHECKS = (
         broken=False,
     ),
 )
-
-
-def clock_apart() -> float:
-    """Seconds by which the database's clock is ahead of this machine's; negative: behind. One statement."""
-    with connection.cursor() as cur:
-        before = timezone.now()
-        cur.execute("SELECT clock_timestamp()")
-        theirs = cur.fetchone()[0]
-    ours = before + (timezone.now() - before) / 2
-    return float((theirs - ours).total_seconds())
 
 
 def _wrong_files(hashes: int) -> tuple[list[str], list[str]]:

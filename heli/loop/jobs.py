@@ -14,6 +14,7 @@ from heli.core import vault
 from heli.core.jobs import BACKOFF
 from heli.core.models import Once
 from heli.core.scope import within
+from heli.core.steady import steady
 from heli.loop.models import Clock, ClockKind, Voice, said_of
 
 log = logging.getLogger("heli.loop")
@@ -54,14 +55,14 @@ def ladder(timestamp: int) -> dict[str, int]:
     """Every five minutes: remind before due, urge after, call the supervisor above."""
     from heli.loop.steps import climb
 
-    return climb(at=timezone.now())
+    return climb(at=timezone.now()) if steady() else {}
 
 
 @app.periodic(cron="17 * * * *")
 @app.task(name="loop.lapse", queue="clocks", queueing_lock="loop.lapse")
 def close_unjudged(timestamp: int) -> int:
     """Every hour: the time to judge is over."""
-    return lapse_due(timezone.now())
+    return lapse_due(timezone.now()) if steady() else 0
 
 
 def lapse_due(at: dt.datetime, *, paths: tuple[str, ...] = ("",), limit: int = 1000) -> int:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import psycopg
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 from django.utils import timezone
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob
@@ -14,6 +15,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from heli.adapters import sms
 from heli.core import working
 from heli.core.models import Event
+from heli.core.outages import drop_dead
 from heli.loop import jobs
 from heli.ops import queries
 from tests import database
@@ -160,7 +162,7 @@ def test_one_that_always_fails_is_parked_and_seen_and_others_go_on(
         waits.append((job.scheduled_at - timezone.now()).total_seconds())
         make_due()
     assert job.status == "failed" and len(waits) == jobs.BACKOFF.max_attempts
-    assert all(later > 3 * earlier for earlier, later in zip(waits, waits[1:], strict=False))
+    assert all(later > 3 * earlier for earlier, later in itertools.pairwise(waits))
     carrier.refuses = False
     other = tell(world, phone="13900009999")
     other.dispatch()
@@ -187,11 +189,8 @@ def test_a_job_starts_with_a_live_connection(fire_db: str, world: Any, carrier: 
         db.autocommit = True
         db.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")  # fmt: skip
 
-    from heli.core.outages import drop_dead
-
-    with pytest.raises(Exception, match=r"closed|terminat|lost"):
-        with connection.cursor() as cur:
-            cur.execute("SELECT 1")
+    with pytest.raises(OperationalError), connection.cursor() as cur:
+        cur.execute("SELECT 1")
     connection.close()
     with connection.cursor() as cur:
         cur.execute("SELECT pg_backend_pid()")
