@@ -18,6 +18,7 @@ from heli.core.actor import Actor
 from heli.core.caps import Cap
 from heli.core.models import VaultRecord
 from heli.core.scope import PathField, ancestors, within
+from heli.loop import indexes
 from heli.loop.words import KEEP_WORDS
 from heli.loop.words import RequestWords as RequestWords
 from heli.orgs.models import Organisation
@@ -186,13 +187,7 @@ class Request(models.Model):
                 name="request_has_lead",
             ),
         ]
-        indexes: ClassVar[list[Any]] = [
-            models.Index(fields=["area_path", "-id"], name="request_area"),
-            models.Index(fields=["area_path", "category", "-id"], name="request_area_category"),
-            models.Index(fields=["state", "due_at", "id"], name="request_due"),
-            models.Index(fields=["unit", "state", "due_at"], name="request_unit", condition=Q(unit__isnull=False)),
-            models.Index(fields=["heard_by", "-id"], name="request_heard_by", condition=Q(heard_by__isnull=False)),
-        ]
+        indexes: ClassVar[list[Any]] = indexes.REQUEST
         triggers: ClassVar[list[Any]] = [
             pgtrigger.Trigger(name="words", operation=pgtrigger.Insert, when=pgtrigger.After, func=KEEP_WORDS),
             pgtrigger.Trigger(
@@ -227,6 +222,11 @@ class Voice(models.Model):
 def said_of(request_id: int | None) -> Q:
     """Voices of a request and of those joined into it; by their ids, so that both indexes serve."""
     return Q(request__in=Request.objects.filter(Q(pk=request_id) | Q(merged_into=request_id)).values("pk"))
+
+
+def answer_to(request_id: int) -> Q:
+    """Handlings of a request and of its parts; by their ids, too."""
+    return Q(request__in=Request.objects.filter(Q(pk=request_id) | Q(parent=request_id)).values("pk"))
 
 
 class DispatchQuerySet(models.QuerySet["Dispatch"]):
@@ -316,12 +316,7 @@ class Clock(models.Model):
                 nulls_distinct=False,
             ),
         ]
-        indexes: ClassVar[list[Any]] = [
-            models.Index(fields=["request", "id"], name="clock_request"),
-            models.Index(fields=["rung_at", "id"], name="clock_rung", condition=Q(outcome="running")),
-            models.Index(fields=["kind", "due_at", "id"], name="clock_running", condition=Q(outcome="running")),
-            models.Index(fields=["area_path", "kind", "outcome"], name="clock_area"),
-        ]
+        indexes: ClassVar[list[Any]] = indexes.CLOCK
 
     def __str__(self) -> str:
         return f"{self.kind} {self.due_at:%m-%d %H:%M} {self.outcome}"
@@ -525,6 +520,9 @@ class Exclusion(models.Model):
             models.CheckConstraint(
                 condition=Q(decided_by=None) | ~Q(decided_by=F("proposed_by")), name="exclusion_second_person"
             ),
+        ]
+        indexes: ClassVar[list[Any]] = [
+            models.Index(fields=["area_path"], name="exclusion_proposed", condition=Q(state="proposed"))
         ]
 
     def __str__(self) -> str:
