@@ -1,4 +1,4 @@
-"""A short run of the fuzz in CI; `HELI_FUZZ=200` asks every operation 200 times by one who may, and 20 times by each other
+"""A short run of the fuzz in CI; `FUZZ=200` asks every operation 200 times by one who may, and 20 times by each other
 one who may (docs/api.md)."""
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from tests.invariants.everyone import Laid
 from tests.loop.told import PAVEMENT
 from tests.world import COMMUNITY, COUNTY, STREET
 
-EXAMPLES = int(os.environ.get("HELI_FUZZ", "2"))
-SEED = int(os.environ.get("HELI_FUZZ_SEED", "20261123"))
+EXAMPLES = int(os.environ.get("FUZZ", "2"))
+SEED = int(os.environ.get("FUZZ_SEED", "20261123"))
 ROLES = ("", "孙坐席", "于科员", "许股长", "吕部长", "郝回访", "姜管理", "韩网格", "外县人")
 Counties = tuple[Any, Laid, Laid]
 ASKED: set[str] = set()  # operations that some role of this run was let in to

@@ -14,7 +14,7 @@ from playwright.sync_api import sync_playwright
 
 from tests.api.asking import grant_of
 
-SHOTS = os.environ.get("HELI_SHOTS", "")
+SHOTS = os.environ.get("SHOTS", "")
 WIDTHS = (390, 1280)
 
 

@@ -12,12 +12,13 @@ from django.db import transaction
 from django.test import Client
 
 from heli.api.describe import description
+from heli.api.errors import CapsNotHeld
 from heli.api.http import Operation
 from heli.core.actor import PUBLIC, Actor
 from heli.core.caps import Scope
 from heli.loop.models import Request
 from heli.orgs.queries import grants_in_force
-from tests.api.asking import minted
+from tests.api.asking import grant_of, minted
 from tests.invariants.everyone import FITS, MISSING, NOBODY, Laid, Way, operations
 from tests.loop.told import PAVEMENT
 from tests.world import CAST, COMMUNITY
@@ -137,6 +138,10 @@ def test_every_operation(counties: Counties, name: str) -> None:
     """Never an error of ours nor an answer that is not declared; without what it needs 401 or 403; what is not theirs is
     missing and reads so."""
     world, here, there = counties
+    if name != NOBODY and not grant_of(world, name).role.caps:
+        with pytest.raises(CapsNotHeld):  # a role that allows nothing gives no token
+            minted(world, name)
+        return
     machine, wrong = Machine(world, name), []
     foreign = here.mark if name == "外县人" else there.mark
     for way, o in WAYS:
