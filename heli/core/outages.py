@@ -7,6 +7,7 @@ request; its socket tells for nothing: an idle one that has something to read wa
 from __future__ import annotations
 
 import errno
+import logging
 import select
 from collections.abc import Callable, Iterator
 
@@ -17,6 +18,7 @@ from django.utils.translation import gettext_lazy as _
 
 from heli.core.errors import HeliError
 
+log = logging.getLogger("heli.outages")
 RETRY_SECONDS = 5
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 DISK_FULL = "53100"
@@ -108,6 +110,8 @@ def answer(request: HttpRequest, error: HeliError) -> HttpResponse:
     response = render(None, "503.html", context, status=error.status)  # no request: its processors ask the database
     response["Retry-After"] = str(RETRY_SECONDS if error.status == 503 else 600)
     response["Cache-Control"] = "no-store"
+    log.error("%s: %s", error.code, type(error).__name__)
+    response._has_been_logged = True  # type: ignore[attr-defined]  # one line; a traceback for each caller fills a log
     return response
 
 

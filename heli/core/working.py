@@ -76,7 +76,7 @@ def reason_of(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}" if isinstance(error, HeliError) else type(error).__name__
 
 
-def guarded(call_next: Any, context: Any, worker: Any) -> Any:
+def guarded(call_next: Any, context: Any, _worker: Any) -> Any:
     """Around each job, in its thread: live connections before, a word on the last failure after."""
     drop_dead()
     close_old_connections()

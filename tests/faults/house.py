@@ -122,10 +122,8 @@ class Unit:
         self.wanted = False
         assert self.process is not None
         self.process.terminate()
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(20)
-        except subprocess.TimeoutExpired:
-            pass
         self._clear()
 
 

@@ -160,7 +160,9 @@ def test_restarted_under_load_and_run_full(full_house: House) -> None:
             assert time.monotonic() < end, "the database was not started again"
             time.sleep(0.1)
     people.finish()
-    assert set(people.answers) <= {302, 303, 409, 503, 429, "RemoteDisconnected", "ConnectionResetError"}, people.answers
+    assert set(people.answers) <= {302, 303, 409, 503, 429, "RemoteDisconnected", "ConnectionResetError"}, (
+        people.answers
+    )
     assert people.answers[303] > 0 and people.answers[503] > 0, people.answers
     assert writing.account(house, people) == []
 

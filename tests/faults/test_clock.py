@@ -51,7 +51,9 @@ def test_a_day_ahead_nobody_is_reminded_early(fire_db: str, world: Any, monkeypa
     monkeypatch.setattr(steady, "watch", steady.Watch())
     told = tell(world, at=timezone.now())
     told.dispatch()
-    assert Clock.objects.filter(request=told.request_id, outcome="running", rung_at__lte=timezone.now() + DAY * 20).exists()
+    assert Clock.objects.filter(
+        request=told.request_id, outcome="running", rung_at__lte=timezone.now() + DAY * 20
+    ).exists()
     with time_machine.travel(timezone.now() + DAY * 20, tick=True):
         assert jobs.ladder(timestamp=0) == {} and jobs.close_unjudged(timestamp=0) == 0
     assert rungs(told.request_id) == []
@@ -67,7 +69,9 @@ def test_what_a_wrong_day_did_is_not_done_again_when_the_day_is_right(fire_db: s
     for at in (now + DAY * 20, now, now + DAY * 20, now - DAY, now + DAY * 20):
         steps.climb(at=at)
     found = rungs(told.request_id)
-    per_clock = Event.objects.filter(subject_id=told.request_id, step__startswith="clock.").values_list("object_id", "step")
+    per_clock = Event.objects.filter(subject_id=told.request_id, step__startswith="clock.").values_list(
+        "object_id", "step"
+    )
     assert found and len(set(per_clock)) == len(found), "no clock told anybody the same twice"
 
 
