@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated
 
 import typer
@@ -31,9 +32,9 @@ def run(what: str, as_json: bool) -> None:
     django.setup()
     from django.utils import timezone
 
-    from heli.cli import show
     from heli.insight import refresh as rollups
 
     began = time.perf_counter()
     cells = rollups.rebuild(timezone.now()) if what == "rebuild" else rollups.refresh(timezone.now())
-    show({"cells": cells, "seconds": round(time.perf_counter() - began, 1)}, as_json)
+    made = {"cells": cells, "seconds": round(time.perf_counter() - began, 1)}
+    typer.echo(json.dumps(made) if as_json else f"{cells:,} cells in {made['seconds']} s")
