@@ -2,8 +2,8 @@
 
     ./run bench api_fuzz [examples]
 
-Each operation is asked so often (200) by one who may, a tenth of it by each other one who may, and twice by those who may
-not. Printed for each role: requests, operations answered with success, answers by status. Fails on any error of ours and
+Each operation is asked so often (200) by one who may, and twice by each other role. FUZZ_PART=0/4 … 3/4 share the work among
+four processes. Printed for each role: requests, operations answered with success, answers by status. Fails on any error of ours and
 on any answer that its description does not declare. The last figures are in docs/api.md.
 """
 

@@ -35,6 +35,34 @@ TAGS = {
     "people": "账号和授权",
     "figures": "看板和公开的数",
 }
+# What an answer leads to: operation → (operation, its parameter, where it stands in the answer)
+LINKS = {
+    "hear": [
+        ("follow", "token", "link"),
+        ("link_words", "token", "link"),
+        ("link_judge", "token", "link"),
+        ("link_withdraw", "token", "link"),
+        ("get_request", "code", "code"),
+        ("get_timeline", "code", "code"),
+        ("get_proposals", "code", "code"),
+        ("offer", "code", "code"),
+        ("reclassify", "code", "code"),
+        ("decline", "code", "code"),
+    ],
+    "offer": [
+        ("accept", "dispatch_id", "id"),
+        ("ask_return", "dispatch_id", "id"),
+        ("decide_return", "dispatch_id", "id"),
+    ],
+    "ask_help": [("accept", "dispatch_id", "id"), ("give_opinion", "dispatch_id", "id")],
+    "ask_extension": [("decide_extension", "extension_id", "id")],
+    "write_reply": [("approve_reply", "reply_id", "id"), ("correct_reply", "reply_id", "id")],
+    "propose_exclusion": [("confirm_exclusion", "exclusion_id", "id"), ("refuse_exclusion", "exclusion_id", "id")],
+    "put_duty": [("get_duty", "row_id", "id"), ("end_duty", "row_id", "id")],
+    "create_org": [("get_org", "org_id", "id"), ("close_org", "org_id", "id")],
+    "add_member": [("end_member", "member_id", "id")],
+    "give_grant": [("get_grant", "grant_id", "id"), ("end_grant", "grant_id", "id")],
+}
 RATE = {
     "X-RateLimit-Limit": f"Requests that are let in within {MINUTE} seconds.",
     "X-RateLimit-Remaining": "How many of them are left.",
@@ -69,6 +97,10 @@ def description() -> dict[str, Any]:
             for status, said in one["responses"].items():
                 if status != "401":
                     said["headers"] = dict(headers)
+            for target, name, where in LINKS.get(one["operationId"], ()):
+                first = one["responses"][min(one["responses"])]
+                leads = {"operationId": target, "parameters": {name: f"$response.body#/{where}"}}
+                first.setdefault("links", {})[target] = leads
             if "429" in one["responses"]:
                 wait = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "string"}}}
                 one["responses"]["429"]["headers"] = headers | wait

@@ -33,6 +33,9 @@ STATES: dict[str, tuple[str, Any]] = {
 }
 
 
+SECOND = dt.timedelta(seconds=1)
+
+
 # Documentation ----------------------------------------------------------------------------------------------------------
 # Swagger UI writes HTML (cleaned by its own DOMPurify), which Trusted Types would stop. On this page nobody is logged in
 # for anything: no form, no cookie counts, and what it shows is our own description.
@@ -99,6 +102,7 @@ def _said(row: queries.TokenRow) -> dict[str, Any]:
         "chip": chip,
         "state": state,
         "caps": caps_said(row.token.caps),
+        "last_day": row.token.expires_at - SECOND,  # it ends at midnight
     }
 
 
@@ -141,7 +145,11 @@ def mint(request: HeliRequest, grant_id: int) -> HttpResponse:
                 form.put(error)
                 status = error.status
             else:
-                response = render(request, "api/token_made.html", {"made": made, "grant": grant})
+                response = render(
+                    request,
+                    "api/token_made.html",
+                    {"made": made, "grant": grant, "last_day": made.token.expires_at - SECOND},
+                )
                 response["Cache-Control"] = "no-store"
                 return response
     row = grant_rows(request.actor, [grant], at=now)[0]

@@ -59,22 +59,25 @@ def run(
     examples: int,
     asked: set[str],
     start: int = 1,
+    part: tuple[int, int] = (0, 1),
 ) -> Told:
-    """Ask every operation `examples` times with a token (or none) of these capabilities: a tenth of it what somebody else
-    was let in to before (`asked`), twice what is refused anyway.
+    """Ask every operation `examples` times with a token (or none) of these capabilities; twice only what is refused
+    anyway, or what somebody else was let in to before (`asked`). `part` (k, n) takes every n-th operation from the k-th on.
 
     `known` gives values by the name of a parameter.
     """
     told, schema = Told(), description()
     headers = {"Authorization": f"Bearer {secret}"} if secret else {}
     dice = random.Random(start)
-    for found in schema.get_all_operations():
+    for n, found in enumerate(schema.get_all_operations()):
         operation = found.ok()
+        if n % part[1] != part[0]:
+            continue
         name = f"{operation.method.upper()} {operation.path}"
         told.operations += 1
         needs = operation.definition.raw.get("x-needs", [])
         refused = bool(needs) and not set(needs) & set(caps)
-        times = 2 if refused else max(2, examples // 10) if name in asked else examples
+        times = 2 if refused or name in asked else examples
         if not refused:
             asked.add(name)
 
@@ -110,3 +113,32 @@ def _known(case: Any, known: Mapping[str, Sequence[Any]], dice: random.Random) -
             for name in list(place):
                 if name in known and dice.random() < KNOWN_OFTEN:
                     place[name] = dice.choice(known[name])
+
+
+def walk(secret: str, *, examples: int, steps: int = 8, start: int = 1) -> Told:
+    """Follow the links of the description: what an answer gave is asked for in the next request."""
+    told, schema = Told(), description()
+    headers = {"Authorization": f"Bearer {secret}"} if secret else {}
+
+    class Machine(schema.as_state_machine()):  # type: ignore[misc]
+        def before_call(self, case: Any) -> None:
+            if case.method.upper() == "POST":
+                case.headers = {**(case.headers or {}), "Idempotency-Key": f"walk-{start}-{next(keys)}"}
+
+        def get_call_kwargs(self, case: Any) -> dict[str, Any]:
+            return {"headers": dict(headers)}
+
+        def validate_response(self, response: Any, case: Any, *_a: Any, **_k: Any) -> None:
+            told.asked += 1
+            told.statuses[response.status_code] += 1
+            name = f"{case.operation.method.upper()} {case.operation.path}"
+            if response.status_code < 300:
+                told.deep.add(name)
+            case.validate_response(response, checks=list(CHECKS), headers=dict(headers))
+
+    limits = settings(
+        max_examples=examples, stateful_step_count=steps, deadline=None, database=None, phases=[Phase.generate],
+        verbosity=Verbosity.quiet, suppress_health_check=list(HealthCheck), derandomize=True,
+    )  # fmt: skip
+    Machine.run(settings=limits)
+    return told

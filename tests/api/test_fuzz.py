@@ -1,5 +1,5 @@
-"""A short run of the fuzz in CI; `FUZZ=200` asks every operation 200 times by one who may, and 20 times by each other
-one who may (docs/api.md)."""
+"""A short run of the fuzz in CI; `FUZZ=200` asks every operation 200 times by one who may, and twice by each
+other role (docs/api.md)."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from tests.loop.told import PAVEMENT
 from tests.world import COMMUNITY, COUNTY, STREET
 
 EXAMPLES = int(os.environ.get("FUZZ", "2"))
+K, N = (int(x) for x in os.environ.get("FUZZ_PART", "0/1").split("/"))  # to share the work among processes
 SEED = int(os.environ.get("FUZZ_SEED", "20261123"))
 ROLES = ("", "孙坐席", "于科员", "许股长", "吕部长", "郝回访", "姜管理", "韩网格", "外县人")
 Counties = tuple[Any, Laid, Laid]
@@ -54,6 +55,7 @@ def test_no_error_of_ours_and_nothing_undeclared(counties: Counties, name: str) 
         caps=made.token.caps if made else (),
         examples=EXAMPLES,
         asked=ASKED,
+        part=(K, N),
         start=SEED,
     )
     print(f"\n{name or 'nobody'}: {told.asked} requests, {told.operations} operations, {len(told.deep)} of them done;"
@@ -61,6 +63,15 @@ def test_no_error_of_ours_and_nothing_undeclared(counties: Counties, name: str) 
     assert told.asked >= told.operations * min(EXAMPLES, 2) // 2
     if told.wrong:
         pytest.fail("\n".join(sorted(set(told.wrong))[:40]), pytrace=False)
+
+
+@pytest.mark.parametrize("name", ["", "孙坐席"], ids=lambda n: n or "nobody")
+def test_what_an_answer_leads_to(counties: Counties, name: str) -> None:
+    """The links of the description, followed: what was made is read, changed and ended by the next requests."""
+    made = minted(counties[0], name) if name else None
+    told = fuzz.walk(made.secret if made else "", examples=max(3, EXAMPLES // 4), start=SEED)
+    print(f"\n{name or 'nobody'}, walking: {told.asked} requests; {dict(sorted(told.statuses.items()))}")
+    assert told.asked > 5
 
 
 def test_there_is_something_to_find(counties: Counties) -> None:
