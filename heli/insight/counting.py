@@ -140,7 +140,7 @@ def rolled(path: str, *, names: Sequence[str], since: dt.datetime, until: dt.dat
     return kept.union(before, again, state, all=True)
 
 
-def with_cell(rows: QuerySet[Request]) -> QuerySet[Request]:
+def with_cell(rows: QuerySet[Request]) -> Any:
     """Each with its cell; an index serves it."""
     return rows.alias(cell=Func("area_path", "heard_at", function="insight_cell", output_field=CellField()))
 

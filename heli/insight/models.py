@@ -85,7 +85,7 @@ class Touched(models.Model):
         indexes: ClassVar[list[Any]] = [models.Index(fields=["cell"], name="touched_cell")]
 
     def __str__(self) -> str:
-        return self.cell
+        return str(self.cell)
 
 
 class Refresh(models.Model):
