@@ -54,7 +54,7 @@ def get(port: int, path: str, **headers: str) -> tuple[int, str]:
         return answer.status, answer.read().decode()
 
 
-def until(true: Callable[[], Any], seconds: float = 30) -> Any:
+def until(true: Callable[[], Any], seconds: float = 90) -> Any:
     """Wait for something to be so; fails when it never is."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -98,8 +98,8 @@ def test_processes_are_counted_together_and_a_request_under_way_is_answered(star
         time.sleep(0.5)
         assert server.poll() is None and not answer.done()
         db.rollback()
-        assert answer.result(30)[0] == 200
-    assert server.wait(20) == 0
+        assert answer.result(60)[0] == 200
+    assert server.wait(60) == 0
     with pytest.raises(OSError):
         get(port, "/healthz")
 
@@ -115,6 +115,6 @@ def test_a_job_under_way_is_finished(start: Any) -> None:
         time.sleep(0.5)
         assert worker.poll() is None
         db.rollback()
-        assert worker.wait(30) == 0
+        assert worker.wait(60) == 0
         left = other.execute("SELECT count(*) FROM procrastinate_jobs WHERE status = 'doing'").fetchone()
         assert left == (0,)
