@@ -1,0 +1,1 @@
+from tests.invariants.conftest import counties as counties
