@@ -18,7 +18,7 @@ from functools import wraps
 from typing import Any, Concatenate, ParamSpec
 
 from django.conf import settings
-from django.db import DEFAULT_DB_ALIAS, Error, InterfaceError, OperationalError, connections
+from django.db import DEFAULT_DB_ALIAS, Error, connections
 from django.db.models import Model
 from django.http import HttpResponse
 
@@ -105,7 +105,7 @@ def reads(
             if there:
                 try:
                     return view(request, *args, **kwargs)
-                except (OperationalError, InterfaceError):
+                except Error:
                     avoid()
         return view(request, *args, **kwargs)
 
