@@ -167,12 +167,10 @@ def test_restarted_under_load_and_run_full(full_house: House) -> None:
     assert writing.account(house, people) == []
 
     filler = house.var / "filler"
-    with filler.open("wb") as out, contextlib.suppress(OSError):
-        while True:
-            out.write(b"\0" * 2**16)
-    with contextlib.suppress(OSError), filler.open("ab", buffering=0) as out:
-        while True:
-            out.write(b"\0")
+    for size in (2**16, 1):
+        with contextlib.suppress(OSError), filler.open("ab", buffering=0) as out:
+            while True:
+                out.write(b"\0" * size)
     told = set()
     who, end = Browser(house), time.monotonic() + 30
     while not told & {503, 507} and time.monotonic() < end:
