@@ -3,6 +3,7 @@ module in the surroundings of that database."""
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import random
 import sys
@@ -17,11 +18,14 @@ from django.core.management import call_command
 from django.db import connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from bench._place import COMMON, COUNTY, PROVINCE, RARE
+from heli.api.steps import mint_token
+from heli.core.actor import SYSTEM
 from heli.loop.links import token_of
 from heli.loop.models import Request, Voice
-from heli.orgs.models import Organisation
+from heli.orgs.models import Grant, Organisation
 from heli.people.models import User
 from heli.places.models import Area
 
@@ -130,6 +134,7 @@ def statements(cast: dict[str, Any]) -> dict[str, int]:
 
 def main() -> None:
     call_command("collectstatic", interactive=False, verbosity=0)  # pages name files by their hashes
+    now = timezone.now()
     recent = Request.objects.filter(area_path__startswith=COUNTY, area_path__lt=COUNTY + "~").order_by("-id")
     codes = list(recent.exclude(state="merged").values_list("code", flat=True)[:400])
     voices = Voice.objects.filter(request__in=[*recent.values_list("pk", flat=True)[:400]])
@@ -143,6 +148,15 @@ def main() -> None:
         "desk": session(f"d.{COUNTY}"), "officer": session(f"o.{cast['unit']}"),
         "board": session(f"s.{COUNTY}"), "province": session(f"s.{PROVINCE}"),
     }  # fmt: skip
+    grant = Grant.objects.get(user__username=f"d.{COUNTY}")
+    cast["api_token"] = mint_token(
+        grant_id=grant.pk,
+        name="bench",
+        caps=["hear", "view_requests"],
+        expires_at=now + dt.timedelta(days=7),
+        by=SYSTEM,
+        at=now,
+    ).secret
     print(json.dumps(cast, ensure_ascii=False))
 
 

@@ -129,7 +129,7 @@ class Acts:
             "track": self.public(lambda: f"/t/{next(self.tokens)}/"),
         }
         if "api" in self.staff:
-            found["api list"] = self.page("api", "/api/v1/requests?limit=50", b"{")
+            found["api list"] = self.page("api", "/api/v1/requests?size=50", b"{")
             found["api create"] = self.api_create
         return found
 
