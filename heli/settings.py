@@ -95,7 +95,13 @@ def database(url: str) -> dict[str, Any]:
         "PORT": parts.get("port", ""),
         "CONN_MAX_AGE": 600,
         "CONN_HEALTH_CHECKS": False,
-        "OPTIONS": {**extra, "server_side_binding": True},
+        # After five times a statement is kept prepared: planning a join of eight tables costs more than running it.
+        # HELI_DB_PREPARE=0 where a pooler between gives a connection away after each transaction (PgBouncer before 1.21).
+        "OPTIONS": {
+            **extra,
+            "server_side_binding": True,
+            "prepare_threshold": 5 if flag("HELI_DB_PREPARE", default=True) else None,
+        },
     }
 
 
@@ -264,6 +270,7 @@ if not DEBUG:
     SECURE_HSTS_INCLUDE_SUBDOMAINS = True
     # Bound to this host: no neighbour on the domain can set them.
     SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-session", "__Host-csrf"
+HELI_KNOWN_COOKIE = "heli_known" if DEBUG else "__Host-known"  # browsers an account has logged in with
 CSRF_COOKIE_HTTPONLY = True  # the page itself carries the token for scripts
 # How long a log-in holds: unused, and at all. People with work to do here sit at shared desks.
 SESSION_STAFF_IDLE = dt.timedelta(minutes=int(os.environ.get("HELI_STAFF_IDLE_MINUTES", "30")))
@@ -298,9 +305,7 @@ STATIC_ROOT = VAR / "static"
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
-        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
-        if DEBUG
-        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage" if DEBUG else "heli.web.assets.Assets"
     },
 }
 WHITENOISE_USE_FINDERS = DEBUG

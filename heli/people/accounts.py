@@ -29,7 +29,7 @@ from heli.people import queries, steps
 from heli.people.errors import LockedOut
 from heli.people.models import User
 
-KNOWN_COOKIE = "heli_known" if settings.DEBUG else "__Host-known"
+KNOWN_COOKIE = settings.HELI_KNOWN_COOKIE
 KNOWN_FOR = 365 * 86400  # seconds
 CODES = tries.Limit(6, 600)  # text messages that one address may have sent to one number
 
