@@ -104,9 +104,9 @@ class AppealRow:
 
 def appeals(actor: Actor) -> QuerySet[Request]:
     """Requests that wait for a written decision in the areas the actor supervises; `since` they were last judged."""
-    last = Review.objects.filter(
-        Q(request=OuterRef("pk")) | Q(request__merged_into=OuterRef("pk")), lap=OuterRef("lap"), reached=True
-    ).order_by("satisfaction", "-at")
+    here = OuterRef(OuterRef("pk"))
+    judged = Request.objects.filter(Q(pk=here) | Q(merged_into=here)).values("pk")
+    last = Review.objects.filter(request__in=judged, lap=OuterRef("lap"), reached=True).order_by("satisfaction", "-at")
     rows: QuerySet[Request] = Request.objects.visible_to(actor).filter(
         within("area_path", actor.paths(Cap.SUPERVISE)), state="appealed"
     )

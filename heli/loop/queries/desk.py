@@ -235,8 +235,9 @@ def item(actor: Actor, code: str, now: dt.datetime) -> Item:
 
 def with_desk_facts(actor: Actor) -> Any:
     """Requests the actor may see, each with its voices, dispatch clock, returns, remarks and twins as rows of JSON."""
-    said = Q(request=OuterRef("pk")) | Q(request__merged_into=OuterRef("pk")) | Q(request=OuterRef("parent"))
-    voices = Voice.objects.filter(said).order_by("id")
+    here = OuterRef(OuterRef("pk"))
+    said = Request.objects.filter(Q(pk=here) | Q(merged_into=here) | Q(pk=OuterRef(OuterRef("parent")))).values("pk")
+    voices = Voice.objects.filter(request__in=said).order_by("id")
     clocks = Clock.objects.filter(request=OuterRef("pk"), kind="dispatch", outcome="running")
     sent = Dispatch.objects.filter(request=OuterRef("pk"))
     remarks = Remark.objects.filter(request=OuterRef("pk"), kind__in=("question", "answer", "note")).order_by("id")

@@ -27,7 +27,7 @@ from heli.core.scope import within
 from heli.core.subjects import Subject
 from heli.engines.identifiers import without_personal
 from heli.loop import links, propose
-from heli.loop.models import Category, Confidentiality, Handling, Kind, Remark, Request, Urgency, Voice
+from heli.loop.models import Category, Confidentiality, Handling, Kind, Remark, Request, Urgency, Voice, answer_to
 from heli.loop.queries import parts
 from heli.loop.steps.hear import checked_text
 from heli.places import queries as areas
@@ -252,8 +252,9 @@ def by_code_and_phone(code: str, phone: str) -> Voice | None:
     Voices of a request that does not exist and of one without this number look the same.
     """
     index = vault.blind("phone", phone)
+    joined = Request.objects.filter(merged_into__code=code).values("pk")
     voices = Voice.objects.select_related("request", "record").filter(
-        Q(request__code=code) | Q(request__merged_into__code=code)
+        request__in=Request.objects.filter(code=code).values("pk").union(joined)  # both by an index
     )
     same = [
         v
@@ -335,9 +336,7 @@ def file_for_voice(voice: Voice, file_id: uuid.UUID) -> StoredFile:
     allowed = (
         file_id in voice.request.photos
         or Remark.objects.filter(voice=voice, photos__contains=[file_id]).exists()
-        or Handling.objects.filter(
-            Q(request=request_id) | Q(request__parent=request_id), state="sent", photos__contains=[file_id]
-        ).exists()
+        or Handling.objects.filter(answer_to(request_id), state="sent", photos__contains=[file_id]).exists()
     )
     found = StoredFile.objects.filter(pk=file_id).first() if allowed else None
     if found is None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import Count, OuterRef, Q, Subquery
+from django.db.models import Count, OuterRef, Subquery
 from django.db.models.functions import Coalesce, JSONObject
 from django.utils import timezone
 from django.utils.functional import Promise
@@ -18,7 +18,19 @@ from django.utils.translation import gettext_lazy, pgettext, pgettext_lazy
 from heli.core import words
 from heli.core.models import Access, Event
 from heli.engines.workdays import Calendar
-from heli.loop.models import Clock, ClockKind, Dispatch, Extension, Handling, Remark, Request, Review, Voice, said_of
+from heli.loop.models import (
+    Clock,
+    ClockKind,
+    Dispatch,
+    Extension,
+    Handling,
+    Remark,
+    Request,
+    Review,
+    Voice,
+    answer_to,
+    said_of,
+)
 from heli.loop.queries import parts
 from heli.loop.queries.public import Place, place_of
 from heli.loop.states import AFTER_REPLY, OPEN, STATIONS
@@ -274,7 +286,7 @@ def replies_to(request: Request) -> list[Reply]:
         outcome__in=("met", "late"),
     ).order_by("-id")
     rows: Any = (
-        Handling.objects.filter(Q(request=request) | Q(request__parent=request), state="sent")
+        Handling.objects.filter(answer_to(request.pk), state="sent")
         .select_related("unit", "request")
         .annotate(outcome=Subquery(ended.values("outcome")[:1]))
         .order_by("-lap", "-sent_at", "-id")
@@ -316,7 +328,8 @@ def others(voice: Voice, request: Request) -> tuple[int, int]:
     readings = (
         Access.objects.filter(record=OuterRef("record")).order_by().values("record").annotate(n=Count("pk")).values("n")
     )
-    rows = Voice.objects.filter(said_of(request.pk) | Q(pk=voice.pk))
+    own = Voice.objects.filter(pk=voice.pk).values("pk")
+    rows = Voice.objects.filter(pk__in=Voice.objects.filter(said_of(request.pk)).values("pk").union(own))
     counts = dict(rows.annotate(seen=Coalesce(Subquery(readings), 0)).values_list("pk", "seen"))
     return len(counts) - 1, counts.get(voice.pk, 0)
 

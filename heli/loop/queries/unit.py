@@ -479,7 +479,9 @@ def file_for(actor: Actor, file_id: uuid.UUID) -> StoredFile:
         raise NotFound
     seen, pk = False, row.subject_id
     if row.subject_type == SUBJECT:
-        seen = Request.objects.visible_to(actor).filter(Q(pk=pk) | Q(parent=pk) | Q(twins=pk)).exists()
+        told = Request.objects.filter(pk=pk)
+        shown = told.values("pk").union(Request.objects.filter(parent=pk).values("pk"), told.values("merged_into"))
+        seen = Request.objects.visible_to(actor).filter(pk__in=shown).exists()
     elif row.subject_type == "loop.handling":
         seen = Handling.objects.visible_to(actor).filter(pk=pk).exists()
     if not seen:

@@ -107,14 +107,14 @@ def list_context(
 ) -> dict[str, Any]:
     """What the page of all requests shows around its rows."""
     kept = f.kept()
-    total, most = lists.how_many(request.actor, f, now, hits), lists.most(f)
+    total, most = lists.how_many(request.actor, f, now, hits), lists.COUNTED
     return {
         "f": f,
         "now": now,
         "total": min(total, most),
         "more": total > most,
         "told": [(said, f.without(name)) for name, said in lists.told(f)],
-        "areas": lists.areas_below(lists.readable(request.actor), f.area),
+        "areas": [(a.path, a.short_name) for a in lists.areas_below(lists.readable(request.actor), f.area)],
         "categories": lists.categories(),
         "states": lists.STATES.items(),
         "dues": lists.DUES.items(),

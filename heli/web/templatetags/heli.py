@@ -17,7 +17,7 @@ from django import forms, template
 from django.forms.boundfield import BoundField
 from django.templatetags.static import static
 from django.utils import timezone
-from django.utils.html import format_html, format_html_join
+from django.utils.html import escape, format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext, pgettext_lazy
@@ -61,9 +61,14 @@ def _get(thing: Any, name: str, default: Any = "") -> Any:
 @register.simple_tag
 def icon(name: str, label: str = "") -> SafeString:
     """An icon of the sprite. Beside a word it is hidden from screen readers; alone it needs its `label`."""
+    return _icon(name, str(label), static("heli/icons.svg"))
+
+
+@lru_cache(maxsize=1000)
+def _icon(name: str, label: str, sprite: str) -> SafeString:
     if name not in icon_names():
         raise ValueError(f"no icon {name!r} in heli/icons.svg")
-    where = f"{static('heli/icons.svg')}#i-{name}"
+    where = f"{sprite}#i-{name}"
     if label:
         return format_html('<svg class="h-i" role="img" aria-label="{}"><use href="{}"/></svg>', label, where)
     return format_html('<svg class="h-i" aria-hidden="true"><use href="{}"/></svg>', where)
@@ -119,6 +124,11 @@ def _mini_word(station: int) -> Any:
 @register.simple_tag
 def chip(state: str, said: Any) -> SafeString:
     """The state of a thing: a shape, a word of two to four characters, a colour."""
+    return _chip(state, said if isinstance(said, str) else str(said))
+
+
+@lru_cache(maxsize=4000, typed=True)  # typed: "<b>" from people and "<b>" marked safe are equal as texts
+def _chip(state: str, said: str) -> SafeString:
     if state not in STATES:
         raise ValueError(f"no state {state!r} in the look")
     return format_html('<span class="h-st"{}>{}</span>', _state(state), said)
@@ -360,6 +370,18 @@ def form_errors(form: forms.BaseForm | None) -> dict[str, Any]:
             label = bound.label if bound else ""
             rows += [{"id": bound.id_for_label if bound else "", "label": label, "words": e} for e in errors]
     return {"rows": rows}
+
+
+@register.simple_tag
+def options(pairs: Iterable[tuple[Any, Any]], chosen: Any = "") -> SafeString:
+    """The <option>s of a select from (value, words), the chosen one selected. Written here: a list of all matters in a
+    template costs more than the page around it."""
+    chosen = str(chosen)
+    made = (
+        f'<option value="{escape(value)}"{" selected" if str(value) == chosen else ""}>{escape(said)}</option>'
+        for value, said in pairs
+    )
+    return mark_safe("".join(made))
 
 
 @register.inclusion_tag("web/form_field.html")
