@@ -29,7 +29,7 @@ ANSWER = "已到现场处理完毕：路面修补好，围挡已撤，后续每�
 
 def cast_of(name: str) -> dict[str, Any]:
     """Sessions, codes, links and statement counts for a database (bench/_cast.py)."""
-    env = surroundings(name, HELI_BENCH_VAR=str(VAR))
+    env = surroundings(name, HELI_BENCH_VAR=str(VAR), HELI_LOG_LEVEL="ERROR")
     made = subprocess.run([sys.executable, "-m", "bench._cast"], env=env, cwd=ROOT, stdout=subprocess.PIPE, check=True)
     return dict(json.loads(made.stdout.splitlines()[-1]))
 

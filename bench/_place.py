@@ -28,7 +28,7 @@ VAR = Path(os.environ.get("HELI_BENCH_VAR") or Path(os.environ.get("HELI_VAR") o
 BASE = "bench_base"
 COUNTY, PROVINCE = "370602", "37"
 COMMON, RARE = "路灯", "水獭"  # words searched for: in one text of thirty, in one of twenty thousand
-CONSOLE = Console()
+CONSOLE = Console(width=190)
 
 
 def say(text: str) -> None:
