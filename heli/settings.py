@@ -106,6 +106,9 @@ def database(url: str) -> dict[str, Any]:
 
 
 DATABASES = {"default": database(OWNER_URL if flag("HELI_DB_AS_OWNER") else APP_URL)}
+if not flag("HELI_DB_AS_OWNER"):  # one who holds a lock for long must not hold every thread of the server with it
+    _options = DATABASES["default"]["OPTIONS"]
+    _options["options"] = f"{_options.get('options', '')} -c lock_timeout=20s".strip()
 if _replica := os.environ.get("HELI_REPLICA_URL"):  # a standby for boards: core/replica.py. It refuses every write
     DATABASES["replica"] = database(_replica)
     _read_only = f"{DATABASES['replica']['OPTIONS'].get('options', '')} -c default_transaction_read_only=on".strip()

@@ -22,6 +22,7 @@ log = logging.getLogger("heli.outages")
 RETRY_SECONDS = 5
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 DISK_FULL = "53100"
+LOCKED = "55P03"  # lock_timeout (settings.DATABASES)
 # SQLSTATE: connection exceptions, shut down by an administrator or a crash, starting up, too many connections
 AWAY = ("08", "57P01", "57P02", "57P03", "53300")
 
@@ -33,6 +34,16 @@ class DatabaseAway(HeliError):
     status = 503
     sentence = _(
         "The database is starting again; this takes seconds. Wait a moment, then press once more: what is sent twice counts once."
+    )
+
+
+class DatabaseBusy(HeliError):
+    """Somebody else held what had to be changed for longer than a request may wait."""
+
+    code = "L-528"
+    status = 503
+    sentence = _(
+        "Somebody else is changing the same thing, and it takes long. Nothing was saved. Wait a moment, then press once more."
     )
 
 
@@ -72,6 +83,8 @@ def outage(error: BaseException | None) -> HeliError | None:
         state = getattr(e, "sqlstate", None)
         if state == DISK_FULL:
             return DatabaseFull()
+        if state == LOCKED:
+            return DatabaseBusy()
         if state is not None and state.startswith(AWAY):
             return DatabaseAway()
         if isinstance(e, OperationalError | InterfaceError):

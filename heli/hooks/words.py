@@ -33,7 +33,7 @@ HEALTH: dict[str, tuple[str, Words]] = {  # word of queries.EndpointRow.health: 
 }
 CHIPS = {"waiting": "doing", "delivered": "done", "dead": "late", "skipped": "pause"}
 DONE: dict[str, Words] = {
-    "hooks.add_endpoint": _("Added"),
+    "hooks.add_endpoint": pgettext_lazy("endpoint", "Added"),
     "hooks.change_endpoint": pgettext_lazy("endpoint", "Changed"),
     "hooks.pause_endpoint": _("Paused"),
     "hooks.resume_endpoint": _("Resumed"),

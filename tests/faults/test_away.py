@@ -188,3 +188,19 @@ def test_restarted_under_load_and_run_full(full_house: House) -> None:
     writing.wait_for_jobs(house)
     assert writing.account(house, people) == []
     assert audited(house) == ""
+
+
+def test_a_lock_held_for_long_lets_go_of_the_thread(fire_db: str) -> None:
+    """Somebody holds what has to be changed: after the time a statement may wait, a sentence instead of a hung page."""
+    from tests.database import second_connection
+
+    with second_connection() as other, other.transaction(force_rollback=True):
+        other.execute("LOCK TABLE loop_request IN ACCESS EXCLUSIVE MODE")
+        with connection.cursor() as cur:
+            cur.execute("SHOW lock_timeout")
+            assert cur.fetchone() == ("20s",)
+            cur.execute("SET lock_timeout = '50ms'")
+        with pytest.raises(OperationalError) as waited:
+            Request.objects.count()
+    gone = outage(waited.value)
+    assert gone is not None and (gone.code, gone.status) == ("L-528", 503)

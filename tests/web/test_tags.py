@@ -95,7 +95,7 @@ def test_clock_says_provisional_and_not_compared() -> None:
     said = "还剩 4 天 50 分"
     clock = ClockPart("答复", said, "doing", 18.4, "24 日（周一）15:30 前", "依据：一般诉求·第 3 版", "/rules/9/")
     html = show("{% clock c %}", c=clock)
-    assert "h-p18\"" in html
+    assert 'h-p18"' in html
     assert '<a href="/rules/9/">依据：一般诉求·第 3 版</a>' in html
     assert "暂定" not in html
     assert "核对" not in html
@@ -104,7 +104,7 @@ def test_clock_says_provisional_and_not_compared() -> None:
     )
     assert "暂定" in unsure
     assert "还没和原文核对" in unsure
-    assert "h-p100\"" in unsure
+    assert 'h-p100"' in unsure
 
 
 def test_time_is_said_and_kept_for_machines() -> None:

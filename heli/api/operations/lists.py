@@ -97,7 +97,7 @@ class CountOut(Out):
 @operation("GET", "requests-count", needs=AREA_READERS, scope=Scope.AREA, tag="requests", out=CountOut)
 def count_requests(request: ApiRequest, filters: Query[RequestFilters]) -> CountOut:
     """How many requests fit."""
-    n, most = requests.how_many(request.actor, filters.wanted(), timezone.now()), requests.most(filters.wanted())
+    n, most = requests.how_many(request.actor, filters.wanted(), timezone.now()), requests.COUNTED
     return CountOut(count=min(n, most), more=n > most)
 
 

@@ -25,13 +25,14 @@ from heli.loop import rates
 from heli.loop.models import AREA_READERS, Category, Channel, Dispatch, Kind, Request, Urgency, Voice, any_path
 from heli.loop.queries import parts
 from heli.loop.queries.desk import with_measure
-from heli.loop.queries.search import Hits, search
+from heli.loop.queries.search import Hits as Hits
+from heli.loop.queries.search import search
 from heli.loop.states import OPEN, STATIONS, WITH_UNIT
 from heli.orgs.models import Organisation
 from heli.places.models import Area
 
 Words = str | Promise
-COUNTED, SEARCHED = 10_000, 1_000  # beyond this a list, or a search, says "more than"; less than search.FEW
+COUNTED = 1_000  # beyond this a list says "more than": counting on costs and helps nobody; less than search.FEW
 NEVER = dt.datetime.max.replace(tzinfo=dt.UTC)
 STATES: Mapping[str, Words] = {
     "open": pgettext_lazy("filter", "open"),
@@ -212,7 +213,8 @@ def _by_unit(rows: QuerySet[Request], f: Filters) -> QuerySet[Request]:
     if f.unit.isdecimal():
         rows = rows.filter(unit=int(f.unit[:18]))
     elif f.unit:
-        rows = rows.filter(Q(unit__short_name__icontains=f.unit) | Q(unit__name__icontains=f.unit))
+        called = Q(short_name__icontains=f.unit) | Q(name__icontains=f.unit)
+        rows = rows.filter(unit__in=list(Organisation.objects.filter(called).values_list("pk", flat=True)))
     if f.sent_to:
         sent = Dispatch.objects.filter(request=OuterRef("pk"), role="lead", unit=int(f.sent_to)).exclude(
             state="withdrawn"
@@ -267,21 +269,16 @@ def requests_page(
     return keyset(rows, order=order, after=after, size=size).map(lambda r: row_of(r, now))
 
 
-def most(f: Filters) -> int:
-    """Beyond this the list says "more than"."""
-    return SEARCHED if f.q else COUNTED
-
-
 def how_many(actor: Actor, f: Filters, now: dt.datetime, hits: Hits | None = None) -> int:
-    """How many fit; one more than `most` stands for "more". One statement; one more for a search whose `hits` are not
+    """How many fit; one more than COUNTED stands for "more". One statement; one more for a search whose `hits` are not
     given, none where they say enough: a search by words alone that the index found too many for."""
     hits = hits or searched(actor, f)
     alone = f.kept().keys() <= {"q", "sort"} or (
         f.kept().keys() <= {"q", "sort", "area"} and covers(readable(actor), f.area)
     )
     if hits is not None and hits.ids is None and alone:
-        return SEARCHED + 1
-    return found(actor, f, now, hits).order_by()[: most(f) + 1].count()
+        return COUNTED + 1
+    return found(actor, f, now, hits).order_by()[: COUNTED + 1].count()
 
 
 def by_typed_code(actor: Actor, typed: str) -> str:
