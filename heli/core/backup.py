@@ -55,7 +55,7 @@ EVENTS = "COPY (SELECT e::text FROM core_event e ORDER BY id) TO STDOUT"
 
 
 class NotEmpty(HeliError):
-    code = "L-531"
+    code = "L-544"
     status = 409
     sentence = _("%(what)s is not empty. Name an empty one, or repeat with --force to replace what is there.")
 
@@ -87,7 +87,7 @@ class NoRole(HeliError):
 
 
 class KeysInside(HeliError):
-    code = "L-536"
+    code = "L-545"
     status = 400
     sentence = _("Keys do not lie in the folder of the copy they open, and replace no file. Name another one.")
 
@@ -238,7 +238,7 @@ def back_up(
     files, which never change once written (same volume only). `keys`: where this process's secrets go, mode 0600.
 
     Raises:
-        NotEmpty: the folder holds something (L-531). KeysInside (L-536). LocalPgError: pg_dump failed.
+        NotEmpty: the folder holds something (L-544). KeysInside (L-545). LocalPgError: pg_dump failed.
     """
     folder, draft = folder.resolve(), folder.resolve().with_name(folder.name + ".part")
     if folder.exists() and any(folder.iterdir()):
@@ -368,7 +368,7 @@ def restore(
     old files stay beside, as files.replaced).
 
     Raises:
-        Damaged (L-532), NewerCopy (L-534), NoRole (L-535), InUse (L-533), NotEmpty (L-531), Differs (L-537).
+        Damaged (L-532), NewerCopy (L-534), NoRole (L-535), InUse (L-533), NotEmpty (L-544), Differs (L-537).
         LocalPgError: pg_restore failed.
     """
     seconds: dict[str, float] = {}

@@ -153,7 +153,7 @@ def test_what_is_full_is_not_written_over(kept: Path, here: str, empty: str, tmp
     with pytest.raises(backup.NotEmpty):
         backup.back_up(here, kept, tmp_path / "copy")
     away()
-    with pytest.raises(backup.NotEmpty, match="L-531"):
+    with pytest.raises(backup.NotEmpty, match="L-544"):
         backup.restore(tmp_path / "copy", here, tmp_path / "new")
     with pytest.raises(backup.NotEmpty):
         backup.restore(tmp_path / "copy", empty, kept)

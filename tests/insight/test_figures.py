@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heli.insight import queries
+from heli.insight import queries, refresh
 from heli.loop import rates
 from heli.loop.models import Exclusion
 from heli.loop.rates import Rate
@@ -148,6 +148,7 @@ def test_the_first_page_gets_two_numbers_or_none(world):
         and "18" in str(solved.unit)
         and "67%" in str(solved.unit)
     )
+    refresh.rebuild(NOW)
     with CaptureQueriesContext(connection) as asked:
         queries.home_figures(COUNTY, NOW)
     assert len(asked) == 2

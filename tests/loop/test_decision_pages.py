@@ -254,7 +254,7 @@ def test_pages_of_a_long_list(world, second, monkeypatch):
 def keyset_of_two(*args: Any, **kwargs: Any) -> Any:
     from heli.core.paging import keyset
 
-    return keyset(*args, **kwargs, size=2)
+    return keyset(*args, **{**kwargs, "size": 2})
 
 
 def test_nobody_else_sees_or_decides(world, second):
