@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Case, Count, F, OuterRef, Q, QuerySet, Subquery, Value, When, Window
+from django.db.models import Case, Count, Exists, F, OuterRef, Q, QuerySet, Subquery, Value, When, Window
 from django.db.models.functions import Coalesce, RowNumber
 from django.urls import reverse
 from django.utils.functional import Promise
@@ -170,7 +170,7 @@ def board(actor: Actor, path: str, days: int, now: dt.datetime, *, sort: str = "
         span_urls={n: opens(n) for n in BESIDE},
         rates=made,
         inside=ordered(rows, sort),
-        first=first(actor, here, limit, now),
+        first=first(actor, path, here, limit, now),
         limit=limit,
         shapes=_shapes(areas[path]),
         at=at,
@@ -213,19 +213,31 @@ def ordered(rows: list[Inside], sort: str) -> list[Inside]:
     return sorted(rows, key=key)
 
 
-def first(actor: Actor, here: QuerySet[Request], limit: int, now: dt.datetime) -> list[First]:
+def first(actor: Actor, path: str, here: QuerySet[Request], limit: int, now: dt.datetime) -> list[First]:
     """What to deal with first: up to three that nobody has after several returns, then the five overdue longest.
 
-    One statement.
+    One statement: which ones comes from an index in order of deadline, however many are overdue; the rest is asked of those.
     """
     known = rates.sets(now)
+    running = Clock.objects.filter(within("area_path", [path]), outcome="running", due_at__lt=now)
+    theirs = here.filter(known["overdue"]).exclude(known["bounced"])
+    longest = [
+        running.filter(Exists(theirs.filter(pk=OuterRef("request"))), kind=kind)
+        .order_by("due_at", "id")
+        .values("request")[:LONGEST]
+        for kind in REPLY_KINDS
+    ]
     late = Clock.objects.filter(request=OuterRef("pk"), kind__in=REPLY_KINDS, outcome="running", due_at__lt=now)
     said = Remark.objects.filter(request=OuterRef("pk"), kind="supervise").order_by().values("request")
+    since = Subquery(late.order_by("due_at").values("due_at")[:1])
+    ownerless = (
+        here.filter(known["bounced"]).annotate(since=since).order_by(F("since").asc(nulls_last=True), "-bounces", "pk")
+    )
     rows = (
-        here.filter(known["bounced"] | known["overdue"])
+        here.filter(pk__in=ownerless.values("pk")[:NOBODY].union(*longest, all=True))
         .annotate(
             nobody=Case(When(known["bounced"], then=Value(True)), default=Value(False)),
-            late_since=Subquery(late.order_by("due_at").values("due_at")[:1]),
+            late_since=since,
             rung=Coalesce(Subquery(late.order_by("-rung").values("rung")[:1]), 0),
             supervised=Coalesce(Subquery(said.annotate(n=Count("pk")).values("n")), 0),
         )
