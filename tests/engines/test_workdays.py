@@ -183,6 +183,23 @@ def test_used_adds_up_and_grows(c: Calendar, times: list[dt.datetime], unit: Uni
     assert 0 <= c.used(a, b, unit, pauses=skip) <= c.used(a, z, unit, pauses=skip) <= c.used(a, z, unit)
 
 
+@given(calendars, instants, instants, pauses)
+def test_used_is_what_walking_day_by_day_counts(
+    c: Calendar, one: dt.datetime, other: dt.datetime, skip: list[Pause]
+) -> None:
+    start, end = (t.replace(second=0, microsecond=0) for t in sorted((one, other)))
+    stopped = [(a, b) for a, b in skip if a < b]
+    minute, walked, at = dt.timedelta(minutes=1), 0, start
+    while at < min(end, start + dt.timedelta(days=3)):  # minute by minute, as slowly and plainly as can be
+        local = at.astimezone(c.tz)
+        works = c.is_workday(local.date()) and any(a <= local.time() < b for a, b in c.hours)
+        walked += works and not any(
+            a.replace(second=0, microsecond=0) <= at < b.replace(second=0, microsecond=0) for a, b in stopped
+        )
+        at += minute
+    assert c.used(start, at, "working_minute", pauses=skip) == walked
+
+
 @given(calendars, instants, amounts, st.sampled_from(WORKING))
 def test_it_is_never_due_outside_office_hours(c: Calendar, start: dt.datetime, n: int, unit: Unit) -> None:
     local = c.due(start, n, unit).at.astimezone(CHINA)
