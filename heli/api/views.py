@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 from heli.api import queries, steps
 from heli.api.describe import description
 from heli.core.caps import Cap, Scope
-from heli.core.errors import HeliError
+from heli.core.errors import HeliError, NotFound
 from heli.core.pages import HeliRequest, page
 from heli.orgs.forms import ReasonForm, next_midnight
 from heli.orgs.models import Grant
@@ -157,6 +157,21 @@ def mint(request: HeliRequest, grant_id: int) -> HttpResponse:
     return render(request, "api/token_new.html", context, status=status)
 
 
+@page("tokens/mine/", name="my_tokens", scope=Scope.SELF, methods=("GET", "POST"))
+def my_tokens(request: HeliRequest) -> HttpResponse:
+    """Systems that act as the reader, and the button that ends it."""
+    now = timezone.now()
+    if request.method == "POST":
+        token_id = _number(request.POST.get("which", ""))
+        if token_id is None:
+            raise NotFound
+        steps.end_token(token_id=token_id, reason=_("Ended by whom it acted as"), by=request.actor, at=now)
+        messages.success(request, _("Ended. The next request with it is refused."))
+        return redirect("api:my_tokens")
+    rows = [_said(row) for row in queries.own_tokens(request.actor, at=now)]
+    return render(request, "api/my_tokens.html", {"rows": rows, "now": now})
+
+
 @page("tokens/<int:token_id>/", name="token", needs=Cap.MANAGE_GRANTS, scope=Scope.AREA, methods=("GET", "POST"))
 def token(request: HeliRequest, token_id: int) -> HttpResponse:
     """One token, and the form that ends it."""
@@ -173,5 +188,4 @@ def token(request: HeliRequest, token_id: int) -> HttpResponse:
             messages.success(request, _("Ended. The next request with it is refused."))
             return redirect("api:tokens")
     row = queries.token_rows(request.actor, [found], at=now)[0]
-    own = found.grant.user_id == request.actor.user_id
-    return render(request, "api/token.html", {**_said(row), "form": form, "own": own, "now": now}, status=status)
+    return render(request, "api/token.html", {**_said(row), "form": form, "now": now}, status=status)

@@ -167,3 +167,16 @@ def test_pages(db: None, world: Any, settings: Any) -> None:
     assert admin.post(f"/tokens/{token.pk}/", {"reason": "不用了"}).status_code == 302
     assert Machine(secret).get("inbox").status_code == 401
     assert log_in(world, "外县人").get(f"/tokens/{token.pk}/").status_code in {403, 404}
+
+
+def test_whoever_it_acts_as_sees_it_and_ends_it(db: None, world: Any) -> None:
+    secret = mint(world, "姜管理", "于科员").secret
+    officer, other = log_in(world, "于科员"), log_in(world, "曲科员")
+    assert "市平台" in officer.get("/tokens/mine/").content.decode()
+    assert "市平台" not in other.get("/tokens/mine/").content.decode()
+    which = {"which": Token.objects.get().pk}
+    assert other.post("/tokens/mine/", which).status_code == 404 and Machine(secret).get("inbox").status_code == 200
+    assert officer.post("/tokens/mine/", which).status_code == 302
+    assert Machine(secret).get("inbox").status_code == 401
+    assert officer.post("/tokens/mine/", {"which": "x"}).status_code == 404
+    assert Client().get("/tokens/mine/").status_code == 302
