@@ -1,7 +1,7 @@
 """The peak of a province's day: 110,000 requests a day, ten times the mean rate, for minutes on end, readers beside it.
 
-Open loop: requests arrive at even steps whatever the answers do, and waiting for a connection counts. Readers keep a
-human pace: for each writer five people look at a page each second (65 pages a second beside 13 creates).
+Open loop: requests arrive at even steps whatever the answers do, and waiting for a connection counts. Beside each
+writer there are five people who read, each opening a page every `pace` seconds.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from bench._server import family, serving, working
 
 DAILY, TIMES = 110_000, 10
 CREATES = round(DAILY * TIMES / 86_400, 1)  # 12.7 a second
-READERS = 5  # pages read for each request told
+READERS = 5  # people who read, for each who tells
+PACE = 2.0  # seconds in which one of them opens a page: faster than anybody reads
 SHARES = {"list": 0.2, "detail": 0.25, "inbox": 0.15, "desk": 0.1, "track": 0.25, "county board": 0.05}
 DRAIN = 120  # seconds in which the worker's queue has to be empty afterwards
 
@@ -53,12 +54,12 @@ def lost(name: str, links: list[str], since: int) -> dict[str, int]:
     return {"acknowledged": len(voices), "codes": row[3], "no request": row[0], "no event": row[1], "no clock": row[2]}
 
 
-def peak(size: int, minutes: float, *, times: float = 1.0) -> dict[str, Any]:
+def peak(size: int, minutes: float, *, times: float = 1.0, pace: float = PACE) -> dict[str, Any]:
     """Sustain the peak on one size of database with web server and worker; `times` makes it harder or easier."""
     name = database(size)
     acts = Acts(cast_of(name))
     every = acts.all()
-    creates, reads = CREATES * times, CREATES * times * READERS
+    creates, reads = CREATES * times, CREATES * times * READERS / pace
     streams = [Stream("create", creates, every["create"])]
     streams += [Stream(act, reads * share, every[act]) for act, share in SHARES.items()]
     with owner(name) as db:

@@ -62,10 +62,10 @@ def measure(size: int, only: tuple[str, ...] = ()) -> None:
     keep("measure", str(size), found)
 
 
-def peak(size: int, minutes: float, times: float) -> None:
+def peak(size: int, minutes: float, times: float, pace: float = _peak.PACE) -> None:
     if not _seed.current(size):
         _seed.seed([size])
-    keep("peak", str(size), _peak.peak(size, minutes, times=times))
+    keep("peak", str(size), _peak.peak(size, minutes, times=times, pace=pace))
 
 
 def everything(minutes: float) -> None:
@@ -93,6 +93,7 @@ def main() -> None:
     one.add_argument("--size", type=int, default=LARGE)
     one.add_argument("--minutes", type=float, default=10)
     one.add_argument("--times", type=float, default=1.0, help="so many times the peak")
+    one.add_argument("--pace", type=float, default=_peak.PACE, help="seconds in which a reader opens a page")
     verbs.add_parser("report")
     verbs.add_parser("drop").add_argument("--sizes", **numbers)
     verbs.add_parser("all").add_argument("--minutes", type=float, default=10)
@@ -105,7 +106,7 @@ def main() -> None:
             case "measure":
                 measure(args.size, tuple(n for n in args.only.split(",") if n))
             case "peak":
-                peak(args.size, args.minutes, args.times)
+                peak(args.size, args.minutes, args.times, args.pace)
             case "drop":
                 for size in args.sizes:
                     drop(database(size))
