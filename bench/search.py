@@ -80,7 +80,7 @@ def measure(size: int) -> None:
             assert hits is not None
             p95 = sorted(times)[int(RUNS * 0.95) - 1]
             worst = max(worst, p95)
-            said = str(n) if n <= lists.most(f) else f">{lists.most(f)}"
+            said = str(n) if n <= lists.COUNTED else f">{lists.COUNTED}"
             way = "index" if hits.ids is not None else "walk"
             print(
                 wide(typed, 16),

@@ -169,7 +169,8 @@ def test_pages(db: None, world: Any, settings: Any) -> None:
     assert log_in(world, "外县人").get(f"/tokens/{token.pk}/").status_code in {403, 404}
 
 
-def test_whoever_it_acts_as_sees_it_and_ends_it(db: None, world: Any) -> None:
+def test_whoever_it_acts_as_sees_it_and_ends_it(db: None, world: Any, settings: Any) -> None:
+    settings.HELI_STAFF_MFA = False
     secret = mint(world, "姜管理", "于科员").secret
     officer, other = log_in(world, "于科员"), log_in(world, "曲科员")
     assert "市平台" in officer.get("/tokens/mine/").content.decode()
