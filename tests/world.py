@@ -70,6 +70,12 @@ CAST = (
         grants=(Given("association_secretary", (COUNTY,), "社工协会"),),
     ),
     Someone(
+        "song_suggestions", "宋建言", "song.jianyan",
+        grants=(Given("suggestion_keeper", (COUNTY,), "社工部"),),
+    ),
+    Someone("qian_keeper", "钱站长", "qian.zhanzhang", grants=(Given("site_keeper", (COMMUNITY,), "银龄队"),)),
+    Someone("ma_manager", "马经理", "ma.jingli", grants=(Given("pledger", (COUNTY,), "鲁新超市"),)),
+    Someone(
         "outsider", "外县人", "wai.xianren", works_in="莱山城管局",
         grants=(Given("unit_officer", (NEXT_COUNTY,), "莱山城管局"), Given("dispatcher", (NEXT_COUNTY,), "莱山诉求中心")),
     ),
@@ -81,6 +87,8 @@ UNITS = (
     ("心桥社工", "芝罘区心桥社会工作服务中心", "social_org", COUNTY, ""),
     ("社工协会", "芝罘区社会工作者协会", "association", COUNTY, ""),
     ("银龄队", "大海阳社区银龄志愿服务队", "team", COMMUNITY, "大海阳社区"),
+    ("鲁新超市", "烟台鲁新超市有限公司", "enterprise", COUNTY, ""),
+    ("向阳党支部", "烟台鲁新超市有限公司向阳党支部", "party", COUNTY, ""),
     ("莱山诉求中心", "莱山区诉求受理中心", "desk", NEXT_COUNTY, ""),
     ("莱山城管局", "莱山区城市管理局", "department", NEXT_COUNTY, ""),
 )

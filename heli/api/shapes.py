@@ -34,7 +34,16 @@ Way = Literal["phone", "visit", "message"]
 ReturnCode = Literal["not_ours", "other_area", "law", "unclear", "duplicate"]
 ExclusionReason = Literal["court", "outside", "untrue", "unlawful", "malicious"]
 OrgKind = Literal[
-    "department", "township", "community", "social_org", "association", "enterprise", "federation", "team", "desk"
+    "department",
+    "township",
+    "community",
+    "social_org",
+    "association",
+    "enterprise",
+    "federation",
+    "team",
+    "party",
+    "desk",
 ]
 
 

@@ -25,6 +25,13 @@ class Cap(StrEnum):
     MANAGE_ORGS = "manage_orgs"
     MANAGE_GRANTS = "manage_grants"
     IMPORT_REQUESTS = "import_requests"
+    POST_WISHES = "post_wishes"  # look in at a home, put a wish on the wall, see it delivered
+    PLEDGE = "pledge"  # take on wishes for an organisation
+    KEEP_SUGGESTIONS = "keep_suggestions"  # call for suggestions, publish them, follow them to their result
+    HANDLE_TIPS = "handle_tips"  # tips on impostors: supervisors alone
+    MANAGE_SITES = "manage_sites"  # stations and friendly places of an area
+    KEEP_SITE = "keep_site"  # the hours and services of one's own station
+    PUBLISH_NOTICES = "publish_notices"  # policy in plain words, to those it concerns
 
 
 class Scope(StrEnum):

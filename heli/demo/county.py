@@ -46,8 +46,19 @@ CAST = (
     Someone("魏科长", "wei.kezhang", "supervisor", "社工部", COUNTY, "督办的第二个人：剔除要两个人签字", "Second supervisor: exclusions take two signatures"),
     Someone("郝回访", "hao.huifang", "revisitor", "诉求中心", COUNTY, "回访：打电话问办得怎么样", "Revisit caller"),
     Someone("姜管理", "jiang.guanli", "area_admin", "诉求中心", COUNTY, "管理：派单目录、事项、规则、机构、授权", "Area admin: duty list, rules, grants"),
+    Someone("李社工", "li.shegong", "social_worker", "心桥社工", COUNTY, "社会工作者：走访，张贴微心愿，接服务对象的诉求", "Social worker: home visits, wishes"),
+    Someone("宋建言", "song.jianyan", "suggestion_keeper", "社工部", COUNTY, "人民建议征集、政策通知", "Keeper of suggestions and notices"),
+    Someone("钱站长", "qian.zhanzhang", "site_keeper", "银龄队", COUNTY, "驿站：开门时间和服务", "Keeper of a station"),
+    Someone("马经理", "ma.jingli", "pledger", "鲁新超市", COUNTY, "企业：认领微心愿", "Enterprise: takes on wishes"),
     Someone("外县人", "wai.xianren", "dispatcher", "莱山诉求中心", NEXT_COUNTY, "邻区的派单员：芝罘的件一件也看不到", "Dispatcher of the next county: sees nothing here"),
 )  # fmt: skip
+UNITS = (  # beside those of the duty list: short name, full name, kind, area
+    ("心桥社工", "芝罘区心桥社会工作服务中心", "social_org", COUNTY),
+    ("银龄队", "大海阳社区银龄志愿服务队", "team", "370602003006"),
+    ("鲁新超市", "烟台鲁新超市有限公司", "enterprise", COUNTY),
+    ("向阳党支部", "烟台鲁新超市有限公司向阳党支部", "party", COUNTY),
+    ("莱山诉求中心", "莱山区诉求受理中心", "desk", NEXT_COUNTY),
+)
 PHONES = {"王桂兰": "13900000001", "薛师傅": "13900000002", "周银龄": "13900000004"}
 
 
@@ -62,12 +73,10 @@ def build(at: dt.datetime, say: Callable[[str], None] = lambda _line: None) -> N
     reference.import_categories(at=at)
     reference.import_duty(at=at, path=reference.DATA / "duty_zhifu.yaml")
     say("people")
-    have = {o.short_name: o for o in Organisation.objects.filter(area_path__startswith=COUNTY)}
-    if not Organisation.objects.filter(short_name="莱山诉求中心").exists():
-        orgs.create_org(
-            kind="desk", name="莱山区诉求受理中心", short_name="莱山诉求中心", area_path=NEXT_COUNTY, by=SYSTEM, at=at
-        )
-    have |= {o.short_name: o for o in Organisation.objects.filter(area_path__startswith=NEXT_COUNTY)}
+    for short_name, name, kind, path in UNITS:
+        if not Organisation.objects.filter(short_name=short_name).exists():
+            orgs.create_org(kind=kind, name=name, short_name=short_name, area_path=path, by=SYSTEM, at=at)
+    have = {o.short_name: o for o in Organisation.objects.filter(area_path__startswith=UNDER[0])}
     for one in CAST:
         user = account(one.username, one.name, at, PHONES.get(one.name, ""))
         if one.role:
@@ -108,6 +117,7 @@ class Staff:
     revisitor: Actor
     officers: dict[int, Actor]
     leads: dict[int, Actor]
+    by_name: dict[str, Actor]  # everybody of CAST, by user name
 
 
 def staff(at: dt.datetime) -> Staff:
@@ -127,4 +137,5 @@ def staff(at: dt.datetime) -> Staff:
         revisitor=by_name["hao.huifang"],
         officers=officers,
         leads=leads,
+        by_name=by_name,
     )

@@ -7,6 +7,7 @@ import json
 import multiprocessing as mp
 import os
 import queue
+import random
 import signal
 import subprocess
 import sys
@@ -56,7 +57,7 @@ def settle_down() -> None:
 
 def make(now: dt.datetime, requests: int = REQUESTS) -> Counter[str]:
     """Make the county and live its thirty days; returns counts of what happened."""
-    from heli.demo import county
+    from heli.demo import county, doors
 
     started = time.monotonic()
     settle_down()
@@ -103,6 +104,12 @@ def make(now: dt.datetime, requests: int = REQUESTS) -> Counter[str]:
                 raise SystemExit("The demo could not be made; the error is above.")
         for w in workers:
             w.join()
+        if doors.PARTS:
+            parts = bar.add_task("心愿、建议、驿站…", total=len(doors.PARTS))
+            staff = county.staff(now)
+            for n, (_name, part) in enumerate(doors.PARTS):
+                total.update(part(staff, begin, now, random.Random(n)))
+                bar.advance(parts)
     with connection.cursor() as cur:
         cur.execute("ANALYZE")
     with step("demo.lived", by=SYSTEM, at=now) as s:

@@ -30,6 +30,8 @@ REQUEST_STEPS: dict[str, Words] = {
     "request.hear": pgettext_lazy("hook", "heard"),
     "request.part": pgettext_lazy("hook", "made a part of a split one"),
     "request.dispatch": pgettext_lazy("hook", "dispatched to a unit"),
+    "request.take_on": pgettext_lazy("hook", "kept by the unit that heard it"),
+    "request.turn": pgettext_lazy("hook", "taken for another kind"),
     "request.take_back": pgettext_lazy("hook", "dispatch taken back"),
     "request.force": pgettext_lazy("hook", "lead named by decision"),
     "dispatch.accept": pgettext_lazy("hook", "accepted by the unit"),

@@ -122,6 +122,18 @@ class NotToldToUnit(HeliError):
     )
 
 
+class AnotherWay(HeliError):
+    code = "L-140"
+    status = 409
+    sentence = _("This kind of request is not answered by a plain reply. Use: %(way)s.")
+
+
+class NotAWish(HeliError):
+    code = "L-141"
+    status = 409
+    sentence = _("Only a wish stays with the unit that heard it. Everything else goes through the dispatch desk.")
+
+
 class NotYoursAlone(HeliError):
     code = "L-139"
     status = 409

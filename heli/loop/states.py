@@ -16,6 +16,7 @@ REQUEST = Lifecycle(
     arrow("back", "dispatched handling", "heard", Cap.DISPATCH),
     arrow("take_back", "dispatched", "heard", Cap.DISPATCH),
     arrow("redirect", "dispatched handling", "dispatched", Cap.DISPATCH, papers="reason"),
+    arrow("take_on", "heard", "handling", Cap.HANDLE_REQUESTS, UNIT),  # a wish its first hearer keeps
     arrow("force", "heard dispatched handling", "handling", Cap.APPOINT_LEAD, papers="decision"),
     arrow("reply", "handling", "replied", Cap.HANDLE_REQUESTS, UNIT, also=((Cap.APPROVE_REPLY, UNIT),)),
     arrow(

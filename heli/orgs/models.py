@@ -31,6 +31,7 @@ class OrgKind(models.TextChoices):
     ENTERPRISE = "enterprise", _("Enterprise")
     FEDERATION = "federation", _("Federation")
     TEAM = "team", _("Volunteer team")
+    PARTY = "party", _("Party organisation")
     DESK = "desk", _("Request centre")
 
 

@@ -26,6 +26,13 @@ CAPS: dict[Cap, str | Promise] = {
     Cap.MANAGE_ORGS: _("change organisations and their members"),
     Cap.MANAGE_GRANTS: _("decide who may do what"),
     Cap.IMPORT_REQUESTS: _("import requests in batches"),
+    Cap.POST_WISHES: _("put wishes on the wall after a visit, and see them delivered"),
+    Cap.PLEDGE: _("take on wishes for the organisation"),
+    Cap.KEEP_SUGGESTIONS: _("call for suggestions, publish them, follow them to the end"),
+    Cap.HANDLE_TIPS: _("look into tips on impostors"),
+    Cap.MANAGE_SITES: _("enter and change stations"),
+    Cap.KEEP_SITE: _("keep the hours and services of the own station"),
+    Cap.PUBLISH_NOTICES: _("publish notices in plain words"),
 }
 
 WHY_NOT: dict[str, str | Promise] = {

@@ -30,9 +30,26 @@ NAV: tuple[Link, ...] = (
         frozenset({Cap.VIEW_REQUESTS, Cap.DISPATCH, Cap.SUPERVISE}),
     ),
     ("insight:board", pgettext_lazy("nav", "Board"), frozenset({Cap.SUPERVISE, Cap.VIEW_REQUESTS})),
+    ("wishes:desk", pgettext_lazy("nav", "Wishes"), frozenset({Cap.POST_WISHES, Cap.PLEDGE})),
+    ("suggestions:desk", pgettext_lazy("nav", "Suggestions"), frozenset({Cap.KEEP_SUGGESTIONS})),
 )
 # the menu under the person's name
 MENU: tuple[tuple[str, str, Words, frozenset[Cap]], ...] = (
+    (
+        "loop:orders",
+        "flag",
+        pgettext_lazy("nav", "Supervision orders"),
+        frozenset({Cap.SUPERVISE, Cap.HANDLE_REQUESTS}),
+    ),
+    (
+        "insight:problems",
+        "refresh",
+        pgettext_lazy("nav", "Standing problems"),
+        frozenset({Cap.SUPERVISE, Cap.VIEW_REQUESTS}),
+    ),
+    ("oversight:tips", "shield", pgettext_lazy("nav", "Tips on impostors"), frozenset({Cap.HANDLE_TIPS})),
+    ("sites:desk", "station", pgettext_lazy("nav", "Stations"), frozenset({Cap.MANAGE_SITES, Cap.KEEP_SITE})),
+    ("notices:desk", "bell", pgettext_lazy("nav", "Notices"), frozenset({Cap.PUBLISH_NOTICES})),
     ("loop:duty", "book", pgettext_lazy("nav", "Duty list"), frozenset({Cap.MANAGE_DUTY, Cap.DISPATCH})),
     ("loop:categories", "list", pgettext_lazy("nav", "Categories"), frozenset({Cap.MANAGE_DUTY})),
     ("rulebook:rules", "clock", pgettext_lazy("nav", "Rules and limits"), frozenset(Cap)),

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from django.conf import settings
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from heli.core.actor import Actor
 from heli.insight.queries import home_figures
@@ -101,6 +102,24 @@ def _stations(now: dt.datetime) -> tuple[list[Station], bool]:
 
 def _ways() -> list[Way]:
     ways = (
+        Way(
+            "camera", _("Snap it"), _("a hazard or a fault in the street: ten seconds, offline too"), url("snaps:snap")
+        ),
+        Way("heart", _("Wishes"), _("small wishes of neighbours that you can fulfil"), url("wishes:wall")),
+        Way(
+            "bulb",
+            pgettext("nav", "Suggestions"),
+            _("suggest something, second it, see what came of it"),
+            url("suggestions:wall"),
+        ),
+        Way("station", _("Stations"), _("water, a seat, a charger: what is open near you now"), url("sites:map")),
+        Way("bell", _("Notices"), _("what a policy means for you, in plain words"), url("notices:notices")),
+        Way(
+            "shield",
+            _("Is it genuine?"),
+            _("tell us of somebody who collects in the name of charity"),
+            url("oversight:tip"),
+        ),
         Way("clock", _("See the limits"), _("how long each step may take, and by which rule"), url("rulebook:rules")),
         Way(
             "eye", _("See how it goes here"), _("figures of this area, and what they leave out"), url("insight:public")

@@ -234,7 +234,7 @@ def test_who_sees_which_grants(world: Any, jiang: Actor) -> None:
         ({"person": "sun.zuo"}, {"孙坐席"}),
         ({"role": "unit_officer"}, {"于科员", "曲科员"}),
         ({"unit": "城管"}, {"于科员", "许股长"}),
-        ({"path": COMMUNITY}, {"韩网格"}),
+        ({"path": COMMUNITY}, {"韩网格", "钱站长"}),
         ({"state": "ended"}, set()),
         ({"person": "%"}, set()),
     ],
@@ -289,7 +289,7 @@ def test_people_with_a_capability(world: Any, db: None) -> None:
     assert names(cap=Cap.DISPATCH, path=COMMUNITY) == {"孙坐席"}
     assert names(cap=Cap.DISPATCH, path=NEXT) == {"外县人"}
     assert names(cap=Cap.DISPATCH, path="37") == set()
-    assert names(cap=Cap.VIEW_REQUESTS, path=STREET) == {"孙坐席", "吕部长", "郝回访"}
+    assert names(cap=Cap.VIEW_REQUESTS, path=STREET) == {"孙坐席", "吕部长", "宋建言", "郝回访"}
 
 
 def test_the_actor_costs_one_statement(world: Any, db: None, django_assert_num_queries: Any) -> None:

@@ -199,6 +199,34 @@ def split(request: ApiRequest, code: Code, body: SplitIn) -> ListOf[RequestState
 
 
 # 转 ---------------------------------------------------------------------------------------------------------------------
+class TakeOnIn(In):
+    unit_id: int
+
+
+@operation(
+    "POST", "requests/{code}/take-on", needs=Cap.HANDLE_REQUESTS, scope=Scope.OWN_UNIT, tag="dispatch",
+    out=RequestState, calls="take_on",
+)  # fmt: skip
+def take_on(request: ApiRequest, code: Code, body: TakeOnIn) -> RequestState:
+    """A wish stays with the unit whose worker heard it."""
+    dispatch = steps.take_on(request_id=id_of(code), unit_id=body.unit_id, **say(request))
+    return RequestState.of(dispatch.request)
+
+
+class TurnIn(In):
+    kind: KindIs
+    reason: Reason
+
+
+@operation(
+    "POST", "requests/{code}/turn", needs=(Cap.DISPATCH, Cap.HANDLE_REQUESTS), scope=Scope.AREA, tag="dispatch",
+    out=RequestState, calls="turn",
+)  # fmt: skip
+def turn(request: ApiRequest, code: Code, body: TurnIn) -> RequestState:
+    """It is another kind of request than it was taken for."""
+    return RequestState.of(steps.turn(request_id=id_of(code), kind=body.kind, **say(request), reason=body.reason))
+
+
 class ReclassifyIn(In):
     """Only what is named changes."""
 

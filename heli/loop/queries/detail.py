@@ -121,7 +121,7 @@ def with_company(actor: Actor) -> Any:
     """Requests the actor may see, each with its remarks, replies, twins, parts and exclusions as rows of JSON."""
     remarks = Remark.objects.filter(request=OuterRef("pk")).order_by("-id")
     short = JSONObject(code="code", title="title", state="state")
-    replies = Handling.objects.filter(request=OuterRef("pk"), kind="reply").order_by("-lap", "-id")
+    replies = Handling.objects.filter(request=OuterRef("pk")).order_by("-lap", "-id")
     written = JSONObject(
         **{n: n for n in Written.__slots__ if not n.endswith("_by")},
         written_by=called("written_by__"),

@@ -22,7 +22,7 @@ from heli.core.actor import Actor
 from heli.core.caps import Cap
 from heli.core.errors import NotFound
 from heli.core.models import StoredFile
-from heli.loop import rates
+from heli.loop import rates, ways
 from heli.loop.clocks import facts_of
 from heli.loop.models import (
     Category,
@@ -220,6 +220,9 @@ def _handling(d: Detail, s: Standing, actor: Actor, now: dt.datetime) -> NextSte
         return NextStep(
             "answer", _("The resident has said more"), said.text[:120], _("Go on to the reply"), tab="reply"
         )
+    if (way := ways.way_of(d.request.kind)) is not None:
+        title = _titled(str(way.words), reply, now)
+        return NextStep("way", title, way.note, way.words, way.icon, url=way.url(d.request.code))
     if d.request.lap > 1:
         title = _titled(_("Not solved for the resident: once more"), reply, now)
         return NextStep("redo", title, _last_judgement(d), _("Write the new reply"), tab="reply")
@@ -342,7 +345,7 @@ def _unit_tabs(d: Detail, s: Standing, actor: Actor) -> Iterator[Tab]:
     if r.state == "handling" and draft is not None and draft.state == "in_review":
         if s.chief and draft.written_by_id != actor.user_id:
             yield Tab("review", _("Read the reply"), "check", "W", draft.pk)
-    elif r.state == "handling" and s.officer:
+    elif r.state == "handling" and s.officer and ways.plain_reply(r.kind):
         yield Tab("reply", _("Write the reply"), "pen", "W", r.pk)
     if s.at_work and r.state in WITH_UNIT:
         yield Tab("contact", _("Note a contact"), "phone", "C", r.pk)

@@ -1,6 +1,17 @@
 """Every write of the loop, by subject: hear, dispatch, handle, judge, oversee, duty."""
 
-from heli.loop.steps.dispatch import accept, ask_help, ask_return, decide_return, force, offer, reclassify, take_back
+from heli.loop.steps.dispatch import (
+    accept,
+    ask_help,
+    ask_return,
+    decide_return,
+    force,
+    offer,
+    reclassify,
+    take_back,
+    take_on,
+    turn,
+)
 from heli.loop.steps.handle import (
     add_words,
     approve_reply,
@@ -60,6 +71,8 @@ __all__ = [
     "split",
     "supervise",
     "take_back",
+    "take_on",
+    "turn",
     "unmerge",
     "unreached",
     "withdraw",

@@ -14,8 +14,8 @@ from heli.core.steps import Step, step
 from heli.engines.identifiers import without_personal
 from heli.loop import duty, jobs
 from heli.loop.clocks import DUE, Board, local_day, rules_for
-from heli.loop.errors import NotToGrassroots, ReturnLimit, ReturnTooLate, TooLateToTakeBack
-from heli.loop.models import ClockKind, Dispatch, Request
+from heli.loop.errors import NotAWish, NotToGrassroots, ReturnLimit, ReturnTooLate, TooLateToTakeBack
+from heli.loop.models import ClockKind, Dispatch, Kind, Request
 from heli.loop.states import DISPATCH, REQUEST
 from heli.loop.steps.hear import SUBJECT, by_staff, category_of, place_of, release
 from heli.orgs.models import Organisation
@@ -174,6 +174,70 @@ def offer(
         s.record(dispatch, public=True, unit=unit.pk, unit_name=unit.name, assists=list(assists), row=duty_row_id)
         s.defer(jobs.tell, request_id=request.pk, news="dispatched")
     return dispatch
+
+
+def take_on(*, request_id: int, unit_id: int, by: Actor, at: dt.datetime) -> Dispatch:
+    """The unit whose own worker heard a wish keeps it (首接负责): nobody else knows the home. Its reply clock starts.
+
+    Raises NotAWish (L-141) for everything else, which the desk dispatches; Forbidden unless the actor heard it;
+    WrongState, UnitClosed, NotFound.
+    """
+    with step("request.take_on", by=by, at=at) as s:
+        request = s.lock(Request, request_id, related=("category",))
+        unit = usable_unit(unit_id, request, at)
+        if request.kind != Kind.WISH:
+            raise NotAWish
+        if request.heard_by_id != by.user_id:
+            raise Forbidden
+        board = Board(s, request, starting=(ClockKind.REPLY,))
+        board.stop(ClockKind.DISPATCH)
+        board.start(ClockKind.REPLY, unit.pk)
+        board.save()
+        request.unit, request.dispatched_at = unit, at
+        s.move(request, REQUEST, "take_on", save=(*DUE, "unit", "dispatched_at"))
+        dispatch = Dispatch.objects.create(
+            request=request,
+            area_path=request.area_path,
+            unit=unit,
+            role="lead",
+            state="accepted",
+            offered_at=at,
+            offered_by_id=by.user_id,
+            accepted_at=at,
+            accepted_by_id=by.user_id,
+        )
+        s.about(SUBJECT, request.pk, request.area_path)
+        s.record(dispatch, public=True, unit=unit.pk, unit_name=unit.name)
+    return dispatch
+
+
+def turn(*, request_id: int, kind: str, by: Actor, at: dt.datetime, reason: str) -> Request:
+    """It is another kind of request than it was taken for: a complaint that is a suggestion, a wish for which somebody
+    has to answer. One spine: the code, the voices, the clocks that run and everything that was said stay.
+
+    By the desk, or by the lead unit. Raises Invalid (L-400), WrongState (L-101).
+    """
+    if kind not in Kind.values:
+        raise Invalid(_("Choose one from the list."), field="kind")
+    if not reason.strip():
+        raise Invalid(_("Say why in one sentence; the resident reads it."), field="reason")
+    with step("request.turn", by=by, at=at) as s:
+        request = s.lock(Request, request_id, related=("category",))
+        s.allow(
+            request,
+            Cap.DISPATCH,
+            REQUEST.arrows["dispatch"].scope,
+            (Cap.HANDLE_REQUESTS, REQUEST.arrows["accept"].scope),
+        )
+        if request.state not in {"heard", "dispatched", "handling"}:
+            raise WrongState
+        if request.kind == kind:
+            raise Invalid(_("Nothing was changed."), field="kind")
+        was, request.kind = request.kind, kind
+        request.save(update_fields=["kind"])
+        s.about(SUBJECT, request.pk, request.area_path)
+        s.record(request, public=True, kind=kind, was=was, reason=by_staff(reason))
+    return request
 
 
 def take_back(*, request_id: int, by: Actor, at: dt.datetime) -> Dispatch:

@@ -14,9 +14,9 @@ from heli.core.caps import Cap, Scope
 from heli.core.errors import AlreadyDone, Forbidden, Invalid, NotFound, WrongState
 from heli.core.steps import Step, step
 from heli.engines.identifiers import without_personal
-from heli.loop import jobs
+from heli.loop import jobs, ways
 from heli.loop.clocks import DUE, Board, rules_for
-from heli.loop.errors import AskedTooLate, ClosedToWords, NeedsSecondPerson, TooMuchTime
+from heli.loop.errors import AnotherWay, AskedTooLate, ClosedToWords, NeedsSecondPerson, TooMuchTime
 from heli.loop.models import Clock, ClockKind, Dispatch, Extension, Handling, Remark, Request
 from heli.loop.states import DISPATCH, EXTENSION, HANDLING, OPEN, REQUEST
 from heli.loop.steps.hear import SUBJECT, by_staff, checked_text, join
@@ -300,9 +300,13 @@ def write_reply(
     photos: Sequence[IO[bytes]] = (),
     papers: Sequence[IO[bytes]] = (),
     send: bool = True,
+    kind: str = ways.REPLY,
 ) -> Handling:
     """Write the reply of this round; with `send` it goes out, or to the unit's lead where the rule asks for a second
-    pair of eyes (reply.needs_review). Without, it is kept as a draft."""
+    pair of eyes (reply.needs_review). Without, it is kept as a draft. `kind`: the way it was handled (loop/ways.py).
+
+    Raises AnotherWay (L-140) for a plain reply to a request that is handled in another way only.
+    """
     text = checked_text(text)
     pictures = [files.clean(p, files.PHOTO) for p in photos]
     sheets = [files.clean(p, files.PAPER) for p in papers]
@@ -311,12 +315,13 @@ def write_reply(
         s.allow(request, Cap.HANDLE_REQUESTS, UNIT)
         if request.state != "handling":
             raise WrongState
+        if kind == ways.REPLY and not ways.plain_reply(request.kind):
+            raise AnotherWay(way=getattr(ways.way_of(request.kind), "words", ""))
         assert request.unit_id is not None
-        handling = Handling.objects.filter(
-            request=request, unit_id=request.unit_id, lap=request.lap, kind="reply"
-        ).first()
+        unit_id, area_path, lap = request.unit_id, request.area_path, request.lap
+        handling = Handling.objects.filter(request=request, unit_id=unit_id, lap=lap, kind=kind).first()
         if handling is None:
-            handling = Handling(request=request, unit_id=request.unit_id, area_path=request.area_path, lap=request.lap)
+            handling = Handling(request=request, unit_id=unit_id, area_path=area_path, lap=lap, kind=kind)
         elif handling.state != "draft":
             raise WrongState
         handling.text = without_personal(text, offices=True)

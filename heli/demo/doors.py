@@ -1,0 +1,17 @@
+"""What else lives in the county beside the requests of life.py: each room's own part, through its own steps.
+
+A part is `live(county, begin, now, rng) -> Counter`: `county` the actors (county.staff), `begin` and `now` the span.
+It takes a few seconds at most, and may say nothing it did not do.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import random
+from collections import Counter
+from collections.abc import Callable
+
+from heli.demo.county import Staff
+
+Part = Callable[[Staff, dt.datetime, dt.datetime, random.Random], Counter[str]]
+PARTS: tuple[tuple[str, Part], ...] = ()

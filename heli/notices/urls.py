@@ -1,0 +1,6 @@
+"""Routes under /notices/."""
+
+from django.urls import URLPattern
+
+app_name = "notices"
+urlpatterns: list[URLPattern] = []

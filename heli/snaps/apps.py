@@ -1,0 +1,5 @@
+from django.apps import AppConfig
+
+
+class SnapsConfig(AppConfig):
+    name = "heli.snaps"

@@ -1,0 +1,6 @@
+"""Routes under /snap/."""
+
+from django.urls import URLPattern
+
+app_name = "snaps"
+urlpatterns: list[URLPattern] = []
