@@ -8,7 +8,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from heli.loop.forms.unit import ActForm, area, choice
+from heli.loop.forms.unit import ActForm, TurnForm, area, choice
 from heli.loop.models import Urgency
 from heli.places.forms import AreaField
 
@@ -112,6 +112,7 @@ FORMS: dict[str, Callable[..., Any]] = {  # by verb
     "place": PlaceForm,
     "category": CategoryForm,
     "urgency": UrgencyForm,
+    "turn": TurnForm,
     "split": SplitForm,
     "ask": AskForm,
     "decline": DeclineForm,

@@ -11,7 +11,7 @@ from django import forms
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from heli.loop.models import Exclusion, Urgency
+from heli.loop.models import Exclusion, Kind, Urgency
 from heli.loop.queries import parts
 
 Grouped = list[tuple[str, list[tuple[str, str]]]]
@@ -170,6 +170,13 @@ class ReclassifyForm(ActForm):
         self.fields["area_path"].widget.choices = areas
 
 
+class TurnForm(ActForm):
+    """What kind of request it really is, and why. The resident reads the reason."""
+
+    kind = choice(Kind.choices, label=_("What it really is"))
+    reason = area(2, 300, label=_("Why; the resident reads it"), max_length=300)
+
+
 PURPOSES: tuple[Any, ...] = (
     _("first contact"),
     _("agree on a visit"),
@@ -254,6 +261,7 @@ def form_for(tab: str, data: Any = None, files: Any = None, initial: dict[str, A
             no=_("No, the unit keeps it"),
         ),
         "reclassify": ReclassifyForm,
+        "turn": TurnForm,
         "supervise": partial(
             WordsForm, label=_("To the units that hold it; the resident sees that you wrote, not what"), limit=1000
         ),

@@ -226,6 +226,13 @@ TITLES: Mapping[str, tuple[Words, Words | None, int, bool]] = {
         0,
         False,
     ),
+    "request.take_on": (gettext_lazy("Kept by %(unit_name)s, which heard it"), None, 3, False),
+    "request.turn": (
+        gettext_lazy("Taken for another kind of request"),
+        gettext_lazy("It goes on as another kind of request"),
+        0,
+        False,
+    ),
     "request.force": (gettext_lazy("%(unit_name)s was named the lead by decision"), None, 2, False),
     "dispatch.accept": (gettext_lazy("The unit took it on"), None, 3, False),
     "dispatch.ask_help": (gettext_lazy("%(unit_name)s was asked to help"), None, 0, False),

@@ -396,6 +396,8 @@ def _shared(d: Detail, s: Standing) -> Iterator[Tab]:
         yield Tab("judge", _("Record the judgement"), "star", "J", left[0].pk)
     if s.desk and r.state in {"heard", *WITH_UNIT}:
         yield Tab("reclassify", _("Correct what it is"), "gear", "K", r.pk)
+    if (s.desk and r.state in {"heard", *WITH_UNIT}) or (s.officer and r.state in WITH_UNIT):
+        yield Tab("turn", _("Another kind"), "refresh", "G", r.pk)
     yield Tab("note", _("Internal note"), "doc", "M", r.pk)
 
 

@@ -187,6 +187,12 @@ VERBS: dict[str, Verb] = {
         "decide",
     ),
     "reclassify": Verb("request", _reclassify, gettext_lazy("Corrected."), "reclassify"),
+    "turn": Verb(
+        "request",
+        lambda g: steps.turn(request_id=g.pk, kind=g["kind"], by=g.by, at=g.at, reason=g["reason"]),
+        gettext_lazy("It goes on as that kind; the resident reads why."),
+        "turn",
+    ),
     "supervise": Verb(
         "request",
         lambda g: steps.supervise(request_id=g.pk, by=g.by, at=g.at, text=g["text"]),

@@ -168,6 +168,7 @@ def form_of(what: str, r: Request, data: Any = None) -> Any:
     initial: dict[str, dict[str, Any]] = {
         "category": {"category": r.category.code if r.category else ""},
         "urgency": {"urgency": r.urgency},
+        "turn": {"kind": r.kind},
         "split": {"parts": [(r.title, r.text)]},
     }
     return make(data, initial=initial.get(what))
@@ -285,6 +286,7 @@ def said_after(request: HeliRequest, verb: str, pk: int, now: dt.datetime) -> Sa
         "place": _("The place is corrected: %(title)s"),
         "category": _("The matter is corrected: %(title)s"),
         "urgency": _("The urgency is corrected, and with it the deadline: %(title)s"),
+        "turn": _("It goes on as that kind; the resident reads why: %(title)s"),
         "uphold": _("The return is upheld. Send it to the right unit now: %(title)s"),
         "upheld": _("The return is upheld; the lead keeps the request: %(title)s"),
         "refuse": _("The return is refused; the unit keeps it: %(title)s"),

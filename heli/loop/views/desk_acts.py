@@ -138,6 +138,11 @@ def _urgency(g: Given) -> int:
     return int(g.r.pk)
 
 
+def _turn(g: Given) -> int:
+    steps.turn(request_id=g.r.pk, kind=g["kind"], by=g.by, at=g.at, reason=g["reason"])
+    return int(g.r.pk)
+
+
 VERBS = {
     "dispatch": Verb(_offer, "offer"),
     "force": Verb(_force, "offer"),
@@ -151,6 +156,7 @@ VERBS = {
     "place": Verb(_place, "place", stay),
     "category": Verb(_category, "category", stay),
     "urgency": Verb(_urgency, "urgency", stay),
+    "turn": Verb(_turn, "turn", stay),
 }
 BACK = {"take_back", "unmerge"}  # these begin where the request does not wait at the desk
 

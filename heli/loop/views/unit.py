@@ -236,6 +236,8 @@ def _initial(tab: str, d: Detail) -> dict[str, Any]:
             "spot": d.request.spot,
             "urgency": d.request.urgency,
         }
+    if tab == "turn":
+        return {"kind": d.request.kind}
     return {}
 
 
@@ -275,7 +277,7 @@ def _next_url(step: queries.NextStep | None, d: Detail) -> str:
         return where("desk_item", code=d.request.code)
     if step.url == "revisit":
         return where("revisit", code=d.request.code)
-    return f"?tab={step.tab}#act" if step.tab else ""
+    return step.url or (f"?tab={step.tab}#act" if step.tab else "")
 
 
 @page("loop/r/<str:code>/place/", name="request_place", needs=STAFF, scope=Scope.AREA)
