@@ -152,17 +152,14 @@ class Request(models.Model):
     state = models.CharField(max_length=12, default="heard")
     lap = models.PositiveSmallIntegerField(default=1)
     bounces = models.PositiveSmallIntegerField(default=0)
-    unit = models.ForeignKey(
-        Organisation, null=True, on_delete=models.PROTECT, related_name="+", db_index=False
-    )  # the lead
+    # the lead
+    unit = models.ForeignKey(Organisation, null=True, on_delete=models.PROTECT, related_name="+", db_index=False)
     due_at = models.DateTimeField(null=True)  # the earliest running clock, kept by clocks.Board
     due_kind = models.CharField(max_length=10, default="", choices=ClockKind.choices)
     dispatched_at = models.DateTimeField(null=True)
     replied_at = models.DateTimeField(null=True)
     closed_at = models.DateTimeField(null=True)
-    contacted = models.BooleanField(
-        null=True
-    )  # as the residents judged, the worst voice of the last round; null: unrated
+    contacted = models.BooleanField(null=True)  # as judged, the worst voice of the last round; null: unrated
     solved = models.CharField(max_length=6, default="")
     satisfaction = models.PositiveSmallIntegerField(null=True)
     excluded = models.BooleanField(default=False)  # a confirmed exclusion stands
@@ -287,9 +284,8 @@ class Clock(models.Model):
     """One deadline, frozen with the rule version it started under."""
 
     request = models.ForeignKey(Request, on_delete=models.PROTECT, related_name="clocks", db_index=False)
-    unit = models.ForeignKey(
-        Organisation, null=True, on_delete=models.PROTECT, related_name="+", db_index=False
-    )  # null: the desk
+    # null: the desk
+    unit = models.ForeignKey(Organisation, null=True, on_delete=models.PROTECT, related_name="+", db_index=False)
     area_path = PathField()
     kind = models.CharField(max_length=10, choices=ClockKind.choices)
     lap = models.PositiveSmallIntegerField(default=1)
@@ -302,7 +298,7 @@ class Clock(models.Model):
     paused_until = models.DateTimeField(null=True)
     stopped_at = models.DateTimeField(null=True)
     outcome = models.CharField(max_length=10, default="running")  # running, met, late, cancelled
-    rung = models.PositiveSmallIntegerField(default=0)  # reminded 1, urged 2, supervised 3
+    rung = models.PositiveSmallIntegerField(default=0)  # reminded 1, urged 2, supervised 3, an order proposed 4
     rung_at = models.DateTimeField(null=True)  # when the next rung is reached; null: no more
 
     class Meta:
@@ -596,3 +592,6 @@ class DutyRow(models.Model):
 
     def __str__(self) -> str:
         return f"{self.number} {self.category_id}"
+
+
+import heli.loop.oversight_models  # noqa: E402, F401  (they stand on the tables above)
