@@ -113,6 +113,7 @@ PERIOD = Shape("period", _check_period, say_period, '{"amount": 5, "unit": "work
 TIMES = Shape("count", _count(0, 1000), lambda v: pgettext("how often", "%(n)s times") % {"n": v}, "2")
 DAYS = Shape("days", _count(1, 3660), lambda v: words.limit(v, "day"), "180")
 ROWS = Shape("rows", _count(1, 100_000), lambda v: _now("%(n)s rows") % {"n": words.count(v)}, "5000")
+YUAN = Shape("yuan", _count(1, 1_000_000), lambda v: _now("%(n)s yuan") % {"n": words.count(v)}, "1000")
 PERCENT = Shape("percent", _count(0, 100), lambda v: f"{v}%", "75")
 FLAG = Shape("flag", _check_flag, lambda v: str(_("yes") if v else _("no")), "true / false")
 HOURS = Shape(
@@ -138,6 +139,66 @@ FORMULA = Shape(
     _check_formula,
     lambda v: _now("%(count)s ÷ %(of)s") % {"count": SETS[v["count"]], "of": SETS[v["of"]]},
     '{"count": "solved", "of": "answered_solved"}',
+)
+
+CALLED: Final[Mapping[str, Words]] = {
+    "urgent": pgettext_lazy("revisit", "urgent ones"),
+    "redo": pgettext_lazy("revisit", "those done anew"),
+    "protected": pgettext_lazy("revisit", "protected ones"),
+    "complaint": pgettext_lazy("revisit", "complaints"),
+}
+REACHED_BY: Final[Mapping[str, Words]] = {
+    "message": pgettext_lazy("revisit", "message"),
+    "phone": pgettext_lazy("revisit", "phone"),
+    "visit": pgettext_lazy("revisit", "visit"),
+}
+
+
+def _check_called(value: Value) -> None:
+    if not (isinstance(value, list) and set(value) <= CALLED.keys() and len(set(value)) == len(value)):
+        raise BadValue(_now("a list of: %(names)s") % {"names": ", ".join(CALLED)})
+
+
+def _check_reached(value: Value) -> None:
+    if not (
+        isinstance(value, list)
+        and all(isinstance(v, dict) and v.keys() == {"way", "hours"} and _whole(v["hours"], 0, 240) for v in value)
+    ):
+        raise BadValue(_now("a list of ways, each with the hours it is waited for"))
+    ways = [v["way"] for v in value]
+    if "phone" not in ways or not set(ways) <= REACHED_BY.keys() or len(set(ways)) != len(ways):
+        raise BadValue(_now("each of %(names)s at most once, the phone among them") % {"names": ", ".join(REACHED_BY)})
+
+
+def _check_week(value: Value) -> None:
+    if not (
+        isinstance(value, dict)
+        and value.keys() == {"weekday", "hour"}
+        and _whole(value["weekday"], 1, 7)
+        and _whole(value["hour"], 0, 23)
+    ):
+        raise BadValue(_now("a weekday from 1 (Monday) to 7 and an hour from 0 to 23"))
+
+
+CASES = Shape(
+    "cases",
+    _check_called,
+    lambda v: pgettext("list", ", ").join(str(CALLED[c]) for c in v) or _now("none"),
+    '["urgent", "redo", "protected"]',
+)
+CHANNELS = Shape(
+    "channels",
+    _check_reached,
+    lambda v: pgettext("list", ", ").join(
+        _now("%(way)s after %(n)s hours") % {"way": REACHED_BY[c["way"]], "n": c["hours"]} for c in v
+    ),
+    '[{"way": "message", "hours": 0}, {"way": "phone", "hours": 2}]',
+)
+WEEKLY = Shape(
+    "weekly",
+    _check_week,
+    lambda v: _now("weekday %(day)s, %(hour)s:00") % {"day": v["weekday"], "hour": v["hour"]},
+    '{"weekday": 1, "hour": 7}',
 )
 
 # What rows may tell apart -------------------------------------------------------------------------------------------
@@ -196,6 +257,16 @@ _ALL = (
     Key("ladder.supervise_after", _("Supervision this long after urging"), PERIOD, REQUEST),
     Key("reply.needs_review", _("The unit's lead approves the reply"), FLAG, REQUEST),
     Key("revisit.sample", _("Share of closed requests that get a revisit call"), PERCENT, REQUEST),
+    Key("revisit.always", _("Requests that always get a revisit call"), CASES),
+    Key("revisit.channels", _("How residents are reached for a revisit, in this order"), CHANNELS, REQUEST),
+    Key("revisit.attempts", _("Tries before a revisit is given up"), TIMES, REQUEST),
+    Key("revisit.spacing", _("Time between two tries"), PERIOD, REQUEST),
+    Key("revisit.hours", _("Hours in which a resident may be called"), HOURS),
+    Key("revisit.lease", _("How long a caller keeps a call to themselves"), PERIOD),
+    Key("revisit.recheck", _("Share of revisit calls that a second caller asks again"), PERCENT),
+    Key("ladder.propose_after", _("A supervision order is proposed this long after supervision"), PERIOD, REQUEST),
+    Key("order.reply", _("Time to report on a supervision order"), PERIOD, ("urgency",)),
+    Key("order.digest", _("When the weekly digest is made"), WEEKLY),
     Key("merge.window", _("Requests near enough to be the same matter"), NEARBY, ("category",)),
     Key("duty.push_down", _("A department's matter may be sent down to a community"), FLAG, ("category",)),
     Key("rates.formula.response", _("Response rate"), FORMULA),
@@ -205,6 +276,15 @@ _ALL = (
     Key("upload.limits", _("What may be uploaded"), UPLOAD),
     Key("export.row_cap", _("Most rows in one export"), ROWS),
     Key("api.token", _("Longest life of a token for another system"), DAYS),
+    Key("suggestion.read", _("Time for the keeper to read a suggestion before it is public"), PERIOD),
+    Key("suggestion.report", _("A unit says at least this often how an adopted measure goes"), PERIOD),
+    Key("tip.look", _("Time to look at a tip on an impostor"), PERIOD),
+    Key("tip.keep", _("How long an ended tip is kept"), DAYS),
+    Key("wish.expiry", _("How long a wish waits on the wall"), DAYS),
+    Key("wish.money_limit", _("Most that a wish may ask for in money"), YUAN),
+    Key("wish.deliver_within", _("Time to deliver what was pledged for a wish"), DAYS),
+    Key("wish.release_after", _("A pledge not delivered falls away this long after its day"), DAYS),
+    Key("wish.rise", _("A wish nobody has taken on is put forward after this long"), DAYS),
     Key("work.hours", _("Office hours"), HOURS),
 )
 KEYS: Final[Mapping[str, Key]] = {k.key: k for k in _ALL}
