@@ -1,5 +1,27 @@
 from django.apps import AppConfig
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
 
 
 class SuggestionsConfig(AppConfig):
     name = "heli.suggestions"
+
+    def ready(self) -> None:
+        from heli.core import subjects
+        from heli.loop import ways
+        from heli.loop.models import Kind
+        from heli.suggestions.queries.desk import describe_calls
+        from heli.suggestions.steps.answer import KIND
+
+        ways.register(
+            ways.Way(
+                kind=KIND,
+                of=Kind.SUGGESTION,
+                words=_("Answer the suggestion"),
+                note=_("Say whether it is adopted, why, and what will be done by when."),
+                icon="bulb",
+                url=lambda code: reverse("suggestions:answer", kwargs={"code": code}),
+                instead=True,
+            )
+        )
+        subjects.register("suggestions.call", describe_calls)
