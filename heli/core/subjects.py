@@ -4,7 +4,8 @@ A room tells how its things are called, once, at start (in its AppConfig.ready):
 
     subjects.register("loop.request", describe_requests)   # (ids, actor) -> {id: Subject}
 
-so that a room further right may show them without importing it.
+so that a room further right may show them without importing it. The other way round it serves a room further left: it may
+keep the id of a thing that it cannot import, show its name, and let somebody find one (`find`).
 """
 
 from __future__ import annotations
@@ -25,12 +26,22 @@ class Subject:
 
 
 Describe = Callable[[list[int], Actor], dict[int, Subject]]
+Find = Callable[[str, tuple[str, ...]], dict[int, Subject]]
 _known: dict[str, Describe] = {}
+_found: dict[str, Find] = {}
 
 
-def register(subject_type: str, describe: Describe) -> None:
-    """`describe` costs one statement, whatever the number of ids, and names only what the actor may know of."""
+def register(subject_type: str, describe: Describe, find: Find | None = None) -> None:
+    """`describe` costs one statement, whatever the number of ids, and names only what the actor may know of. `find` is
+    given what somebody typed and the areas they may choose in; one statement, a dozen things at most."""
     _known[subject_type] = describe
+    if find is not None:
+        _found[subject_type] = find
+
+
+def find(subject_type: str, text: str, within: tuple[str, ...]) -> dict[int, Subject]:
+    """Things of a type that fit what was typed; none where no room has registered it. One statement."""
+    return _found[subject_type](text, within) if subject_type in _found else {}
 
 
 def describe(pairs: Iterable[tuple[str, int]], actor: Actor) -> dict[tuple[str, int], Subject]:

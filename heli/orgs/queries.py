@@ -17,6 +17,7 @@ from heli.core.models import Event
 from heli.core.paging import Page, keyset
 from heli.core.scope import ancestors
 from heli.core.scope import within as inside
+from heli.core.subjects import Subject
 from heli.orgs.errors import NoSuchPerson, UnitClosed
 from heli.orgs.models import Grant, Member, Organisation, Role
 from heli.people import queries as people
@@ -109,6 +110,17 @@ def search_orgs(
     if chosen := list(kinds):
         found = found.filter(kind__in=chosen)
     return list(found.order_by("area_path", "short_name", "id")[:limit])
+
+
+def describe_orgs(ids: list[int], actor: Actor) -> dict[int, Subject]:  # noqa: ARG001  (organisations are public)
+    """Organisations by id, for rooms that keep the id alone (core.subjects). One statement."""
+    return {o.pk: Subject(o.short_name) for o in Organisation.objects.filter(pk__in=ids)}
+
+
+def find_orgs(text: str, within: tuple[str, ...]) -> dict[int, Subject]:
+    """Open organisations that fit what was typed, for the same rooms. One statement."""
+    found = search_orgs(text, at=timezone.now(), within=within, also=within, limit=12)
+    return {o.pk: Subject(f"{o.short_name} · {o.name}") for o in found}
 
 
 @dataclass(frozen=True, slots=True)

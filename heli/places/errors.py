@@ -44,3 +44,43 @@ class ShapesOff(HeliError):
     code = "L-206"
     status = 404
     sentence = _("Boundary shapes are switched off here.")
+
+
+class SiteChanged(HeliError):
+    code = "L-230"
+    status = 409
+    sentence = _("Somebody changed this site while you were writing. Look at what stands there now, then save again.")
+
+
+class SiteNameTaken(HeliError):
+    code = "L-231"
+    status = 409
+    sentence = _("%(name)s already stands in this area. Open that one, or choose another name.")
+
+
+class PointOutside(HeliError):
+    code = "L-232"
+    status = 400
+    sentence = _(
+        "This point does not lie in %(area)s. Latitude comes first (37.5), then longitude (121.4); use WGS-84 degrees."
+    )
+
+
+class RatedAlready(HeliError):
+    code = "L-233"
+    status = 409
+    sentence = _("You have rated this place this month. Next month you can again.")
+
+
+class HoursUnclear(HeliError):
+    """Opening hours that cannot be read; `message` says which and how to write them."""
+
+    code = "L-234"
+    status = 400
+    sentence = "%(message)s"
+
+
+class SiteRowsWrong(HeliError):
+    code = "L-235"
+    status = 400
+    sentence = _("%(n)s rows cannot be taken, so none was. The first: line %(line)s, %(words)s")

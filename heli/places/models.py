@@ -217,3 +217,6 @@ class AreaRevision(models.Model):
 
     def __str__(self) -> str:
         return str(self.token)
+
+
+from heli.places.sites import Service, Site, SiteDay, SiteKind, SitePeriod, SiteRating  # noqa: E402, F401  (tables of this room, in a file of their own)

@@ -76,9 +76,13 @@ def test_a_step_takes_who_and_when_by_name(name: str, function: Callable[..., An
 
 
 def test_steps_are_where_one_looks_for_them() -> None:
-    """In steps.py or steps/, the duty list's in duty.py, a list taken away in core/export.py; a page that opens one itself
-    is not thin."""
-    at_home = {p for p in STEPS if p.name in {"steps.py", "duty.py", "export.py"} or p.parent.name == "steps"}
+    """In steps.py, steps/ or *_steps.py, the duty list's in duty.py, a list taken away in core/export.py; a page that opens
+    one itself is not thin."""
+    at_home = {
+        p
+        for p in STEPS
+        if p.name in {"steps.py", "duty.py", "export.py"} or p.name.endswith("_steps.py") or p.parent.name == "steps"
+    }
     assert [str(p.relative_to(HELI)) for p in STEPS if p not in at_home] == []
 
 
@@ -91,8 +95,8 @@ def test_there_are_steps_to_look_at() -> None:
 def readers() -> list[Path]:
     """Modules that parse, read or render, and therefore write nothing."""
     kinds = ("views", "queries", "forms", "templatetags")
-    files = [p for k in kinds for p in (*HELI.glob(f"*/{k}.py"), *HELI.glob(f"*/{k}/*.py"))]
-    return sorted({*files, *HELI.glob("*/*_views.py"), *HELI.glob("*/urls.py"), HELI / "web" / "context.py"})
+    files = [p for k in kinds for p in (*HELI.glob(f"*/{k}.py"), *HELI.glob(f"*/*_{k}.py"), *HELI.glob(f"*/{k}/*.py"))]
+    return sorted({*files, *HELI.glob("*/urls.py"), HELI / "web" / "context.py"})
 
 
 @pytest.mark.parametrize("path", readers(), ids=lambda p: str(p.relative_to(HELI)))
