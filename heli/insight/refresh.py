@@ -8,13 +8,13 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Case, Count, F, Func, Min, Q, When
-from django.db.models.functions import Left, TruncDate
+from django.db.models import Case, Count, F, Func, Min, Q, Value, When
+from django.db.models.functions import Coalesce, Left, TruncDate
 from django.utils import timezone
 
 from heli.core.scope import within
 from heli.insight.counting import COLUMNS, counters, with_cell
-from heli.insight.models import FINEST, WIDTHS, CellField, Refresh, Rollup
+from heli.insight.models import FINEST, WIDTHS, CellField, Refresh, Rollup, Slice, Tally
 from heli.loop.models import Clock, Request
 from heli.loop.rates import REPLY_KINDS, SOON
 from heli.loop.states import OPEN
@@ -22,7 +22,9 @@ from heli.loop.states import OPEN
 TURN = 0x48454C49  # the advisory lock: whoever changes rollups holds it until the end of its transaction
 BATCH = 2000  # cells counted at once
 MARKS = 20_000  # taken away at once
-Found = tuple[str, dt.date, list[int], dt.datetime | None]  # area, day, sizes of COLUMNS, when it turns
+Part = tuple[int, str]  # unit (0: none), kind
+Found = tuple[str, dt.date, dict[Part, list[int]], dt.datetime | None]  # area, day, sizes of COLUMNS, when it turns
+NOBODY = 0
 
 TAKE = """
 DELETE FROM insight_touched WHERE id IN (SELECT id FROM insight_touched ORDER BY id LIMIT %s) RETURNING cell
@@ -37,6 +39,34 @@ ON CONFLICT (width, cell) DO UPDATE SET turns_at = EXCLUDED.turns_at, {added}
     arrays=", ".join("%s::int[]" for _ in COLUMNS),
     added=", ".join(f"{c} = insight_rollup.{c} + EXCLUDED.{c}" for c in COLUMNS),
 )
+ADD_SLICE = """
+INSERT INTO insight_slice (cell, inside, day, unit, kind, {names})
+SELECT cell, inside, day, unit, kind, {names}
+FROM unnest(%s::text[], %s::text[], %s::date[], %s::bigint[], %s::text[], {arrays}) AS n (cell, inside, day, unit, kind, {names})
+ON CONFLICT (cell, unit, kind) DO UPDATE SET {added}
+""".format(
+    names=", ".join(COLUMNS),
+    arrays=", ".join("%s::int[]" for _ in COLUMNS),
+    added=", ".join(f"{c} = insight_slice.{c} + EXCLUDED.{c}" for c in COLUMNS),
+)
+ADD_TALLY = """
+INSERT INTO insight_tally (width, inside, unit, kind, day, {names})
+SELECT width, inside, unit, kind, day, {names}
+FROM unnest(%s::int[], %s::text[], %s::bigint[], %s::text[], %s::date[], {arrays}) AS n (width, inside, unit, kind, day, {names})
+ON CONFLICT (width, inside, unit, kind, day) DO UPDATE SET {added}
+""".format(
+    names=", ".join(COLUMNS),
+    arrays=", ".join("%s::int[]" for _ in COLUMNS),
+    added=", ".join(f"{c} = insight_tally.{c} + EXCLUDED.{c}" for c in COLUMNS),
+)
+TALLY_AREAS = """
+INSERT INTO insight_tally (width, inside, unit, kind, day, {names})
+SELECT %s, left(inside, %s) AS part, 0, kind, day, {sums} FROM insight_slice GROUP BY part, kind, day
+""".format(names=", ".join(COLUMNS), sums=", ".join(f"sum({c})" for c in COLUMNS))
+TALLY_UNITS = """
+INSERT INTO insight_tally (width, inside, unit, kind, day, {names})
+SELECT 0, '', unit, kind, day, {sums} FROM insight_slice WHERE unit <> 0 GROUP BY unit, kind, day
+""".format(names=", ".join(COLUMNS), sums=", ".join(f"sum({c})" for c in COLUMNS))
 ABOVE = """
 INSERT INTO insight_rollup (width, inside, day, cell, {names})
 SELECT width, inside, day, inside || '/' || (day - DATE '2000-01-01'), {sums}
@@ -57,7 +87,7 @@ def refresh(at: dt.datetime) -> int:
     Everything, when nothing was counted yet. A mark is taken away before its cell is counted, in one transaction: a
     change that is committed later leaves a mark that stays.
     """
-    if not Refresh.objects.exists():
+    if not Refresh.objects.filter(sliced_at__isnull=False).exists():
         return rebuild(at)
     done = 0
     while True:
@@ -73,7 +103,11 @@ def refresh(at: dt.datetime) -> int:
                 turned |= Q(now_open__gt=0)
             cells.update(Rollup.objects.filter(turned, width=FINEST).values_list("cell", flat=True))
             for some in batches(sorted(cells)):
-                put(found(Q(cell__in=some), at), Rollup.objects.filter(width=FINEST, cell__in=some))
+                put(
+                    found(Q(cell__in=some), at),
+                    Rollup.objects.filter(width=FINEST, cell__in=some),
+                    Slice.objects.filter(cell__in=some),
+                )
             Refresh.objects.update(at=at)
         done += len(cells)
         if len(marks) < MARKS:
@@ -95,14 +129,20 @@ def rebuild(at: dt.datetime) -> int:
             take_turn()
             here = kept.filter(within("inside", [path]) if len(path) == width else Q(inside=path))
             ours = within("area_path", [path]) if len(path) == width else Q(area_path=path)
-            put(found(ours, at), here)
+            sliced = Slice.objects.filter(within("inside", [path]) if len(path) == width else Q(inside=path))
+            put(found(ours, at), here, sliced)
     with transaction.atomic(), connection.cursor() as cur:
         take_turn()
         kept.filter(counted=0, now_open=0, excluded=0).delete()
         Rollup.objects.exclude(width=FINEST).delete()
         for n in WIDTHS[:-1]:
             cur.execute(ABOVE, [n, n])
-        Refresh.objects.update_or_create(pk=1, defaults={"rebuilt_at": at, "at": at})
+        Slice.objects.filter(counted=0, now_open=0, excluded=0).delete()
+        Tally.objects.all().delete()
+        for n in WIDTHS:
+            cur.execute(TALLY_AREAS, [n, n])
+        cur.execute(TALLY_UNITS)
+        Refresh.objects.update_or_create(pk=1, defaults={"rebuilt_at": at, "at": at, "sliced_at": at})
     return kept.count()
 
 
@@ -112,21 +152,29 @@ def batches(cells: Sequence[str]) -> Iterable[Sequence[str]]:
 
 
 def found(where: Q, at: dt.datetime) -> dict[str, Found]:
-    """{cell: what its requests are now}. Two statements."""
+    """{cell: what its requests are now, by unit and kind}. Two statements."""
     day = TruncDate("heard_at", tzinfo=timezone.get_default_timezone())
     sizes = {f"n_{c}": Count("pk", filter=q) for c, q in counters(at).items()}
     rows: Any = (
         with_cell(Request.objects.all())
         .filter(where)
         .order_by()
-        .values(in_cell=F("cell"), at_path=Left("area_path", FINEST), heard_day=day)
+        .values(
+            in_cell=F("cell"),
+            at_path=Left("area_path", FINEST),
+            heard_day=day,
+            in_unit=Coalesce("unit_id", Value(NOBODY)),
+            of_kind=F("kind"),
+        )
         .annotate(**sizes)
     )
     turns = next_turns(where, at)
-    return {
-        r["in_cell"]: (r["at_path"], r["heard_day"], [r[f"n_{c}"] for c in COLUMNS], turns.get(r["in_cell"]))
-        for r in rows
-    }
+    made: dict[str, Found] = {}
+    for r in rows:
+        cell = r["in_cell"]
+        _i, _d, parts, _t = made.setdefault(cell, (r["at_path"], r["heard_day"], {}, turns.get(cell)))
+        parts[r["in_unit"], r["of_kind"]] = [r[f"n_{c}"] for c in COLUMNS]
+    return made
 
 
 def next_turns(where: Q, at: dt.datetime) -> dict[str, dt.datetime]:
@@ -138,28 +186,76 @@ def next_turns(where: Q, at: dt.datetime) -> dict[str, dt.datetime]:
     return dict(running.order_by().values(in_cell=cell).annotate(turn=Min(turn)).values_list("in_cell", "turn"))
 
 
-def put(now: dict[str, Found], kept: Any) -> None:
-    """Write what changed, and add the differences to the areas above. Two statements."""
+def added_up(parts: Iterable[list[int]]) -> list[int]:
+    """The sizes of all parts of a cell together."""
+    return [sum(column) for column in zip(*parts, strict=True)] or [0] * len(COLUMNS)
+
+
+def put(now: dict[str, Found], kept: Any, sliced: Any) -> None:
+    """Write what changed, and add the differences to the areas and units above. Five statements at most."""
     lines: dict[tuple[int, str, dt.date], list[int]] = defaultdict(lambda: [0] * len(COLUMNS))
     turns: dict[tuple[int, str, dt.date], dt.datetime | None] = {}
     before = {
         cell: (inside, day, sizes, turn)
         for cell, inside, day, turn, *sizes in kept.values_list("cell", "inside", "day", "turns_at", *COLUMNS)
     }
+    nothing = [0] * len(COLUMNS)
     for cell in now.keys() | before.keys():
         inside, day, *_rest = now.get(cell) or before[cell]
-        _i, _d, new, turn = now.get(cell, (inside, day, [0] * len(COLUMNS), None))
-        _i, _d, old, turned = before.get(cell, (inside, day, [0] * len(COLUMNS), None))
+        _i, _d, parts, turn = now.get(cell, (inside, day, {}, None))
+        new = added_up(parts.values())
+        _i, _d, old, turned = before.get(cell, (inside, day, nothing, None))
         if new == old and turn == turned and cell in before:
             continue
         for n in WIDTHS:
-            sizes = lines[n, inside[:n], day]
-            for i, (plus, minus) in enumerate(zip(new, old, strict=True)):
-                sizes[i] += plus - minus
+            plus(lines[n, inside[:n], day], new, old)
         turns[FINEST, inside, day] = turn
-    if not lines:
-        return
-    keys = sorted(lines)
-    columns = [[lines[k][i] for k in keys] for i in range(len(COLUMNS))]
-    with connection.cursor() as cur:
-        cur.execute(ADD, [*map(list, zip(*keys, strict=True)), [turns.get(k) for k in keys], *columns])
+    if lines:
+        keys = sorted(lines)
+        with connection.cursor() as cur:
+            cur.execute(
+                ADD, [*map(list, zip(*keys, strict=True)), [turns.get(k) for k in keys], *columns(lines[k] for k in keys)]
+            )
+    put_slices(now, sliced)
+
+
+def put_slices(now: dict[str, Found], kept: Any) -> None:
+    """The same for what the cells are made of, and the tallies above."""
+    slices: dict[tuple[str, str, dt.date, int, str], list[int]] = defaultdict(lambda: [0] * len(COLUMNS))
+    tallies: dict[tuple[int, str, int, str, dt.date], list[int]] = defaultdict(lambda: [0] * len(COLUMNS))
+    nothing = [0] * len(COLUMNS)
+    before = {
+        (cell, inside, day, unit, kind): sizes
+        for cell, inside, day, unit, kind, *sizes in kept.values_list("cell", "inside", "day", "unit", "kind", *COLUMNS)
+    }
+    after = {
+        (cell, inside, day, unit, kind): sizes
+        for cell, (inside, day, parts, _turn) in now.items()
+        for (unit, kind), sizes in parts.items()
+    }
+    for key in before.keys() | after.keys():
+        _cell, inside, day, unit, kind = key
+        new, old = after.get(key, nothing), before.get(key, nothing)
+        if new == old:
+            continue
+        plus(slices[key], new, old)
+        for n in WIDTHS:
+            plus(tallies[n, inside[:n], NOBODY, kind, day], new, old)
+        if unit != NOBODY:
+            plus(tallies[0, "", unit, kind, day], new, old)
+    for sql, changed in ((ADD_SLICE, slices), (ADD_TALLY, tallies)):
+        if changed:
+            keys = sorted(changed)
+            with connection.cursor() as cur:
+                cur.execute(sql, [*map(list, zip(*keys, strict=True)), *columns(changed[k] for k in keys)])
+
+
+def plus(sizes: list[int], new: list[int], old: list[int]) -> None:
+    """Add what changed."""
+    for i, (more, less) in enumerate(zip(new, old, strict=True)):
+        sizes[i] += more - less
+
+
+def columns(rows: Iterable[list[int]]) -> list[list[int]]:
+    """Rows of sizes as one list for each of COLUMNS."""
+    return [list(column) for column in zip(*rows, strict=True)]
