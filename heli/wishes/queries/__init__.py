@@ -1,0 +1,1 @@
+"""Every read of wishes: the wall, one's own pledges, the desk."""
