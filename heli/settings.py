@@ -14,6 +14,7 @@ import os
 import secrets
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from csp.constants import NONCE
 from django.core.exceptions import ImproperlyConfigured
@@ -272,11 +273,19 @@ ALLOWED_HOSTS = [h for h in os.environ.get("HELI_ALLOWED_HOSTS", "localhost,127.
 CSRF_TRUSTED_ORIGINS = [o for o in os.environ.get("HELI_TRUSTED_ORIGINS", "").split(",") if o]
 HELI_PUBLIC_URL = os.environ.get("HELI_PUBLIC_URL", "http://127.0.0.1:8000").rstrip("/")
 HELI_HOME_AREA = os.environ.get("HELI_HOME_AREA", "370602")  # the area whose public home this site is
+HELI_FILINGS = int(os.environ.get("HELI_FILINGS", "60"))  # told by public forms in ten minutes from one address; 0: any
 HELI_API_RATE = int(os.environ.get("HELI_API_RATE", "600"))  # requests a minute of one token
 HELI_API_PUBLIC_RATE = int(os.environ.get("HELI_API_PUBLIC_RATE", "120"))  # and of one address without a token
+HELI_OPEN311_KEY = flag("HELI_OPEN311_KEY")  # a request by Open311 needs a token; without: as on the public pages
 HELI_SHAPES = flag(
     "HELI_SHAPES", default=True
 )  # shipped boundary shapes; public display needs review, so it can be off
+# Map tiles, "https://host/{z}/{x}/{y}.png": none are shipped. Points stay WGS-84; see docs/operating.md, Map tiles.
+HELI_TILES = os.environ.get("HELI_TILES", "")
+HELI_TILES_ATTRIBUTION = os.environ.get("HELI_TILES_ATTRIBUTION", "")
+_tiles_host = urlsplit(HELI_TILES.replace("{s}", "*"))
+if HELI_TILES and not (_tiles_host.scheme in {"http", "https"} and _tiles_host.hostname and "{z}" in HELI_TILES):
+    raise ImproperlyConfigured("HELI_TILES is an address like https://tiles.example.cn/{z}/{x}/{y}.png.")
 if not DEBUG:
     SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = True
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if ALLAUTH_TRUSTED_PROXY_COUNT else None
@@ -302,7 +311,12 @@ CONTENT_SECURITY_POLICY = {
         "default-src": ["'none'"],
         "script-src": [NONCE],  # each <script> of a page carries this answer's nonce; none has its text in the page
         "style-src": ["'self'"],  # neither <style> nor style attributes
-        "img-src": ["'self'", "data:", "blob:"],
+        "img-src": [
+            "'self'",
+            "data:",
+            "blob:",
+            *([f"{_tiles_host.scheme}://{_tiles_host.netloc}"] if HELI_TILES else []),
+        ],
         "font-src": ["'self'"],
         "connect-src": ["'self'"],
         "manifest-src": ["'self'"],

@@ -22,6 +22,7 @@ urlpatterns = [
     path("account/", include("heli.people.account_views")),
     path("", include("heli.api.urls")),
     path("api/v1/", include("heli.api.v1")),
+    path("open311/v2/", include("heli.api.open311.urls")),
 ]
 
 handler500 = "heli.web.failing.server_error"

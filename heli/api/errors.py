@@ -1,4 +1,4 @@
-"""What can go wrong when another system asks; codes L-803 … L-812."""
+"""What can go wrong when another system asks; codes L-803 … L-812, of Open311 L-830 … L-836."""
 
 from __future__ import annotations
 
@@ -59,3 +59,48 @@ class CapsNotHeld(HeliError):
     code = "L-810"
     status = 400
     sentence = _("Choose at least one of the things that this grant allows; a token cannot do more.")
+
+
+# Open311 --------------------------------------------------------------------------------------------------------------
+class FormNeeded(HeliError):
+    code = "L-830"
+    status = 400
+    sentence = _(
+        "Send the request as a form in UTF-8 (application/x-www-form-urlencoded), with pictures as multipart/form-data."
+    )
+
+
+class NotProvided(HeliError):
+    code = "L-831"
+    status = 400
+    sentence = _("%(name)s was not provided.")
+
+
+class NoJurisdiction(HeliError):
+    code = "L-832"
+    status = 404
+    sentence = _("jurisdiction_id was not found. Give the code of a county, six digits.")
+
+
+class NoService(HeliError):
+    code = "L-833"
+    status = 404
+    sentence = _("service_code was not found. The list of services has those that are open.")
+
+
+class TooWideSpan(HeliError):
+    code = "L-834"
+    status = 400
+    sentence = _("start_date and end_date may lie at most %(days)s days apart, the earlier one first.")
+
+
+class ApiKeyNeeded(HeliError):
+    code = "L-835"
+    status = 403
+    sentence = _("api_key was not provided, or is not in force. Ask the administrator of this site for a token.")
+
+
+class TooDeep(HeliError):
+    code = "L-836"
+    status = 400
+    sentence = _("Pages end after the first %(most)s requests. Narrow the dates instead.")

@@ -256,7 +256,7 @@ def _bearer(request: HttpRequest, now: Any) -> queries.Holder | None:
     return found
 
 
-def _left(request: ApiRequest, now: Any) -> dict[str, str]:
+def spend_rate(request: ApiRequest, now: Any) -> dict[str, str]:
     """Count this request; the headers that say how many are left in this minute. TooFast (L-806) when none is."""
     most, who = settings.HELI_API_RATE, ""
     if request.holder is not None:
@@ -272,11 +272,11 @@ def _left(request: ApiRequest, now: Any) -> dict[str, str]:
         "X-RateLimit-Reset": str(rest),
     }
     if used > most:
-        raise _Stopped(headers | {"Retry-After": str(rest)}, TooFast(seconds=rest))
+        raise Stopped(headers | {"Retry-After": str(rest)}, TooFast(seconds=rest))
     return headers
 
 
-class _Stopped(Exception):
+class Stopped(Exception):
     """A refusal with headers of its own."""
 
     def __init__(self, headers: dict[str, str], error: HeliError) -> None:
@@ -343,12 +343,12 @@ def entered(view: Callable[..., HttpResponse], declared: Sequence[Operation]) ->
         try:
             o = by_method.get("GET" if asked == "HEAD" else asked)
             if o is None:
-                raise _Stopped({"Allow": ", ".join(allowed)}, MethodUnknown())
+                raise Stopped({"Allow": ", ".join(allowed)}, MethodUnknown())
             request.method = o.method
             request.holder = None
             request.actor = PUBLIC
             request.holder = _bearer(request, now)
-            headers = _left(request, now)
+            headers = spend_rate(request, now)
             if request.holder is not None:
                 request.actor = request.holder.actor
                 if request.holder.stale:
@@ -360,7 +360,7 @@ def entered(view: Callable[..., HttpResponse], declared: Sequence[Operation]) ->
             if "%00" in request.META.get("QUERY_STRING", "") or "\0" in request.path:
                 raise Unreadable
             response = view(request, *args, **given)
-        except _Stopped as stopped:
+        except Stopped as stopped:
             response = refusal(stopped.error)
             headers = headers | stopped.headers
         except Exception as error:  # what is raised before the operation itself: its shape is the same

@@ -24,8 +24,8 @@ from heli.people.accounts import used_second_factor
 from heli.people.models import User
 
 # Open to somebody who still has to set up or use the second factor; none of these pages asks for a capability.
-NEVER_ASKED = ("/api/", "/static/", "/look/", "/healthz", "/readyz", "/metrics")
-ALWAYS_OPEN = ("/account/", "/api/", "/static/", "/look/", "/healthz", "/readyz", "/metrics")
+NEVER_ASKED = ("/api/", "/open311/", "/static/", "/look/", "/healthz", "/readyz", "/metrics")
+ALWAYS_OPEN = ("/account/", "/api/", "/open311/", "/static/", "/look/", "/healthz", "/readyz", "/metrics")
 
 
 def due(request: HttpRequest) -> str:
