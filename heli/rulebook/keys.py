@@ -115,6 +115,8 @@ DAYS = Shape("days", _count(1, 3660), lambda v: words.limit(v, "day"), "180")
 ROWS = Shape("rows", _count(1, 100_000), lambda v: _now("%(n)s rows") % {"n": words.count(v)}, "5000")
 YUAN = Shape("yuan", _count(1, 1_000_000), lambda v: _now("%(n)s yuan") % {"n": words.count(v)}, "1000")
 PERCENT = Shape("percent", _count(0, 100), lambda v: f"{v}%", "75")
+GROWTH = Shape("growth", _count(1, 1000), lambda v: f"{v}%", "150")
+PEOPLE = Shape("people", _count(1, 1000), lambda v: _now("%(n)s people") % {"n": words.count(v)}, "5")
 FLAG = Shape("flag", _check_flag, lambda v: str(_("yes") if v else _("no")), "true / false")
 HOURS = Shape(
     "hours",
@@ -285,6 +287,14 @@ _ALL = (
     Key("wish.deliver_within", _("Time to deliver what was pledged for a wish"), DAYS),
     Key("wish.release_after", _("A pledge not delivered falls away this long after its day"), DAYS),
     Key("wish.rise", _("A wish nobody has taken on is put forward after this long"), DAYS),
+    Key("problem.window", _("Days over which people are counted for a standing problem"), DAYS),
+    Key("problem.baseline", _("Days before, with which they are compared"), DAYS),
+    Key("problem.min_count", _("People at least before something may be a standing problem"), PEOPLE),
+    Key("problem.surprise", _("More than usual when chance would do it at most once in so many times"), TIMES),
+    Key("problem.recurring", _("Windows of thirteen in which it came back"), TIMES),
+    Key("problem.again", _("A dismissed candidate comes back at this share of its people"), GROWTH),
+    Key("problem.relapse", _("A closed problem relapsed at this share of the people of its baseline"), GROWTH),
+    Key("problem.relapse_days", _("Days over which a closed problem is watched for people anew"), DAYS),
     Key("work.hours", _("Office hours"), HOURS),
 )
 KEYS: Final[Mapping[str, Key]] = {k.key: k for k in _ALL}
