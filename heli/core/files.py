@@ -10,6 +10,7 @@ import contextlib
 import datetime as dt
 import hashlib
 import io
+import logging
 import os
 import threading
 import uuid
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import IO
 
 from django.conf import settings
+from django.db import transaction
 from django.http import FileResponse, HttpResponse
 from django.utils.translation import gettext_lazy as _
 from PIL import Image
@@ -26,7 +28,9 @@ from PIL import Image
 from heli.core.errors import HeliError
 from heli.core.models import StoredFile
 from heli.core.outages import NO_ROOM, DiskFull
+from heli.engines import blur
 
+log = logging.getLogger("heli.files")
 Image.MAX_IMAGE_PIXELS = None  # our own limit is asked of the header, before anything is decoded
 Cleaned = tuple[bytes, str, int | None, int | None]  # content, kind, width, height
 PART = ".part"  # ends the name of a file that is still being written
@@ -67,6 +71,16 @@ class TooBusy(HeliError):
     )
 
 
+class NotLookedAt(HeliError):
+    """Faces and plates could not be looked for, so nothing of the photo is kept."""
+
+    code = "L-200"
+    status = 503
+    sentence = _(
+        "This photo was not kept: faces and number plates in it could not be covered just now. Say in words what it shows."
+    )
+
+
 class Missing(HeliError):
     code = "L-514"
     status = 404
@@ -76,17 +90,20 @@ class Missing(HeliError):
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What is taken: bytes, pixels (of a JPEG, and of a format that is decoded whole: four bytes each, and more), the
-    longest edge kept (pixels), and whether a PDF is allowed."""
+    longest edge kept (pixels), whether a PDF is allowed, and whether faces and number plates are covered before
+    anything is written."""
 
     size: int = 20 * 2**20
     pixels: int = 60_000_000
     flat_pixels: int = 30_000_000
     edge: int = 2048
     pdf: bool = False
+    blur: bool = False
 
 
 PHOTO = Limits()
 PAPER = Limits(pdf=True)
+STREET = Limits(edge=1600, blur=True)  # of places where people pass by
 
 
 class _Gate:
@@ -114,6 +131,7 @@ class _Gate:
 
 LARGE = 6_000_000  # pixels that are decoded; below, a picture needs less than 60 MB
 _one_large = _Gate(waiting=1, seconds=20)
+_one_searched = _Gate(waiting=6, seconds=20)  # for faces: two seconds of one core each
 UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -141,9 +159,25 @@ def _photo(raw: bytes, limits: Limits) -> tuple[bytes, int, int]:
     except Exception as error:  # whatever a decoder says about hostile bytes, the answer is the same
         raise NotAllowed(field="photos") from error
     upright = small.transpose(turn) if turn is not None else small
+    if limits.blur:
+        upright = _without_people(upright)
+    return _jpeg(upright), upright.width, upright.height
+
+
+def _jpeg(image: Image.Image) -> bytes:
     out = io.BytesIO()
-    Image.frombytes("RGB", upright.size, upright.tobytes()).save(out, "JPEG", quality=84, optimize=True)
-    return out.getvalue(), upright.width, upright.height
+    Image.frombytes("RGB", image.size, image.tobytes()).save(out, "JPEG", quality=84, optimize=True)
+    return out.getvalue()
+
+
+def _without_people(image: Image.Image) -> Image.Image:
+    """The picture with faces and number plates covered; NotLookedAt (L-200) when that cannot be done."""
+    with _one_searched():
+        try:
+            return blur.blur(image)[0]
+        except blur.CannotLook as error:
+            log.exception("faces and plates cannot be looked for: photos of streets are not kept")
+            raise NotLookedAt(field="photos") from error
 
 
 def _shrunk(image: Image.Image, edge: int) -> Image.Image:
@@ -233,6 +267,42 @@ def _write(cleaned: Cleaned, subject_type: str, subject_id: int) -> StoredFile:
         raise
     _sync_folder(target.parent)
     return row
+
+
+def cover(row: StoredFile, places: Sequence[tuple[float, float, float, float]]) -> StoredFile:
+    """A photo with these places (left, top, right, bottom, as shares of its width and height) made unreadable: a new
+    file under a new name, so that no cache shows the old one, which is discarded. Call inside a transaction.
+
+    Raises Missing (L-514); NotAllowed (L-512) for what is no photo.
+    """
+    if row.kind != "image/jpeg":
+        raise NotAllowed(field="photos")
+    try:
+        with Image.open(where(row.id), formats=("JPEG",)) as image:
+            w, h = image.size
+            boxes = [
+                blur.Box(round(x * w), round(y * h), round((right - x) * w), round((bottom - y) * h), "marked")
+                for x, y, right, bottom in places
+            ]
+            content = _jpeg(blur.cover(image.convert("RGB"), boxes, margin=0))
+    except FileNotFoundError as error:
+        raise Missing from error
+    made = keep((content, row.kind, w, h), subject_type=row.subject_type, subject_id=row.subject_id)
+    discard([row.pk])
+    return made
+
+
+def discard(ids: Sequence[uuid.UUID]) -> None:
+    """Files that are to be forgotten: their rows go with the step, their content when it is committed. Call inside a
+    transaction."""
+    gone = list(ids)
+    StoredFile.objects.filter(pk__in=gone).delete()
+
+    def unlink() -> None:
+        for pk in gone:
+            where(pk).unlink(missing_ok=True)
+
+    transaction.on_commit(unlink)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -60,6 +60,13 @@ def spend(what: str, who: str, limit: Limit, *, error: type[HeliError] = TooMany
         raise error
 
 
+def filed(request: HttpRequest) -> None:
+    """Something told by a public form: TooOften (L-536) when one account or address sent very many. One statement; none
+    where HELI_FILINGS is 0 (measurements). All doors count together, so that no flood goes from one to the next."""
+    if most := settings.HELI_FILINGS:
+        spend("filed", whose(request), Limit(most), error=TooOften)
+
+
 def give_back(what: str, who: str) -> None:
     """That try was no guess."""
     shared.take_back(f"tries:{what}:{who}")

@@ -1,6 +1,7 @@
 """Routes under /tips/."""
 
-from django.urls import URLPattern
+from heli.core.pages import routes
+from heli.oversight import desk_views, views
 
 app_name = "oversight"
-urlpatterns: list[URLPattern] = []
+urlpatterns = [*routes(views), *routes(desk_views)]

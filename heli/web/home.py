@@ -15,6 +15,7 @@ from django.utils.translation import pgettext
 from heli.core.actor import Actor
 from heli.insight.queries import home_figures
 from heli.loop.queries.acts import next_acts
+from heli.oversight.queries import next_acts as tips_to_look_at
 from heli.people import queries as people
 from heli.people.steps import change_profile
 from heli.places.models import Area
@@ -63,7 +64,7 @@ class Act(Protocol):
 
 
 # each room's own answer to "what should this person do next": (actor, now) -> acts
-NEXT_ACTS: tuple[Callable[[Actor, dt.datetime], Sequence[Act]], ...] = (next_acts,)
+NEXT_ACTS: tuple[Callable[[Actor, dt.datetime], Sequence[Act]], ...] = (next_acts, tips_to_look_at)
 URGENCY = ("late", "soon", "you", "back", "doing", "", "pause", "done")
 
 
