@@ -136,6 +136,13 @@ NEARBY = Shape(
     lambda v: _now("within %(metres)s metres and %(days)s days") % v,
     '{"metres": 50, "days": 84}',
 )
+BURST = Shape(
+    "burst",
+    _numbers("snaps", "minutes"),
+    lambda v: _now("more than %(snaps)s within %(minutes)s minutes") % v,
+    '{"snaps": 6, "minutes": 30}',
+)
+POINTS = Shape("points", _count(1, 1000), lambda v: _now("%(n)s points") % {"n": v}, "5")
 FORMULA = Shape(
     "formula",
     _check_formula,
@@ -275,6 +282,11 @@ _ALL = (
     Key("rates.formula.resolution", _("Resolution rate"), FORMULA),
     Key("rates.formula.satisfaction", _("Satisfaction rate"), FORMULA),
     Key("rates.formula.on_time", _("On-time rate"), FORMULA),
+    Key("snap.thanks", _("Points of thanks for a snap that proved true"), POINTS, ("category",), public=True),
+    Key("snap.daily_cap", _("Most points of thanks for the snaps of one day"), POINTS, public=True),
+    Key("snap.same", _("Snaps of one person so near and so soon are the same; thanks wait for a person"), NEARBY),
+    Key("snap.burst", _("So many snaps of one person; thanks wait for a person"), BURST),
+    Key("snap.photo_days", _("How long the fingerprint of a snap's photo is kept"), DAYS),
     Key("upload.limits", _("What may be uploaded"), UPLOAD),
     Key("export.row_cap", _("Most rows in one export"), ROWS),
     Key("api.token", _("Longest life of a token for another system"), DAYS),
