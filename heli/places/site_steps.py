@@ -89,7 +89,9 @@ def _point(data: dict[str, Any], area: Area, lat_name: str, lon_name: str) -> No
     lat, lon = data[lat_name], data.get(lon_name)
     if lat is None and lon is None and lat_name != "lat":
         return
-    known = [(a.level, float(a.lat), float(a.lon)) for a in ancestors_of(area) if a.lat is not None and a.lon is not None]
+    known = [
+        (a.level, float(a.lat), float(a.lon)) for a in ancestors_of(area) if a.lat is not None and a.lon is not None
+    ]
     if lat is None or lon is None or not (3 <= lat <= 54 and 73 <= lon <= 136):
         raise PointOutside(area=area.name, field=lat_name)
     if not outlines.plausible(area.path, lat, lon, known):
@@ -129,7 +131,9 @@ def _saved(s: Step, site: Site, *fields: str) -> None:
 def _put_week(site: Site, week: Sequence[Periods]) -> None:
     SitePeriod.objects.filter(site=site, weekday__isnull=False).delete()
     SitePeriod.objects.bulk_create(
-        SitePeriod(site=site, weekday=day, opens=p.opens, closes=p.closes) for day, rows in enumerate(week) for p in rows
+        SitePeriod(site=site, weekday=day, opens=p.opens, closes=p.closes)
+        for day, rows in enumerate(week)
+        for p in rows
     )
 
 
@@ -275,7 +279,11 @@ def rate_site(*, site_id: int, stars: int, missing: Sequence[str] = (), by: Acto
         try:
             with transaction.atomic():
                 made = SiteRating.objects.create(
-                    site=site, mark=mark, month=month, stars=stars, missing=[m for m in Service.values if m in set(missing)]
+                    site=site,
+                    mark=mark,
+                    month=month,
+                    stars=stars,
+                    missing=[m for m in Service.values if m in set(missing)],
                 )
         except IntegrityError as error:
             raise RatedAlready from error

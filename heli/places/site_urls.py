@@ -1,6 +1,7 @@
 """Routes under /sites/."""
 
-from django.urls import URLPattern
+from heli.core.pages import routes
+from heli.places import site_desk_views, site_views
 
 app_name = "sites"
-urlpatterns: list[URLPattern] = []
+urlpatterns = [*routes(site_desk_views), *routes(site_views)]

@@ -91,7 +91,9 @@ def said(now: Status, at: dt.datetime) -> tuple[str, str]:
     return "pause", pgettext("site", "closed")
 
 
-def week_lines(week: Week, days: Mapping[dt.date, Periods], notes: Mapping[dt.date, str], today: dt.date) -> Sequence[dict[str, object]]:
+def week_lines(
+    week: Week, days: Mapping[dt.date, Periods], notes: Mapping[dt.date, str], today: dt.date
+) -> Sequence[dict[str, object]]:
     """The next seven days with their hours: (day, weekday's word, hours, whether it differs, its note)."""
     rows = []
     for n in range(7):
@@ -99,6 +101,7 @@ def week_lines(week: Week, days: Mapping[dt.date, Periods], notes: Mapping[dt.da
         rows.append(
             {
                 "day": day,
+                "weekday": weekday(day.weekday()),
                 "name": _("today") if n == 0 else weekday(day.weekday()),
                 "hours": hours(on(week, days, day)),
                 "differs": day in days,

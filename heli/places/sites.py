@@ -198,7 +198,10 @@ class SitePeriod(models.Model):
                 expressions=[
                     (
                         Func(
-                            F("site_id"), F("site_id"), Value("[]"), function="int8range",
+                            F("site_id"),
+                            F("site_id"),
+                            Value("[]"),
+                            function="int8range",
                             output_field=BigIntegerRangeField(),
                         ),
                         RangeOperators.OVERLAPS,

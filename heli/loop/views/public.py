@@ -27,6 +27,7 @@ from heli.loop.queries import track as tracks
 from heli.loop.steps.hear import TEXT_LIMIT
 from heli.loop.steps.link import renew_link
 from heli.people import queries as people
+from heli.places.site_queries import in_service
 
 Wrong = dict[str, str]  # field → what is wrong and what it should be; "" stands for the whole form
 FIRST, SECOND = {"text", "category"}, {"area", "spot"}
@@ -53,7 +54,7 @@ def submit(request: HeliRequest) -> HttpResponse:
     All three steps are always in the page, two of them hidden, so that what was typed travels with the form.
     """
     if request.method != "POST":
-        values = own_number(request.actor) | {"text": request.GET.get("text", "")[:TEXT_LIMIT]}
+        values = own_number(request.actor) | {"text": request.GET.get("text", "")[:TEXT_LIMIT]} | at_site(request)
         return submit_page(request, values, step=1)
     go = request.POST.get("go", "")
     if go == "send":
@@ -84,6 +85,16 @@ def own_number(actor: Actor) -> dict[str, Any]:
         return {}
     record = people.own_account(actor).record
     return {k: v for k, v in vault.open_own(record).items() if k in {"phone", "name"}} if record else {}
+
+
+def at_site(request: HeliRequest) -> dict[str, Any]:
+    """Who comes from the page of a station (?site=) finds the place and the first words there. One statement."""
+    said = request.GET.get("site", "")
+    site = in_service(int(said), timezone.now()) if said.isdecimal() and len(said) < 18 else None
+    if site is None:
+        return {}
+    text = request.GET.get("text", "")[:TEXT_LIMIT] or _("At %(name)s: ") % {"name": site.name}
+    return {"text": text, "spot": f"{site.name}（{site.address}）"[:120], "area": site.area_path}
 
 
 def submit_page(
