@@ -287,6 +287,7 @@ _ALL = (
     Key("snap.same", _("Snaps of one person so near and so soon are the same; thanks wait for a person"), NEARBY),
     Key("snap.burst", _("So many snaps of one person; thanks wait for a person"), BURST),
     Key("snap.photo_days", _("How long the fingerprint of a snap's photo is kept"), DAYS),
+    Key("notice.second_person", _("A second person publishes a notice"), FLAG),
     Key("upload.limits", _("What may be uploaded"), UPLOAD),
     Key("export.row_cap", _("Most rows in one export"), ROWS),
     Key("api.token", _("Longest life of a token for another system"), DAYS),
