@@ -1,6 +1,7 @@
 """Routes under /notices/."""
 
-from django.urls import URLPattern
+from heli.core.pages import routes
+from heli.notices import desk_views, views
 
 app_name = "notices"
-urlpatterns: list[URLPattern] = []
+urlpatterns = [*routes(desk_views), *routes(views)]

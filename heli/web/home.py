@@ -16,6 +16,7 @@ from heli.core.actor import Actor
 from heli.insight.queries import home_figures
 from heli.loop.queries.acts import next_acts
 from heli.oversight.queries import next_acts as tips_to_look_at
+from heli.notices.queries import newest as newest_notices
 from heli.people import queries as people
 from heli.people.steps import change_profile
 from heli.places.models import Area
@@ -150,5 +151,6 @@ def public(now: dt.datetime) -> dict[str, Any]:
         "how_note": _("closed only when you say it is solved"),
         "limits_known": known,
         "ways": _ways(),
+        "notices": newest_notices(timezone.localdate(now)),
         "figures": _figures(now),
     }
