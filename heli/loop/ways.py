@@ -28,6 +28,8 @@ class Way:
     icon: str
     url: Callable[[str], str]  # the code of a request → the address
     instead: bool = False  # there is no plain reply to such a request
+    follow: Callable[[int, str], str] | None = None  # request id, token of a link → the resident's page there, or ''
+    follow_words: Words = ""  # what the resident can do there
 
 
 _known: dict[str, Way] = {}

@@ -3,6 +3,14 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 
+def own_page(request_id: int, token: str) -> str:
+    """Where a suggester goes on with a suggestion that has its row; '' otherwise. One statement."""
+    from heli.suggestions.models import Suggestion
+
+    known = Suggestion.objects.filter(pk=request_id).exists()
+    return reverse("suggestions:own", kwargs={"token": token}) if known else ""
+
+
 class SuggestionsConfig(AppConfig):
     name = "heli.suggestions"
 
@@ -22,6 +30,8 @@ class SuggestionsConfig(AppConfig):
                 icon="bulb",
                 url=lambda code: reverse("suggestions:answer", kwargs={"code": code}),
                 instead=True,
+                follow=own_page,
+                follow_words=_("Correct it, add to it, show your name or not"),
             )
         )
         subjects.register("suggestions.call", describe_calls)

@@ -1,6 +1,7 @@
-"""Routes under /suggestions/."""
+"""Routes under /suggestions/. Those that begin with a code come last."""
 
-from django.urls import URLPattern
+from heli.core.pages import routes
+from heli.suggestions.views import desk, public, shown, unit
 
 app_name = "suggestions"
-urlpatterns: list[URLPattern] = []
+urlpatterns = [*routes(public), *routes(desk), *routes(unit), *routes(shown)]

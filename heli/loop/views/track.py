@@ -21,7 +21,7 @@ from heli.core.caps import Scope
 from heli.core.errors import HeliError
 from heli.core.export import download
 from heli.core.pages import HeliRequest, error_page, page
-from heli.loop import links, steps
+from heli.loop import links, steps, ways
 from heli.loop.errors import JudgedAlready, LinkEnded
 from heli.loop.forms.public import PHOTOS, FindForm, JudgeForm, WordsForm
 from heli.loop.models import Voice
@@ -88,10 +88,13 @@ def track_page(
     status: int = 200,
 ) -> HttpResponse:
     """The page, with a form as it was typed when something is wrong with it."""
-    now = timezone.now()
+    now, way = timezone.now(), ways.way_of(voice.request.kind)
+    token = links.token_of(voice)
     context: dict[str, Any] = {
         "t": tracks.track(voice, now),
-        "token": links.token_of(voice),
+        "way": way,
+        "way_url": way.follow(voice.request_id, token) if way is not None and way.follow is not None else "",
+        "token": token,
         "now": now,
         "judge_form": judge or JudgeForm(),
         "words_form": words or WordsForm(),

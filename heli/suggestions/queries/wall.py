@@ -1,0 +1,252 @@
+"""What everybody reads: the wall, the calls, and what is like something one is about to suggest."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+
+from heli.core import vault
+from heli.core.actor import Actor
+from heli.core.errors import NotFound
+from heli.core.paging import Page, keyset
+from heli.core.scope import within
+from heli.loop.clocks import local_day
+from heli.loop.propose import likeness, pieces
+from heli.loop.states import OPEN
+from heli.suggestions.models import TAKEN_UP, Answer, Call, Measure, Suggestion, Verdict
+
+Words = str | Promise
+STAGES: Mapping[str, Words] = {
+    "open": pgettext_lazy("suggestion", "Waiting for an answer"),
+    "adopted": pgettext_lazy("suggestion", "Adopted, wholly or in part"),
+    "done": pgettext_lazy("suggestion", "Done"),
+    "late": pgettext_lazy("suggestion", "A measure is overdue"),
+    "not": pgettext_lazy("suggestion", "Not adopted"),
+    "explained": pgettext_lazy("suggestion", "Explained"),
+}
+CHIPS = {Verdict.ADOPTED: "done", Verdict.PARTLY: "done", Verdict.NOT_ADOPTED: "back", Verdict.EXPLAINED: "pause"}
+SORTS: Mapping[str, Words] = {"new": _("newest first"), "most": _("most seconded first")}
+GONE = ("merged", "withdrawn")  # their page still says where they went
+NEWEST = 2000  # of a county's public ones, looked through for something alike
+ALIKE = 0.3  # share of the shorter text's pairs of characters, without those below
+EMPTY_PAIRS = frozenset(
+    [
+        "建议",
+        "希望",
+        "可以",
+        "我们",
+        "社区",
+        "小区",
+        "居民",
+        "能不",
+        "不能",
+        "一个",
+        "一下",
+        "应该",
+        "大家",
+        "现在",
+        "没有",
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What the wall is narrowed to; '' narrows nothing."""
+
+    area: str = ""
+    call: str = ""
+    stage: str = ""
+    sort: str = "new"
+
+    @classmethod
+    def read(cls, given: Mapping[str, str]) -> Filters:
+        area, call = given.get("area", "")[:24], given.get("call", "")
+        return cls(
+            area=area if area.isascii() and area.isdecimal() else "",
+            call=call if call.isascii() and call.isdecimal() and len(call) < 18 else "",
+            stage=given.get("stage", "") if given.get("stage", "") in STAGES else "",
+            sort="most" if given.get("sort") == "most" else "new",
+        )
+
+    @property
+    def narrowed(self) -> bool:
+        return bool(self.area or self.call or self.stage)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A line of the wall."""
+
+    s: Suggestion
+    chip: tuple[str, Words]
+    station: int
+
+
+def with_stage(rows: QuerySet[Suggestion], now: dt.datetime) -> QuerySet[Suggestion]:
+    """Each with the verdict of its last answer ('' or None: none yet), and whether measures are open or overdue."""
+    given = Answer.objects.given().filter(suggestion=OuterRef("pk")).order_by("-handling__lap", "-id")
+    measures = Measure.objects.given().filter(suggestion=OuterRef("pk"), ended_at=None)
+    return rows.annotate(
+        verdict=Subquery(given.values("verdict")[:1]),
+        unfinished=Exists(measures),
+        overdue=Exists(measures.filter(due_on__lt=local_day(now), state="planned")),
+    )
+
+
+def at_stage(rows: QuerySet[Suggestion], stage: str) -> QuerySet[Suggestion]:
+    """Those of `with_stage` at a stage."""
+    match stage:
+        case "open":
+            return rows.filter(verdict=None, request__state__in=OPEN)
+        case "adopted":
+            return rows.filter(verdict__in=TAKEN_UP)
+        case "done":
+            return rows.filter(verdict__in=TAKEN_UP, unfinished=False)
+        case "late":
+            return rows.filter(overdue=True)
+        case "not" | "explained":
+            return rows.filter(verdict=stage)
+    return rows
+
+
+def chip_of(s: Any, now: dt.datetime) -> tuple[str, Words]:
+    """Where a suggestion of `with_stage` stands: a state of the look and its words."""
+    if s.request.state == "merged":
+        return "", _("joined with another")
+    if s.request.state in {"declined", "withdrawn"}:
+        return "back", _("not taken") if s.request.state == "declined" else _("taken back")
+    if s.verdict is None:
+        late = s.request.due_at is not None and s.request.due_at < now
+        return ("late", _("answer overdue")) if late else ("doing", _("waiting for an answer"))
+    if s.verdict in TAKEN_UP:
+        if s.overdue:
+            return "late", _("measure overdue")
+        if not s.unfinished:
+            return "done", _("measures finished")
+        return "doing", _("adopted, in hand") if s.verdict == Verdict.ADOPTED else _("adopted in part, in hand")
+    return CHIPS[s.verdict], Verdict(s.verdict).label
+
+
+def station_of(s: Any) -> int:
+    """1 told, 2 with a unit, 3 answered and in hand, 4 at its end."""
+    if s.verdict is None:
+        return 2 if s.request.unit_id else 1
+    return 3 if s.unfinished else 4
+
+
+def shown(s: Suggestion) -> str:
+    """The name it is credited with, where its suggester wants that and its keeper has read it; '' otherwise."""
+    if s.credit != "shown" or s.credit_record is None:
+        return ""
+    return vault.open_own(s.credit_record)["name"]
+
+
+def wall(f: Filters, now: dt.datetime, *, after: str | None = None, size: int = 20) -> Page[Row]:
+    """Public suggestions. One statement."""
+    rows = (
+        with_stage(Suggestion.objects.filter(state="public").exclude(request__state__in=GONE), now)
+        .select_related("request__area", "request__unit", "call", "credit_record")
+        .defer("credit_record__note", "credit_record__address", "credit_record__id_number")
+    )
+    if f.area:
+        rows = rows.filter(within("request__area_path", (f.area,)))
+    if f.call:
+        rows = rows.filter(call=int(f.call))
+    rows = at_stage(rows, f.stage)
+    order = ("-seconds", "-request_id") if f.sort == "most" else ("-request_id",)
+    return keyset(rows, order=order, after=after, size=size).map(lambda s: Row(s, chip_of(s, now), station_of(s)))
+
+
+def open_calls(now: dt.datetime, *, limit: int = 4) -> list[Call]:
+    """Calls that take suggestions now, the one that ends first before the others. One statement."""
+    today = local_day(now)
+    rows = Call.objects.filter(state="open", first_day__lte=today, last_day__gte=today).select_related("unit", "area")
+    return list(rows.order_by("last_day", "id")[:limit])
+
+
+def calls(*, after: str | None = None, size: int = 20) -> Page[Call]:
+    """Every call that was opened, the newest first, with how many public suggestions it has. One statement."""
+    counted = Count("suggestions", filter=Q(suggestions__state="public"))
+    rows = Call.objects.exclude(state="draft").select_related("unit", "area").annotate(n=counted)
+    return keyset(rows, order=("-id",), after=after, size=size)
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What a call brought, counted."""
+
+    public: int = 0
+    adopted: int = 0
+    partly: int = 0
+    refused: int = 0
+    explained: int = 0
+    waiting: int = 0
+    best: list[Row] = field(default_factory=list)
+
+
+def call_seen(actor: Actor, call_id: int) -> Call:
+    """A call; NotFound (L-404) for a draft of somebody else. One statement."""
+    found = Call.objects.visible_to(actor).select_related("unit", "area").filter(pk=call_id).first()
+    if found is None:
+        raise NotFound
+    return found
+
+
+def tally(call: Call, now: dt.datetime) -> Tally:
+    """How the public suggestions of a call were answered, and those that were adopted. Two statements."""
+    rows = with_stage(Suggestion.objects.filter(call=call, state="public").exclude(request__state__in=GONE), now)
+    found = rows.aggregate(
+        public=Count("pk"),
+        **{name: Count("pk", filter=Q(verdict=v)) for name, v in (
+            ("adopted", "adopted"), ("partly", "partly"), ("refused", "not"), ("explained", "explained"),
+        )},
+        waiting=Count("pk", filter=Q(verdict=None)),
+    )  # fmt: skip
+    best = at_stage(rows, "adopted").select_related("request__area", "request__unit", "credit_record")
+    return Tally(**found, best=[Row(s, chip_of(s, now), station_of(s)) for s in best.order_by("-seconds", "-pk")[:20]])
+
+
+@dataclass(frozen=True, slots=True)
+class Like:
+    """Something much like what is being written."""
+
+    s: Suggestion
+    chip: tuple[str, Words]
+    open: bool  # it can be seconded
+
+
+def telling(text: str) -> frozenset[str]:
+    """The pairs of characters of a text that say what it is about."""
+    return pieces(text) - EMPTY_PAIRS
+
+
+def alike(text: str, area_path: str, now: dt.datetime, *, but: int = 0, limit: int = 4) -> list[Like]:
+    """Public suggestions of the county that say much the same, the likest first. Two statements; looks through the
+    newest 2,000 (about 20 ms)."""
+    mine = telling(text)
+    if len(mine) < 4:
+        return []
+    rows = (
+        Suggestion.objects.filter(within("request__area_path", (area_path[:6],)), state="public")
+        .exclude(request__state__in=(*GONE, "declined"))
+        .exclude(pk=but)
+        .order_by("-request_id")
+        .values_list("pk", "title", "text")[:NEWEST]
+    )
+    scored = [(likeness(mine, telling(title + text)), pk) for pk, title, text in rows]
+    best = sorted((s for s in scored if s[0] >= ALIKE), reverse=True)[:limit]
+    if not best:
+        return []
+    found = with_stage(Suggestion.objects.filter(pk__in=[pk for _score, pk in best]), now).select_related("request")
+    by_pk = {s.pk: s for s in found}
+    return [
+        Like(by_pk[pk], chip_of(by_pk[pk], now), by_pk[pk].request.state in OPEN) for _score, pk in best if pk in by_pk
+    ]

@@ -1,0 +1,1 @@
+"""Pages of suggestions: what everybody reads, the keeper's desk, the unit's answers and measures."""
