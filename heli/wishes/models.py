@@ -62,8 +62,12 @@ class WishQuerySet(models.QuerySet["Wish"]):
 
     def on_wall(self) -> Self:
         """What everybody may see: agreed to, published, and its request still a wish that goes on or went well."""
-        alive = Q(request__state__in=("handling", "replied", "closed", "lapsed", "appealed"), request__kind="wish")
-        return self.filter(alive, state__in=SHOWN, consent_at__isnull=False)
+        going = Q(state__in=("open", "pledged"), request__state="handling")
+        arrived = Q(
+            state__in=("delivered", "fulfilled"),
+            request__state__in=("handling", "replied", "closed", "lapsed", "appealed"),
+        )
+        return self.filter(going | arrived, request__kind="wish", consent_at__isnull=False)
 
 
 class Wish(models.Model):

@@ -1,6 +1,7 @@
 """Routes under /wishes/."""
 
-from django.urls import URLPattern
+from heli.core.pages import routes
+from heli.wishes.views import public, staff
 
 app_name = "wishes"
-urlpatterns: list[URLPattern] = []
+urlpatterns = [*routes(public), *routes(staff)]

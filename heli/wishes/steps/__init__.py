@@ -2,7 +2,19 @@
 
 from heli.wishes.steps.follow import expire, follow, remind
 from heli.wishes.steps.pledges import deliver, give_up, missing, pledge, receive, release, reveal
-from heli.wishes.steps.wishes import change, check, close, extend, let_read, post, publish, settle, turn, withdraw
+from heli.wishes.steps.wishes import (
+    change,
+    check,
+    close,
+    extend,
+    let_read,
+    look_in,
+    post,
+    publish,
+    settle,
+    turn,
+    withdraw,
+)
 
 __all__ = [
     "change",
@@ -14,6 +26,7 @@ __all__ = [
     "follow",
     "give_up",
     "let_read",
+    "look_in",
     "missing",
     "pledge",
     "post",

@@ -120,4 +120,3 @@ def arrived(s: Step, wish: Wish) -> None:
     """After something was received or is found enough: is it all?"""
     if wish.state == "pledged" and wish.received == wish.needed:
         answer(s, wish)
-

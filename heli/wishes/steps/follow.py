@@ -25,7 +25,9 @@ GOING = ("checked", "open", "pledged", "expired")
 
 def expire(*, at: dt.datetime, limit: int = 500) -> int:
     """Wishes whose last day is over leave the wall; their worker is asked what becomes of them. Returns how many."""
-    over = Wish.objects.filter(state="open", until__lt=local_day(at)).order_by("until", "id").values_list("pk", flat=True)
+    over = (
+        Wish.objects.filter(state="open", until__lt=local_day(at)).order_by("until", "id").values_list("pk", flat=True)
+    )
     done = 0
     for wish_id in list(over[:limit]):
         with step("wish.expire", by=SYSTEM, at=at) as s:
@@ -125,4 +127,3 @@ def _end(s: Step, wish: Wish, arrow: str, reason: str, *more: str) -> None:
     wish.ended_at, wish.end_reason = s.at, reason
     s.move(wish, WISH, arrow, reason=reason, save=("ended_at", "end_reason", *more))
     drop_pledges(s, wish, reason)
-

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 import uuid
+from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
@@ -38,6 +40,7 @@ from heli.wishes.wording import names_somebody
 
 UNIT = Scope.OWN_UNIT
 STREET = 9  # digits of a street's path
+COMMITTEE = re.compile(r"(?:社区|村)?(?:居民委员会|村民委员会|居委会|村委会)?$")
 WRITTEN = ("title", "words", "gift", "needed", "measure", "keeper", "until", "visited_on", "visited_by", "seen")
 
 
@@ -47,7 +50,7 @@ def known_of(request: Request) -> list[str]:
     records = Voice.objects.filter(said_of(request.pk)).exclude(record=None).select_related("record")
     said = [vault.open_own(v.record) for v in records if v.record is not None and v.record.erased_at is None]
     area = Area.objects.filter(path=request.area_path).first()
-    place = [area.name, area.short_name] if area is not None and len(area.path) > STREET else []
+    place = [COMMITTEE.sub("", area.name)] if area is not None and len(area.path) > STREET else []
     return [x.strip() for s in said for x in (s["name"], s["address"])] + place
 
 
@@ -208,6 +211,13 @@ def publish(*, wish_id: int, by: Actor, at: dt.datetime, consent: bool) -> Wish:
     return wish
 
 
+def look_in(*, request_id: int, by: Actor, at: dt.datetime, consent: bool, **home: Any) -> Wish:
+    """`check`, and `publish` when the resident agreed: both, or neither. `home`: the arguments of `check`."""
+    with transaction.atomic():
+        wish = check(request_id=request_id, by=by, at=at, **home)
+        return publish(wish_id=wish.pk, by=by, at=at, consent=True) if consent else wish
+
+
 def post(
     *,
     by: Actor,
@@ -241,11 +251,10 @@ def post(
             phone=phone, form_key=form_key,
         )  # fmt: skip
         loop.take_on(request_id=heard.request.pk, unit_id=unit_id, by=by, at=at)
-        wish = check(
-            request_id=heard.request.pk, by=by, at=at, visited_on=visited_on, seen=seen, title=title, words=words,
-            gift=gift, needed=needed, measure=measure, keeper=keeper, until=until,
+        return look_in(
+            request_id=heard.request.pk, by=by, at=at, consent=consent, visited_on=visited_on, seen=seen, title=title,
+            words=words, gift=gift, needed=needed, measure=measure, keeper=keeper, until=until,
         )  # fmt: skip
-        return publish(wish_id=wish.pk, by=by, at=at, consent=True) if consent else wish
 
 
 def withdraw(*, wish_id: int, by: Actor, at: dt.datetime, reason: str) -> Wish:
@@ -255,9 +264,7 @@ def withdraw(*, wish_id: int, by: Actor, at: dt.datetime, reason: str) -> Wish:
         wish = lock_wish(s, wish_id)
         own_link(s, wish)
         wish.consent_at, wish.ended_at, wish.end_reason = None, at, by_staff(reason)
-        s.move(
-            wish, WISH, "withdraw", reason=by_staff(reason), save=("consent_at", "ended_at", "end_reason")
-        )
+        s.move(wish, WISH, "withdraw", reason=by_staff(reason), save=("consent_at", "ended_at", "end_reason"))
         about(s, wish)
         drop_pledges(s, wish, _("The wish was taken back."))
     return wish
@@ -342,4 +349,3 @@ def let_read(*, wish_id: int, by: Actor, at: dt.datetime, words: str) -> Wish:
         if first:
             s.defer(jobs.tell_givers, wish_id=wish.pk, news="pledge_thanks")
     return wish
-
