@@ -24,6 +24,7 @@ from heli.rulebook import queries as rulebook
 from heli.rulebook.errors import RuleMissing
 from heli.web.context import url
 from heli.web.parts import Station, Words
+from heli.wishes.queries.desk import next_acts as wish_acts
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ class Act(Protocol):
 
 
 # each room's own answer to "what should this person do next": (actor, now) -> acts
-NEXT_ACTS: tuple[Callable[[Actor, dt.datetime], Sequence[Act]], ...] = (next_acts, tips_to_look_at)
+NEXT_ACTS: tuple[Callable[[Actor, dt.datetime], Sequence[Act]], ...] = (next_acts, wish_acts, tips_to_look_at)
 URGENCY = ("late", "soon", "you", "back", "doing", "", "pause", "done")
 
 
