@@ -17,8 +17,8 @@ from PIL import Image
 
 from heli.api.http import Operation
 from heli.api.steps import mint_token
-from heli.core.actor import PUBLIC, SYSTEM, Actor
-from heli.core.caps import Scope
+from heli.core.actor import PUBLIC, SYSTEM, Actor, GrantView
+from heli.core.caps import Cap, Scope
 from heli.core.pages import Route
 from heli.hooks.models import Delivery
 from heli.hooks.steps import add_endpoint
@@ -32,6 +32,9 @@ from heli.orgs.models import Grant, Member
 from heli.places.models import Area
 from heli.places.views import ACTS as PLACE_ACTS
 from heli.rulebook.models import Rule
+from heli.wishes import steps as wishes
+from heli.wishes.views.staff import ACTS as WISH_ACTS
+from heli.wishes.views.staff import PLEDGE_ACTS
 from tests.loop.told import PAVEMENT
 from tests.world import CAST, COMMUNITY, NEXT_COUNTY
 
@@ -214,6 +217,21 @@ def token_of(grant_id: int, now: dt.datetime) -> dict[str, Any]:
     return {"token_id": made.token.pk}
 
 
+def wished(world: Any, laid: Laid, *, community: str, unit: str, worker: Any, giver: Any, now: dt.datetime) -> dict[str, Any]:
+    """A wish of a county on the wall (where everybody sees it, so without the mark) with one promise."""
+    caps, org = frozenset({Cap.HEAR, Cap.HANDLE_REQUESTS, Cap.POST_WISHES}), world.org(unit).pk
+    by = Actor(worker.pk, grants=(GrantView(0, caps, org, unit, (community[:6],)),))
+    wish = wishes.post(
+        by=by, at=now - HOUR, unit_id=org, area_path=community, text=f"{laid.mark}：想要毛毯", name="章大姐", phone="13700000009",
+        visited_on=(now - HOUR * 30).date(), seen=f"{laid.mark}：只有薄被", title="三条厚毛毯", words="盼着三条厚毛毯过冬", gift="goods", needed=3,
+        measure="条", consent=True,
+    )  # fmt: skip
+    made = wishes.pledge(
+        wish_id=wish.pk, by=Actor(giver.pk), at=now, amount=1, promised_on=(now + HOUR * 30).date(), phone="13700000008", name=laid.mark
+    )  # fmt: skip
+    return {"wish_id": wish.pk, "pledge_id": made.pk}
+
+
 def hooked(laid: Laid, *, area_path: str, grant_id: int, now: dt.datetime) -> dict[str, Any]:
     """An endpoint of a county with one message that failed for good. Its address is a number: no name is asked for it."""
     endpoint, _secret = add_endpoint(
@@ -233,6 +251,9 @@ def ours(world: Any, now: dt.datetime) -> Laid:
     laid.values = ours_of_other_rooms(world)
     laid.values |= hooked(laid, area_path=COMMUNITY[:6], grant_id=laid.values["grant_id"], now=now)
     laid.values |= token_of(laid.values["grant_id"], now)
+    laid.values |= wished(
+        world, laid, community=COMMUNITY, unit="心桥社工", worker=world.li_social_worker, giver=world.zhao_volunteer, now=now
+    )  # fmt: skip
     return laid
 
 
@@ -254,6 +275,9 @@ def theirs(world: Any, now: dt.datetime) -> Laid:
     }  # fmt: skip
     laid.values |= hooked(laid, area_path=NEXT_COUNTY, grant_id=laid.values["grant_id"], now=now)
     laid.values |= token_of(laid.values["grant_id"], now)
+    laid.values |= wished(
+        world, laid, community=community, unit="莱山城管局", worker=world.outsider, giver=world.outsider, now=now
+    )  # fmt: skip
     return laid
 
 
@@ -261,6 +285,7 @@ MISSING: dict[str, Any] = {
     "code": "ZF-ZZZZ-ZZ", "token": "A" * 30, "file_id": "00000000-0000-4000-8000-000000000000", "pk": 10**9, "voice_id": 10**9,
     "path": "371399", "area_path": "371399", "org_id": 10**9, "user_id": 10**9, "member_id": 10**9, "grant_id": 10**9, "username": "nobody",
     "rule_id": 10**9, "row_id": 10**9, "category_id": 10**9, "endpoint_id": 10**9, "delivery_id": 10**9, "token_id": 10**9,
+    "wish_id": 10**9, "pledge_id": 10**9,
 }  # fmt: skip
 # Acts of the request page and the desk: the kind of thing, and the request at the right station for it to get deep.
 FITS = {
@@ -286,6 +311,8 @@ CHOICES: dict[str, list[dict[str, Any]]] = {  # arguments that choose among a fe
     "loop:duty_pick": [{"what": w} for w in ("category", "unit", "assists", "else")],
     "loop:category": [{"code": PAVEMENT}, {"code": "999999"}],
     "hooks:pick": [{"what": w} for w in ("grant", "area", "else")],
+    "wishes:act": [{"verb": v} for v in (*WISH_ACTS, "else")],
+    "wishes:pledge_act": [{"verb": v} for v in (*PLEDGE_ACTS, "else")],
     "hooks:endpoint_do": [{"verb": v} for v in ("pause", "resume", "test", "replay", "else")],
 }
 
