@@ -29,6 +29,9 @@ from heli.loop.models import Category, Clock, Dispatch, DutyRow, Extension, Hand
 from heli.loop.views.acts import VERBS
 from heli.loop.views.desk_acts import VERBS as DESK_VERBS
 from heli.orgs.models import Grant, Member
+from heli.oversight.desk_views import ACTS as TIP_ACTS
+from heli.oversight.links import token_of as tip_link
+from heli.oversight.steps import receive as receive_tip
 from heli.places.models import Area
 from heli.places.views import ACTS as PLACE_ACTS
 from heli.rulebook.models import Rule
@@ -217,6 +220,14 @@ def token_of(grant_id: int, now: dt.datetime) -> dict[str, Any]:
     return {"token_id": made.token.pk}
 
 
+def tipped(laid: Laid, community: str, now: dt.datetime) -> dict[str, Any]:
+    """A tip of a county with a photo, for those who handle tips there."""
+    tip = receive_tip(
+        at=now - HOUR, area_path=community, name=f"{laid.mark}基金会", text=f"{laid.mark}：只收现金", photos=[photo()]
+    )
+    return {"tip_id": tip.pk, "tip_photo": tip.photos[0], "told": tip_link(tip)}
+
+
 def wished(world: Any, laid: Laid, *, community: str, unit: str, worker: Any, giver: Any, now: dt.datetime) -> dict[str, Any]:
     """A wish of a county on the wall (where everybody sees it, so without the mark) with one promise."""
     caps, org = frozenset({Cap.HEAR, Cap.HANDLE_REQUESTS, Cap.POST_WISHES}), world.org(unit).pk
@@ -254,6 +265,7 @@ def ours(world: Any, now: dt.datetime) -> Laid:
     laid.values |= wished(
         world, laid, community=COMMUNITY, unit="心桥社工", worker=world.li_social_worker, giver=world.zhao_volunteer, now=now
     )  # fmt: skip
+    laid.values |= tipped(laid, COMMUNITY, now)
     return laid
 
 
@@ -278,6 +290,7 @@ def theirs(world: Any, now: dt.datetime) -> Laid:
     laid.values |= wished(
         world, laid, community=community, unit="莱山城管局", worker=world.outsider, giver=world.outsider, now=now
     )  # fmt: skip
+    laid.values |= tipped(laid, community, now)
     return laid
 
 
@@ -286,6 +299,7 @@ MISSING: dict[str, Any] = {
     "path": "371399", "area_path": "371399", "org_id": 10**9, "user_id": 10**9, "member_id": 10**9, "grant_id": 10**9, "username": "nobody",
     "rule_id": 10**9, "row_id": 10**9, "category_id": 10**9, "endpoint_id": 10**9, "delivery_id": 10**9, "token_id": 10**9,
     "wish_id": 10**9, "pledge_id": 10**9,
+    "tip_id": 10**9, "tip_photo": "00000000-0000-4000-8000-000000000000", "told": "A" * 30,
 }  # fmt: skip
 # Acts of the request page and the desk: the kind of thing, and the request at the right station for it to get deep.
 FITS = {
@@ -311,6 +325,7 @@ CHOICES: dict[str, list[dict[str, Any]]] = {  # arguments that choose among a fe
     "loop:duty_pick": [{"what": w} for w in ("category", "unit", "assists", "else")],
     "loop:category": [{"code": PAVEMENT}, {"code": "999999"}],
     "hooks:pick": [{"what": w} for w in ("grant", "area", "else")],
+    "oversight:act": [{"verb": v} for v in (*TIP_ACTS, "link", "reveal", "else")],
     "wishes:act": [{"verb": v} for v in (*WISH_ACTS, "else")],
     "wishes:pledge_act": [{"verb": v} for v in (*PLEDGE_ACTS, "else")],
     "hooks:endpoint_do": [{"verb": v} for v in ("pause", "resume", "test", "replay", "else")],
