@@ -227,6 +227,7 @@ class Problem(models.Model):
     decision = models.CharField(max_length=1000, default="")
     review_on = models.DateField()
     why = models.JSONField(default=dict)  # the numbers of the candidate it was named from
+    usual = models.FloatField(default=0)  # people in a window of problem.window days before it was one
     named_at = models.DateTimeField()
     named_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+", db_index=False
@@ -241,6 +242,11 @@ class Problem(models.Model):
 
     class Meta:
         constraints: ClassVar[list[Any]] = [
+            models.UniqueConstraint(
+                fields=["area_path", "category"],
+                name="problem_one_in_hand",
+                condition=Q(state__in=("named", "planned", "working", "review", "relapsed")),
+            ),
             models.CheckConstraint(condition=~Q(title=""), name="problem_titled"),
             models.CheckConstraint(condition=~Q(state="closed") | Q(closed_at__isnull=False), name="problem_closed"),
             models.CheckConstraint(condition=Q(month=None) | Q(month__day=1), name="problem_month"),

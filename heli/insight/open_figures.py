@@ -292,6 +292,51 @@ class Share:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenRate:
+    """A share as the public reads it. `said`: exact · few (fewer than five do) · nearly (all but fewer than five do) ·
+    too_few (too few in all) · nothing · withheld (one of these, or another share could be worked out from it)."""
+
+    key: str
+    title: Words
+    part: int
+    whole: int
+    said: str
+    rule: RuleVersion
+
+    @classmethod
+    def of(cls, rate: rates.Rate) -> OpenRate:
+        """A share that stands alone, beside no total it is part of."""
+        part, whole = rate.count, rate.of
+        said = (
+            "nothing"
+            if whole == 0
+            else "too_few"
+            if small(whole)
+            else "few"
+            if small(part)
+            else "nearly"
+            if small(whole - part)
+            else "exact"
+        )
+        shown = said not in {"too_few", "nothing"}
+        return cls(rate.key, rate.title, part if said == "exact" else 0, whole if shown else 0, said, rate.rule)
+
+    @classmethod
+    def told(cls, key: str, title: Words, share: Share, rule: RuleVersion) -> OpenRate:
+        """A share of a published table."""
+        said = (
+            "too_few"
+            if share.whole is None
+            else "nothing"
+            if share.whole == 0
+            else "withheld"
+            if share.part is None
+            else "exact"
+        )
+        return cls(key, title, share.part or 0, share.whole or 0, said, rule)
+
+
+@dataclass(frozen=True, slots=True)
 class Line:
     """One line of a table: an area, a unit, or a door. None: kept back."""
 
@@ -319,6 +364,11 @@ class Open:
     since: dt.date
     until: dt.date
     at: dt.datetime
+
+    @property
+    def rates(self) -> list[OpenRate]:
+        """The rates of the whole, each with how it may be said."""
+        return [OpenRate.told(k, TITLES[k], s, self.rules[KEYS[k]]) for k, s in self.whole.rates.items()]
 
     @cached_property
     def formulas(self) -> list[tuple[str, Words, RuleVersion]]:

@@ -22,6 +22,9 @@ from heli.core.errors import NotFound
 from heli.core.scope import ancestors, covers, within
 from heli.insight import counting
 from heli.insight.counting import BESIDE, NOW_SETS, Counts
+from heli.insight.models import READERS
+from heli.insight.open_figures import Open, OpenRate, of_area
+from heli.insight.withhold import ENOUGH, small
 from heli.loop import rates
 from heli.loop.clocks import local_day
 from heli.loop.models import Clock, Exclusion, Extension, Remark, Request
@@ -34,12 +37,10 @@ from heli.rulebook import queries as rulebook
 from heli.rulebook.queries import RuleVersion
 
 Words = str | Promise
-READERS = (Cap.SUPERVISE, Cap.VIEW_REQUESTS)
 DAYS = 30
 LIMIT = "return.limit"
 SHAPED = ("37", "51", "15")  # provinces whose boundaries ship (places/data)
 NOBODY, LONGEST = 3, 5  # rows of the first list: without an owner, overdue longest
-ENOUGH = 5  # fewer items than this say nothing about an area: no colour on the map
 APART = 0.05  # from here on a share is called lower or higher than that of the whole area
 
 
@@ -318,77 +319,6 @@ def spans(days: int) -> list[tuple[int, bool]]:
 
 
 # What everybody may read ----------------------------------------------------------------------------------------------
-def hidden(n: int) -> bool:
-    """Whether a number of requests is too small to be published: from one to four."""
-    return 0 < n < ENOUGH
-
-
-def published(cells: Mapping[str, int]) -> dict[str, int | None]:
-    """Parts of a total that is told too: small ones are None, and when that is only one, the next smallest is as well,
-    so that it cannot be found by taking the others away."""
-    shown: dict[str, int | None] = {k: None if hidden(n) else n for k, n in cells.items()}
-    others = sorted((n, k) for k, n in shown.items() if n)
-    if sum(n is None for n in shown.values()) == 1 and others:
-        shown[others[0][1]] = None
-    return shown
-
-
-@dataclass(frozen=True, slots=True)
-class OpenRate:
-    """A share as the public reads it. `said`: exact · few (fewer than five do) · nearly (all but fewer than five do) ·
-    too_few (fewer than five in all) · nothing."""
-
-    key: str
-    title: Words
-    part: int
-    whole: int
-    said: str
-    rule: RuleVersion
-
-    @classmethod
-    def of(cls, rate: Rate) -> OpenRate:
-        part, whole = rate.count, rate.of
-        said = (
-            "nothing"
-            if whole == 0
-            else "too_few"
-            if hidden(whole)
-            else "few"
-            if hidden(part)
-            else "nearly"
-            if hidden(whole - part)
-            else "exact"
-        )
-        exact = said == "exact"
-        return cls(
-            rate.key,
-            rate.title,
-            part if exact else 0,
-            whole if said not in {"too_few", "nothing"} else 0,
-            said,
-            rate.rule,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Figures:
-    """The public figures of an area over a span. None stands for "fewer than five"."""
-
-    area: Area
-    name: str
-    above: list[Area]
-    inside: list[Area]
-    received: int | None
-    open: int | None
-    overdue: int | None
-    rates: list[OpenRate]
-    unrated: int | None
-    waiting: int | None
-    excluded: int | None
-    reasons: list[tuple[Words, int | None]]
-    at: dt.datetime
-
-
 def counts_of(path: str, days: int, now: dt.datetime) -> tuple[dict[str, RuleVersion], dict[str, int], dt.datetime]:
     """(formulas, sizes of the sets, the moment they are of) of a whole area, whoever asks: numbers only. Two statements."""
     rules = rulebook.in_force(list(KEYS.values()), path=path, on=local_day(now))
@@ -397,39 +327,9 @@ def counts_of(path: str, days: int, now: dt.datetime) -> tuple[dict[str, RuleVer
     return rules, counting.total(groups, wanted), at
 
 
-def figures(path: str, days: int, now: dt.datetime) -> Figures:
-    """The public figures of an area; NotFound (L-404) for none. Four statements.
-
-    Small numbers are left out (`published`). Each page hides its own: somebody who takes the pages of all streets from
-    that of the county can still find a street's small number, but no page says what a single request was about.
-    """
-    areas = around(path)
-    rules, counts, at = counts_of(path, days, now)
-    since, until = rates.span(now, days)
-    left_out = rates.rows_of("excluded", Request.objects.filter(within("area_path", [path])), now, since, until)
-    why = left_out.filter(exclusions__state="confirmed").order_by().values_list("exclusions__reason")
-    reasons = published(dict(why.annotate(n=Count("pk"))))
-
-    def told(n: int) -> int | None:
-        return None if hidden(n) else n
-
-    names = dict(Exclusion.REASONS)
-    inside = [a for p, a in areas.items() if len(p) > len(path) and a.valid_to is None and a.kind not in HIDDEN_KINDS]
-    return Figures(
-        area=areas[path],
-        name=named(areas[path]),
-        above=[areas[p] for p in ancestors(path, itself=False) if p in areas and areas[p].kind not in HIDDEN_KINDS],
-        inside=inside,
-        received=told(counts["counted"]),
-        open=told(counts["open"]),
-        overdue=told(counts["overdue"]),
-        rates=[OpenRate.of(r) for r in rates.made(rules, counts)],
-        unrated=told(counts["unrated"]),
-        waiting=told(counts["waiting"]),
-        excluded=told(counts["excluded"]),
-        reasons=[(names[k], n) for k, n in sorted(reasons.items())],
-        at=at,
-    )
+def figures(path: str, days: int, now: dt.datetime) -> Open:
+    """The open figures of an area (open_figures.py); NotFound (L-404) for none. Seven statements."""
+    return of_area(around(path), path, days, now, named)
 
 
 @dataclass(frozen=True, slots=True)
@@ -466,7 +366,7 @@ def home_figures(area_path: str, now: dt.datetime) -> HomeFigures | None:
         slots = {"whole": words.count(solved.whole), "share": words.share(solved.part, solved.whole, digits=0)}
         unit = _("items, %(share)s of the %(whole)s that were judged") % slots
         stats.append(HomeStat(_("Residents say it is solved"), solved.part, unit, url, _("See how it goes here")))
-    if counts["open"] and not hidden(counts["overdue"]) and not hidden(counts["open"] - counts["overdue"]):
+    if counts["open"] and not small(counts["overdue"]) and not small(counts["open"] - counts["overdue"]):
         whole = counts["open"]
         slots = {"whole": words.count(whole), "share": words.share(counts["overdue"], whole, digits=0)}
         unit = _("items, %(share)s of the %(whole)s in hand") % slots
@@ -475,7 +375,7 @@ def home_figures(area_path: str, now: dt.datetime) -> HomeFigures | None:
     if not stats:
         return None
     note = ""
-    if counts["unrated"] and not hidden(counts["unrated"]):
+    if counts["unrated"] and not small(counts["unrated"]):
         note = _("%(n)s that nobody judged count neither as satisfied nor as dissatisfied.") % {
             "n": words.count(counts["unrated"])
         }

@@ -1,10 +1,9 @@
-"""Pages of the board and of the public figures."""
+"""Pages of the board."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from django.conf import settings
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
@@ -16,7 +15,7 @@ from heli.core.caps import Cap, Scope
 from heli.core.errors import HeliError, Invalid, NotFound
 from heli.core.pages import HeliRequest, page
 from heli.core.replica import reads
-from heli.core.scope import ancestors, covers
+from heli.core.scope import covers
 from heli.insight import queries
 from heli.insight.forms import PurposeForm, SuperviseForm
 from heli.insight.queries import DAYS, READERS, Board, Inside
@@ -53,20 +52,6 @@ def own_board(request: HeliRequest) -> HttpResponse:
     if not own:
         raise NotFound
     return redirect("insight:board", area_path=own[0])
-
-
-@page("public/", name="public", scope=Scope.PUBLIC)
-@reads
-def public_here(request: HeliRequest) -> HttpResponse:
-    """The public figures of this site's area."""
-    return _figures(request, settings.HELI_HOME_AREA)
-
-
-@page("public/<str:area_path>/", name="public", scope=Scope.PUBLIC)
-@reads
-def public(request: HeliRequest, area_path: str) -> HttpResponse:
-    """The public figures of an area."""
-    return _figures(request, _path(area_path))
 
 
 @page("<str:area_path>/", name="board", needs=READERS, scope=Scope.AREA)
@@ -265,23 +250,3 @@ def _columns() -> list[export.Column[Inside]]:
         (_("Answered, not judged yet"), lambda row: row.counts["waiting"]),
         (_("Left out of the rates"), lambda row: row.counts["excluded"]),
     ]
-
-
-# What everybody may read ----------------------------------------------------------------------------------------------
-def _figures(request: HeliRequest, path: str) -> HttpResponse:
-    now, days = timezone.now(), _days(request)
-    f = queries.figures(path, days, now)
-    since, _until = rates.span(now, days)
-    home = settings.HELI_HOME_AREA
-    context = {
-        "f": f,
-        "days": days,
-        "spans": [(n, n == days) for n in SPANS],
-        "kept": f"?days={days}" if days != DAYS else "",
-        "since": local_day(since),
-        "until": local_day(now),
-        "above": [a for a in f.above if a.level >= 2 or a.path in ancestors(home)],
-        "small": queries.ENOUGH,
-        "now": now,
-    }
-    return render(request, "insight/public.html", context)

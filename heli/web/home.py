@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
 from heli.core.actor import Actor
+from heli.insight.problem_queries import next_acts as problems_to_name
 from heli.insight.queries import home_figures
 from heli.loop.queries.acts import next_acts
 from heli.oversight.queries import next_acts as tips_to_look_at
@@ -22,6 +23,7 @@ from heli.people.steps import change_profile
 from heli.places.models import Area
 from heli.rulebook import queries as rulebook
 from heli.rulebook.errors import RuleMissing
+from heli.suggestions.queries.desk import next_acts as suggestions_to_keep
 from heli.web.context import url
 from heli.web.parts import Station, Words
 from heli.wishes.queries.desk import next_acts as wish_acts
@@ -66,7 +68,7 @@ class Act(Protocol):
 
 
 # each room's own answer to "what should this person do next": (actor, now) -> acts
-NEXT_ACTS: tuple[Callable[[Actor, dt.datetime], Sequence[Act]], ...] = (next_acts, wish_acts, tips_to_look_at)
+NEXT_ACTS: tuple[Callable[[Actor, dt.datetime], Sequence[Act]], ...] = (next_acts, wish_acts, tips_to_look_at, suggestions_to_keep, problems_to_name)
 URGENCY = ("late", "soon", "you", "back", "doing", "", "pause", "done")
 
 

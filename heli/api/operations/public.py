@@ -208,16 +208,16 @@ def get_figures(request: ApiRequest, area_path: AreaPath, days: Literal[7, 30, 9
         path=f.area.path,
         name=f.name,
         days=days,
-        received=f.received,
-        open=f.open,
-        overdue=f.overdue,
-        unrated=f.unrated,
-        waiting=f.waiting,
-        excluded=f.excluded,
-        excluded_why=[ReasonCount(reason=str(why), count=n) for why, n in f.reasons],
+        received=f.whole.counts["counted"],
+        open=f.whole.counts["open"],
+        overdue=f.whole.counts["overdue"],
+        unrated=f.whole.counts["unrated"],
+        waiting=f.whole.counts["waiting"],
+        excluded=f.whole.counts["excluded"],
+        excluded_why=[ReasonCount(reason=str(why), count=n) for _code, why, n in f.reasons],
         rates=[
             OpenRateOut(key=r.key, title=str(r.title), part=r.part, whole=r.whole, said=r.said, rule=r.rule.citation)
             for r in f.rates
         ],
-        inside=[AreaShort(path=a.path, name=a.name) for a in f.inside],
+        inside=[AreaShort(path=x.key, name=str(x.name)) for x in f.inside if x.key != f.area.path],
     )

@@ -39,6 +39,7 @@ class Migration(migrations.Migration):
                 ('decision', models.CharField(default='', max_length=1000)),
                 ('review_on', models.DateField()),
                 ('why', models.JSONField(default=dict)),
+                ('usual', models.FloatField(default=0)),
                 ('named_at', models.DateTimeField()),
                 ('closed_at', models.DateTimeField(null=True)),
                 ('before', models.FloatField(null=True)),
@@ -187,6 +188,10 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='problem',
             index=models.Index(fields=['unit', 'review_on', 'id'], name='problem_unit'),
+        ),
+        migrations.AddConstraint(
+            model_name='problem',
+            constraint=models.UniqueConstraint(condition=models.Q(('state__in', ('named', 'planned', 'working', 'review', 'relapsed'))), fields=('area_path', 'category'), name='problem_one_in_hand'),
         ),
         migrations.AddConstraint(
             model_name='problem',
