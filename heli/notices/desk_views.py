@@ -133,7 +133,7 @@ def change(request: HeliRequest, notice_id: int) -> HttpResponse:
 
 # One notice -------------------------------------------------------------------------------------------------------------
 TITLES = {
-    "notice.write": lambda: _("Written"),
+    "notice.write": lambda: _("Written first"),
     "notice.change": lambda: _("Changed"),
     "notice.publish": lambda: _("Published"),
     "notice.withdraw": lambda: _("Withdrawn"),

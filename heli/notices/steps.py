@@ -48,7 +48,7 @@ def _cleaned(given: dict[str, Any]) -> dict[str, Any]:
         data["groups"] = [g for g in Group.values if g in data["groups"]]
     begins, ends = data.get("valid_from"), data.get("valid_to")
     if begins and ends and ends < begins:
-        raise Invalid(_("The last day lies before the first."), field="valid_to")
+        raise Invalid(_("The notice would end before it begins."), field="valid_to")
     return data
 
 

@@ -89,7 +89,7 @@ def desk_export(request: HeliRequest) -> HttpResponse:
         (_("Kind"), lambda r: str(KINDS[r.site.kind])),
         (_("Area code"), lambda r: r.site.area_path),
         (_("Area"), lambda r: r.site.area.name),
-        (_("Address"), lambda r: r.site.address),
+        (pgettext("site", "Address"), lambda r: r.site.address),
         (_("Latitude"), lambda r: r.site.lat),
         (_("Longitude"), lambda r: r.site.lon),
         (_("Phone"), lambda r: r.site.phone),

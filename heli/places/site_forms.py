@@ -8,6 +8,7 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from heli.core.errors import HeliError
 from heli.core.fields import PhoneField
@@ -102,7 +103,7 @@ class SiteForm(KeepForm):
     name = forms.CharField(label=_("Its name"), min_length=2, max_length=60)
     kind = forms.ChoiceField(label=_("Kind"), choices=SiteKind.choices)
     area = AreaField(label=_("Street or community"), levels=LEVELS)
-    address = forms.CharField(label=_("Address"), max_length=120)
+    address = forms.CharField(label=pgettext_lazy("site", "Address"), max_length=120)
     lat = _degrees(_("Latitude"))
     lon = _degrees(_("Longitude"))
     valid_from = _date(_("There since"), required=False)

@@ -13,7 +13,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext, pgettext
 
 from heli.core.caps import Scope
 from heli.core.errors import HeliError
@@ -157,7 +157,7 @@ def points(request: HeliRequest) -> HttpResponse:
                 "kind": str(KINDS[kind]),
                 "url": reverse("sites:site", args=[s.site_id]),
             }
-            row["words"] = _("open") if s.open else _("closed now")
+            row["words"] = pgettext("site", "open") if s.open else _("closed now")
         rows.append(row)
     response = JsonResponse({"squares": rows})
     response["Cache-Control"] = "public, max-age=60"
