@@ -320,6 +320,7 @@ CONTENT_SECURITY_POLICY = {
         "font-src": ["'self'"],
         "connect-src": ["'self'"],
         "manifest-src": ["'self'"],
+        "worker-src": ["'self'"],  # the service worker of /snap/
         "object-src": ["'none'"],
         "base-uri": ["'none'"],
         "form-action": ["'self'"],

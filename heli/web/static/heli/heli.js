@@ -12,8 +12,14 @@
    data-focus     gets the focus when the page opens (a summary of errors) */
 (function () {
   'use strict';
-  // The policy of the page refuses scripts made of text; htmx may make page fragments of it, and nothing else.
-  if (window.trustedTypes) window.trustedTypes.createPolicy('default', { createHTML: (text) => text });
+  // The policy of the page refuses scripts made of text; htmx may make page fragments of it, and a page may start the
+  // service worker of its own room; nothing else.
+  if (window.trustedTypes) {
+    window.trustedTypes.createPolicy('default', {
+      createHTML: (text) => text,
+      createScriptURL: (url) => (/^\/[a-z]+\/sw\.js$/.test(url) ? url : null),
+    });
+  }
   const root = document.documentElement;
   const say = (name) => document.body.getAttribute('data-say-' + name) || '';
   const all = (selector, within) => Array.from((within || document).querySelectorAll(selector));
