@@ -16,8 +16,8 @@ from heli.core.actor import Actor
 from heli.insight.problem_queries import next_acts as problems_to_name
 from heli.insight.queries import home_figures
 from heli.loop.queries.acts import next_acts
-from heli.oversight.queries import next_acts as tips_to_look_at
 from heli.notices.queries import newest as newest_notices
+from heli.oversight.queries import next_acts as tips_to_look_at
 from heli.people import queries as people
 from heli.people.steps import change_profile
 from heli.places.models import Area
