@@ -7,6 +7,7 @@ from typing import Any
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from heli.core.errors import HeliError
 from heli.core.fields import MobileField
@@ -69,8 +70,8 @@ class CallForm(Typed):
         label=_("What happens with the answers?"),
         help_text=_("Only what you can keep: it is read against the summary."),
     )
-    first_day = forms.DateField(widget=DAY, label=_("First day"))
-    last_day = forms.DateField(widget=DAY, label=_("Last day"))
+    first_day = forms.DateField(widget=DAY, label=pgettext_lazy("suggestions", "First day"))
+    last_day = forms.DateField(widget=DAY, label=pgettext_lazy("suggestions", "Last day"))
 
 
 class SummaryForm(Typed):
@@ -89,7 +90,10 @@ class PublishForm(Typed):
 
     title = forms.CharField(required=False, max_length=60, label=_("Title"))
     text = forms.CharField(
-        required=False, max_length=10_000, widget=forms.Textarea(attrs={"rows": 6}), label=_("Words")
+        required=False,
+        max_length=10_000,
+        widget=forms.Textarea(attrs={"rows": 6}),
+        label=pgettext_lazy("suggestions", "Words"),
     )
     agreed = forms.CharField(
         required=False,
@@ -124,7 +128,9 @@ class NameForm(Typed):
 class WordForm(Typed):
     """A word on a measure, with photos."""
 
-    text = forms.CharField(max_length=ANY_TEXT, widget=forms.Textarea(attrs={"rows": 4}), label=_("How it goes"))
+    text = forms.CharField(
+        max_length=ANY_TEXT, widget=forms.Textarea(attrs={"rows": 4}), label=pgettext_lazy("measure", "How it goes")
+    )
     photos = PhotosField(label=_("Photos"))
 
 

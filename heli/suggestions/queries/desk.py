@@ -81,7 +81,7 @@ class Row:
     late: bool
 
 
-def suggestions(actor: Actor, tab: str, f: Filters, now: dt.datetime) -> QuerySet[Suggestion]:
+def suggestions(actor: Actor, tab: str, f: Filters, now: dt.datetime) -> Any:
     """The suggestions of a tab (read, late, all), not ordered yet."""
     rows = with_stage(Suggestion.objects.kept_by(actor), now).select_related("request__area", "request__unit", "call")
     if tab == "read":

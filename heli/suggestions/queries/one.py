@@ -191,7 +191,7 @@ def trail(s: Any, answers: list[tuple[Answer, str, list[MeasureShown]]], addenda
     r = s.request
     found = [Entry(r.heard_at, _("A resident suggested it"), station=1, you=True)]
     if s.published_at:
-        found.append(Entry(s.published_at, _("Published")))
+        found.append(Entry(s.published_at, pgettext("suggestions", "Published")))
     if r.dispatched_at and r.unit:
         found.append(Entry(r.dispatched_at, _("Sent to %(unit)s") % {"unit": r.unit.short_name}, station=2))
     found += [Entry(a.at, _("The suggester added something"), you=True) for a in addenda]

@@ -90,7 +90,7 @@ class Row:
     station: int
 
 
-def with_stage(rows: QuerySet[Suggestion], now: dt.datetime) -> QuerySet[Suggestion]:
+def with_stage(rows: QuerySet[Suggestion], now: dt.datetime) -> Any:
     """Each with the verdict of its last answer ('' or None: none yet), and whether measures are open or overdue."""
     given = Answer.objects.given().filter(suggestion=OuterRef("pk")).order_by("-handling__lap", "-id")
     measures = Measure.objects.given().filter(suggestion=OuterRef("pk"), ended_at=None)
@@ -101,7 +101,7 @@ def with_stage(rows: QuerySet[Suggestion], now: dt.datetime) -> QuerySet[Suggest
     )
 
 
-def at_stage(rows: QuerySet[Suggestion], stage: str) -> QuerySet[Suggestion]:
+def at_stage(rows: Any, stage: str) -> Any:
     """Those of `with_stage` at a stage."""
     match stage:
         case "open":

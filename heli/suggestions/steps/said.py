@@ -321,10 +321,11 @@ def show_name(*, request_id: int, by: Actor, at: dt.datetime, show: bool) -> Sug
             raise WrongState
         if show:
             suggestion.credit = "shown"
-        else:
-            old, suggestion.credit, suggestion.credit_record = suggestion.credit_record_id, "", None
-        suggestion.save(update_fields=["credit", "credit_record"])
+        old = suggestion.credit_record_id
         if not show:
+            suggestion.credit, suggestion.credit_record = "", None
+        suggestion.save(update_fields=["credit", "credit_record"])
+        if not show and old is not None:
             vault.erase(VaultRecord.objects.filter(pk=old), at)
         s.record(suggestion, public=True, credit=suggestion.credit)
     return suggestion

@@ -11,12 +11,14 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from heli.core import export
 from heli.core.caps import Cap, Scope
 from heli.core.errors import HeliError, Invalid, NotFound
 from heli.core.pages import HeliRequest, page
 from heli.loop.clocks import local_day
+from heli.loop.states import OPEN
 from heli.orgs import pickers
 from heli.orgs.exports import purpose_of, row_cap
 from heli.suggestions import steps
@@ -70,7 +72,7 @@ def desk_export(request: HeliRequest) -> HttpResponse:
     columns: list[export.Column[Any]] = [
         (_("Code"), lambda s: s.request.code),
         (_("Title"), lambda s: s.title),
-        (_("Words"), lambda s: s.text),
+        (pgettext("suggestions", "Words"), lambda s: s.text),
         (_("Place"), lambda s: s.request.area.name),
         (_("Call"), lambda s: s.call.title if s.call else ""),
         (_("Suggested at"), lambda s: s.request.heard_at),
@@ -83,7 +85,7 @@ def desk_export(request: HeliRequest) -> HttpResponse:
         (_("Measures open"), lambda s: str(_("yes") if s.unfinished else _("no"))),
         (_("Satisfaction, 1 to 5"), lambda s: s.request.satisfaction),
     ]
-    book = export.workbook(_("Suggestions"), columns, rows, cap=cap, notes=[purpose])
+    book = export.workbook(pgettext("nav", "Suggestions"), columns, rows, cap=cap, notes=[purpose])
     return export.download(book, f"suggestions-{timezone.localdate():%Y%m%d}.xlsx")
 
 
@@ -195,7 +197,7 @@ def _item_page(request: HeliRequest, code: str, status: int = 200, **more: Any) 
         "row": queries.row_of(s, now),
         "publish_form": PublishForm(initial={"title": s.title, "text": s.text}),
         "private_form": ReasonForm(),
-        "like": alike(s.title + s.text, s.request.area_path, now, but=s.pk) if s.request.state in queries.OPEN else [],
+        "like": alike(s.title + s.text, s.request.area_path, now, but=s.pk) if s.request.state in OPEN else [],
         "addenda": Addendum.objects.filter(suggestion=s.pk).order_by("id"),
         "name": queries.name_asked(s) if s.credit else "",
         "may_dispatch": request.actor.can(Cap.DISPATCH, path=s.request.area_path),

@@ -21,6 +21,7 @@ from heli.loop import links
 from heli.loop.clocks import local_day
 from heli.loop.models import Voice
 from heli.loop.queries import public as told
+from heli.loop.states import OPEN
 from heli.loop.steps.hear import TEXT_LIMIT
 from heli.loop.views.public import for_oneself, own_number, place_context, private
 from heli.loop.views.track import by_link, qr, secret_url
@@ -198,10 +199,10 @@ def _own_page(request: HeliRequest, voice: Voice, *, form: Any = None, status: i
         "sent": "sent" in request.GET,
         "url": secret_url(voice),
         "qr": qr(secret_url(voice)),
-        "may_correct": not found.stands_fast and r.state in ones.OPEN,
+        "may_correct": not found.stands_fast and r.state in OPEN,
         "may_add": r.state not in {"withdrawn", "declined", "merged"},
         "addenda": Addendum.objects.filter(suggestion=found).order_by("id"),
-        "credit_name": ones.shown(found) if found.credit == "shown" else "",
+        "credit_name": queries.shown(found) if found.credit == "shown" else "",
         "text_form": form
         if isinstance(form, TextForm) and form.prefix == "t"
         else TextForm(prefix="t", initial={"text": found.text}),
