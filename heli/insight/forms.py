@@ -95,8 +95,8 @@ class PlanForm(forms.Form):
 
 class MeasureForm(forms.Form):
     text = forms.CharField(label=_("One thing to be done"), max_length=300)
-    unit = forms.ChoiceField(label=_("By whom"), widget=forms.Select)
-    due_on = forms.DateField(label=_("Until"), widget=forms.DateInput(attrs=DAY, format="%Y-%m-%d"))
+    unit = forms.ChoiceField(label=_("Who does it"), widget=forms.Select)
+    due_on = forms.DateField(label=_("Until when"), widget=forms.DateInput(attrs=DAY, format="%Y-%m-%d"))
 
     def __init__(self, *args: Any, units: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -141,7 +141,7 @@ class WordsForm(forms.Form):
         choices=[("note", _("a note that only staff read")), ("reply", _("the reply of this round"))],
         widget=forms.RadioSelect,
     )
-    text = forms.CharField(label=_("Words"), max_length=2000, widget=_area(4))
+    text = forms.CharField(label=_("The words"), max_length=2000, widget=_area(4))
     requests = forms.TypedMultipleChoiceField(coerce=int, required=False)
     form_key = forms.UUIDField(required=False, widget=forms.HiddenInput)
 

@@ -45,7 +45,7 @@ STATES: Mapping[str, tuple[Words, str]] = {  # words, and the look of the chip
     "review": (gettext_lazy("reported, to be decided"), "you"),
     "relapsed": (gettext_lazy("relapsed"), "late"),
     "closed": (gettext_lazy("closed"), "done"),
-    "given_up": (gettext_lazy("given up"), "pause"),
+    "given_up": (gettext_lazy("no longer followed"), "pause"),
 }
 TABS: Mapping[str, tuple[Words, tuple[str, ...]]] = {
     "live": (gettext_lazy("in hand"), LIVE),

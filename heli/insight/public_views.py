@@ -169,7 +169,7 @@ def notes(f: Open, days: int) -> list[str]:
         _("%(name)s: requests heard from %(since)s to %(until)s; in hand and past the limit: now.")
         % {"name": f.name, "since": f.since, "until": f.until},
         _("Counted %(when)s.") % {"when": f"{timezone.localtime(f.at):%Y-%m-%d %H:%M}"},
-        _("Withheld: fewer than %(small)s, or such a number could be worked out from it. Zero is told.") % {"small": ENOUGH},
+        _("Withheld: a number of fewer than %(small)s, or one from which it could be worked out. Zero is told.") % {"small": ENOUGH},
         _("What is past its limit and not done stands among those a timely answer is counted out of."),
         _("By code, not by rank."),
         *(
