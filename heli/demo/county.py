@@ -48,7 +48,7 @@ CAST = (
     Someone("姜管理", "jiang.guanli", "area_admin", "诉求中心", COUNTY, "管理：派单目录、事项、规则、机构、授权", "Area admin: duty list, rules, grants"),
     Someone("李社工", "li.shegong", "social_worker", "心桥社工", COUNTY, "社会工作者：走访，张贴微心愿，接服务对象的诉求", "Social worker: home visits, wishes"),
     Someone("宋建言", "song.jianyan", "suggestion_keeper", "社工部", COUNTY, "人民建议征集、政策通知", "Keeper of suggestions and notices"),
-    Someone("钱站长", "qian.zhanzhang", "site_keeper", "银龄队", COUNTY, "驿站：开门时间和服务", "Keeper of a station"),
+    Someone("钱站长", "qian.zhanzhang", "site_keeper", "银龄队", "370602003006", "驿站：开门时间和服务", "Keeper of a station"),
     Someone("马经理", "ma.jingli", "pledger", "鲁新超市", COUNTY, "企业：认领微心愿", "Enterprise: takes on wishes"),
     Someone("外县人", "wai.xianren", "dispatcher", "莱山诉求中心", NEXT_COUNTY, "邻区的派单员：芝罘的件一件也看不到", "Dispatcher of the next county: sees nothing here"),
 )  # fmt: skip
