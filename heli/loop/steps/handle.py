@@ -17,7 +17,7 @@ from heli.engines.identifiers import without_personal
 from heli.loop import jobs, ways
 from heli.loop.clocks import DUE, Board, rules_for
 from heli.loop.errors import AnotherWay, AskedTooLate, ClosedToWords, NeedsSecondPerson, TooMuchTime
-from heli.loop.models import Clock, ClockKind, Dispatch, Extension, Handling, Remark, Request
+from heli.loop.models import Clock, ClockKind, Dispatch, Extension, Handling, Kind, Remark, Request
 from heli.loop.states import DISPATCH, EXTENSION, HANDLING, OPEN, REQUEST
 from heli.loop.steps.hear import SUBJECT, by_staff, checked_text, join
 from heli.rulebook import queries as rulebook
@@ -128,7 +128,9 @@ def add_words(
 ) -> Remark:
     """The resident adds something (or answers), by link, or at the counter through somebody with HEAR."""
     text = checked_text(text, limit=WORDS_LIMIT)
-    cleaned = [files.clean(p, files.PHOTO) for p in photos]
+    # what is sent after a snap is of the same street
+    street = bool(photos) and Request.objects.filter(pk=request_id, kind=Kind.SNAP).exists()
+    cleaned = [files.clean(p, files.STREET if street else files.PHOTO) for p in photos]
     with step("request.add_words", by=by, at=at) as s:
         request = s.lock(Request, request_id)
         if by.voice_id is None and not by.system:
