@@ -117,7 +117,8 @@ def _find(photo: Image.Image) -> list[Box]:
         found = [*_faces(d, grey), *_plates(d, small, grey)]
     except Exception as error:
         raise CannotLook(str(error)) from error
-    return [Box(*(round(v / scale) for v in (b.x, b.y, b.w, b.h)), b.kind) for b in found]
+    back = 1 / scale
+    return [Box(round(b.x * back), round(b.y * back), round(b.w * back), round(b.h * back), b.kind) for b in found]
 
 
 def _faces(d: _Detectors, grey: Any) -> list[Box]:
@@ -132,7 +133,8 @@ def _faces(d: _Detectors, grey: Any) -> list[Box]:
             image = d.cv.flip(seen, 1) if mirrored else seen
             for x, y, w, h in cascade.detectMultiScale(image, step, neighbours, minSize=(20, 20)):
                 left = width - x - w if mirrored else x
-                found.append(Box(*(round(float(v) / scale) for v in (left, y, w, h))))
+                left, top, wide, high = (round(float(v) / scale) for v in (left, y, w, h))
+                found.append(Box(left, top, wide, high))
     return _singly(found)
 
 

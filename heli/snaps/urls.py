@@ -1,6 +1,7 @@
 """Routes under /snap/."""
 
-from django.urls import URLPattern
+from heli.core.pages import routes
+from heli.snaps import views
 
 app_name = "snaps"
-urlpatterns: list[URLPattern] = []
+urlpatterns = routes(views)

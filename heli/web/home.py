@@ -23,6 +23,7 @@ from heli.people.steps import change_profile
 from heli.places.models import Area
 from heli.rulebook import queries as rulebook
 from heli.rulebook.errors import RuleMissing
+from heli.snaps.queries import next_acts as snaps_to_thank
 from heli.suggestions.queries.desk import next_acts as suggestions_to_keep
 from heli.web.context import url
 from heli.web.parts import Station, Words
@@ -68,7 +69,7 @@ class Act(Protocol):
 
 
 # each room's own answer to "what should this person do next": (actor, now) -> acts
-NEXT_ACTS: tuple[Callable[[Actor, dt.datetime], Sequence[Act]], ...] = (next_acts, wish_acts, tips_to_look_at, suggestions_to_keep, problems_to_name)
+NEXT_ACTS: tuple[Callable[[Actor, dt.datetime], Sequence[Act]], ...] = (next_acts, wish_acts, tips_to_look_at, suggestions_to_keep, problems_to_name, snaps_to_thank)
 URGENCY = ("late", "soon", "you", "back", "doing", "", "pause", "done")
 
 
