@@ -52,6 +52,9 @@ REQUEST_STEPS: dict[str, Words] = {
     "request.decline": pgettext_lazy("hook", "declined, with the lawful way"),
     "request.withdraw": pgettext_lazy("hook", "withdrawn by the resident"),
     "request.supervise": pgettext_lazy("hook", "supervised"),
+    "request.order": pgettext_lazy("hook", "put under a supervision order"),
+    "request.order_close": pgettext_lazy("hook", "supervision order carried out"),
+    "request.order_withdraw": pgettext_lazy("hook", "supervision order withdrawn"),
     "exclusion.confirm": pgettext_lazy("hook", "left out of the rates"),
     "clock.recompute": pgettext_lazy("hook", "deadline by the published calendar"),
 }

@@ -104,7 +104,7 @@ CHECKS = (
     Check(
         "rung_twice",
         "clocks that reminded, urged or called a supervisor twice for one deadline",
-        """SELECT e.object_id FROM core_event e WHERE e.step IN ('clock.remind', 'clock.urge', 'clock.supervise')
+        """SELECT e.object_id FROM core_event e WHERE e.step IN ('clock.remind', 'clock.urge', 'clock.supervise', 'clock.propose')
            GROUP BY e.object_id, e.step HAVING count(*) > 1 + (SELECT count(*) FROM loop_extension x
            WHERE x.clock_id = e.object_id AND x.state = 'approved')""",
     ),

@@ -27,6 +27,8 @@ TITLES = {
     "handling": "Handling (the reply of one round)",
     "extension": "Extension (more time, or a clock that stands)",
     "exclusion": "Exclusion from the rates",
+    "order": "Supervision order",
+    "order_part": "A unit's part in a supervision order",
 }
 
 

@@ -1,4 +1,4 @@
-"""Errors of the loop (L-110 … L-139)."""
+"""Errors of the loop (L-110 … L-149)."""
 
 from __future__ import annotations
 
@@ -138,3 +138,33 @@ class NotYoursAlone(HeliError):
     code = "L-139"
     status = 409
     sentence = _("Neighbours said the same and it was joined, so it goes on for them. You need not do anything more.")
+
+
+class OrderOpen(HeliError):
+    code = "L-142"
+    status = 409
+    sentence = _("Request %(code)s already has an open order. Open that one, or wait until it is closed.")
+
+
+class CallTaken(HeliError):
+    code = "L-143"
+    status = 409
+    sentence = _("A colleague is calling about this one now. Take the next call.")
+
+
+class NotNow(HeliError):
+    code = "L-144"
+    status = 409
+    sentence = _("Residents are not called at this time. Calls are made: %(hours)s.")
+
+
+class SameCaller(HeliError):
+    code = "L-145"
+    status = 403
+    sentence = _("Whoever made the first call does not also check it. A colleague asks again.")
+
+
+class PartsOpen(HeliError):
+    code = "L-146"
+    status = 409
+    sentence = _("Not every unit's report has been accepted yet. Accept them or send them back first.")

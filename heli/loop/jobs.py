@@ -49,6 +49,24 @@ def tell(context: JobContext, request_id: int, news: str) -> int:
     return told
 
 
+@app.task(name="loop.import_batch", queue="imports", retry=BACKOFF)
+def import_batch(batch_id: int) -> str:
+    """Take a large batch of another system's requests, all of it or nothing. Killed on the way it begins anew; run once
+    more after it ended it does nothing. Returns the batch's state."""
+    from heli.loop.steps.batch import run_waiting
+
+    return run_waiting(batch_id)
+
+
+@app.periodic(cron="27 * * * *")
+@app.task(name="loop.forget_drafts", queue="imports", queueing_lock="loop.forget_drafts")
+def forget_drafts(timestamp: int) -> int:
+    """Every hour: files that were looked at a day ago and not taken. Returns how many; harmless when run twice."""
+    from heli.loop.steps.batch import forget_drafts as forget
+
+    return forget(at=timezone.now())
+
+
 @app.periodic(cron="*/5 * * * *")
 @app.task(name="loop.ladder", queue="clocks", queueing_lock="loop.ladder")
 def ladder(timestamp: int) -> dict[str, int]:
@@ -63,6 +81,24 @@ def ladder(timestamp: int) -> dict[str, int]:
 def close_unjudged(timestamp: int) -> int:
     """Every hour: the time to judge is over."""
     return lapse_due(timezone.now()) if steady() else 0
+
+
+@app.periodic(cron="*/10 * * * *")
+@app.task(name="loop.revisit_messages", queue="clocks", queueing_lock="loop.revisit_messages")
+def revisit_messages(timestamp: int) -> int:
+    """Every ten minutes: the link to judge once more, before anybody is called."""
+    from heli.loop.steps import send_messages
+
+    return send_messages(at=timezone.now()) if steady() else 0
+
+
+@app.periodic(cron="23 * * * *")
+@app.task(name="loop.digests", queue="clocks", queueing_lock="loop.digests")
+def digests(timestamp: int) -> int:
+    """Every hour: the weekly digests whose hour has come."""
+    from heli.loop.digests import compose_due
+
+    return compose_due(timezone.now()) if steady() else 0
 
 
 def lapse_due(at: dt.datetime, *, paths: tuple[str, ...] = ("",), limit: int = 1000) -> int:

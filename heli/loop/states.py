@@ -86,7 +86,29 @@ EXCLUSION = Lifecycle(
     arrow("lift", "confirmed", "lifted", Cap.EXCLUDE, papers="reason"),
 )
 
-LIFECYCLES = (REQUEST, DISPATCH, HANDLING, EXTENSION, EXCLUSION)
+# A supervisor's order (督办单), and each unit's part in it.
+ORDER = Lifecycle(
+    "order",
+    arrow("close", "open", "closed", Cap.SUPERVISE, papers="decision"),
+    arrow("withdraw", "open", "withdrawn", Cap.SUPERVISE, papers="reason"),
+)
+ORDER_PART = Lifecycle(
+    "order_part",
+    arrow("acknowledge", "issued", "acknowledged", Cap.HANDLE_REQUESTS, UNIT, also=((Cap.APPROVE_REPLY, UNIT),)),
+    arrow(
+        "report",
+        "issued acknowledged sent_back",
+        "reported",
+        Cap.HANDLE_REQUESTS,
+        UNIT,
+        also=((Cap.APPROVE_REPLY, UNIT),),
+    ),
+    arrow("accept", "reported", "accepted", Cap.SUPERVISE),
+    arrow("send_back", "reported", "sent_back", Cap.SUPERVISE, papers="reason"),
+    arrow("withdraw", "issued acknowledged reported sent_back", "withdrawn", Cap.SUPERVISE),
+)
+
+LIFECYCLES = (REQUEST, DISPATCH, HANDLING, EXTENSION, EXCLUSION, ORDER, ORDER_PART)
 
 OPEN = ("heard", "dispatched", "handling", "appealed", "split")  # somebody on our side has something to do
 WITH_UNIT = ("dispatched", "handling")

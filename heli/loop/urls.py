@@ -11,7 +11,9 @@ from heli.loop.views import (
     desk_acts,
     desk_import,
     desk_lists,
+    digests,
     manage,
+    orders,
     public,
     revisits,
     track,
@@ -32,3 +34,5 @@ urlpatterns += routes(desk_lists)
 urlpatterns += routes(desk_import)
 urlpatterns += routes(manage)
 urlpatterns += routes(decisions)
+urlpatterns += routes(orders)
+urlpatterns += routes(digests)

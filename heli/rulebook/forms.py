@@ -40,8 +40,8 @@ Fields = dict[str, forms.Field]
 Data = Mapping[str, Any]
 
 
-def _number(label: Any, low: int, high: int) -> forms.IntegerField:
-    return forms.IntegerField(label=label, min_value=low, max_value=high)
+def _number(label: Any, low: int, high: int, *, required: bool = True) -> forms.IntegerField:
+    return forms.IntegerField(label=label, min_value=low, max_value=high, required=required)
 
 
 def _clock(label: Any, *, required: bool = True) -> forms.TimeField:
@@ -68,6 +68,28 @@ def _hours(data: Data) -> Any:
 def _hours_back(value: Any) -> Data:
     edges = [dt.time.fromisoformat(t) for pair in value["periods"] for t in pair]
     return dict(zip(("opens", "closes", "opens_again", "closes_again"), edges, strict=False))
+
+
+WAYS = {1: _("The first way"), 2: _("The second way"), 3: _("The third way")}  # of reaching a resident
+
+
+def _ways() -> Fields:
+    made: Fields = {}
+    for n, label in WAYS.items():
+        choices = [*(() if n == 1 else (("", "–"),)), *keys.REACHED_BY.items()]
+        made[f"way_{n}"] = forms.ChoiceField(label=label, choices=choices, required=n == 1)
+        made[f"hours_{n}"] = _number(_("Hours it is waited for"), 0, 240, required=False)
+    return made
+
+
+def _ways_read(data: Data) -> Any:
+    chosen = ((data[f"way_{n}"], data[f"hours_{n}"]) for n in WAYS)
+    return [{"way": way, "hours": hours or 0} for way, hours in chosen if way]
+
+
+def _ways_back(value: Any) -> Data:
+    pairs = enumerate(value, start=1)
+    return {k: v for n, way in pairs for k, v in ((f"way_{n}", way["way"]), (f"hours_{n}", way["hours"]))}
 
 
 # shape → its fields, how they are read into a value, how a value is written back into them
@@ -99,6 +121,21 @@ _SHAPES: dict[str, tuple[Fields, Callable[[Data], Any], Callable[[Any], Data]]] 
         },
         _hours,
         _hours_back,
+    ),
+    "cases": (
+        {
+            "cases": forms.MultipleChoiceField(
+                label=_("Value"), choices=list(keys.CALLED.items()), required=False, widget=forms.CheckboxSelectMultiple
+            )
+        },
+        lambda d: list(d["cases"]),
+        lambda v: {"cases": v},
+    ),
+    "channels": (_ways(), _ways_read, _ways_back),
+    "weekly": (
+        {"weekday": _number(_("Weekday, 1 is Monday"), 1, 7), "hour": _number(_("Hour"), 0, 23)},
+        lambda d: {"weekday": d["weekday"], "hour": d["hour"]},
+        dict,
     ),
     "upload": _named("files", "megabytes", "megapixels"),
     "nearby": _named("metres", "days"),

@@ -26,12 +26,12 @@ from tests.api.asking import Machine, machine
 from tests.database import ROOT
 
 # Done by the clock, or once at set-up; nobody asks for them.
-BY_THE_CLOCK = {"climb", "lapse", "recompute_provisional"}
+BY_THE_CLOCK = {"climb", "lapse", "recompute_provisional", "send_messages"}
 
 
 def test_every_step_of_the_loop_is_an_operation() -> None:
     ours = {n for n in steps.__all__ if inspect.isfunction(getattr(steps, n))}
-    beside = {"put_row", "end_row", "renew_link", "put_category", "import_rows", "take_away"}
+    beside = {"put_row", "end_row", "renew_link", "put_category", "import_rows", "take_away", "take_results"}
     for module, names in ((duty, ("put_row", "end_row")), (link, ("renew_link",)), (reference, ("put_category",))):
         assert all(inspect.isfunction(getattr(module, n)) for n in names)
     assert inspect.isfunction(import_rows)

@@ -238,10 +238,10 @@ def test_the_ladder_never_acts_twice(world):
     late = told.at + dt.timedelta(days=9)
     first = steps.climb(at=late)
     assert first["urge"] + first["supervise"] >= 1
-    assert steps.climb(at=late) == {"remind": 0, "urge": 0, "supervise": 0}
+    assert steps.climb(at=late) == {"remind": 0, "urge": 0, "supervise": 0, "propose": 0}
     weeks = told.at + dt.timedelta(days=40)
-    assert steps.climb(at=weeks)["supervise"] >= 1
-    assert steps.climb(at=weeks) == {"remind": 0, "urge": 0, "supervise": 0}
+    assert steps.climb(at=weeks)["propose"] >= 1
+    assert steps.climb(at=weeks) == {"remind": 0, "urge": 0, "supervise": 0, "propose": 0}
 
 
 def test_merged_voices_are_each_told_and_each_judge(world):

@@ -548,6 +548,7 @@ def judge(request: ApiRequest, voice_id: Id, body: JudgeForIn) -> Done:
 
 class UnreachedIn(In):
     words: Line = ""
+    again_at: Moment | None = None
 
 
 @operation(
@@ -555,8 +556,8 @@ class UnreachedIn(In):
     calls="unreached",
 )  # fmt: skip
 def unreached(request: ApiRequest, voice_id: Id, body: UnreachedIn) -> Done:
-    """A revisit call that found nobody; never counted as satisfied."""
-    return done(steps.unreached(voice_id=voice_id, words=body.words, **say(request)))
+    """A revisit call that found nobody; never counted as satisfied. `again_at`: when to call again."""
+    return done(steps.unreached(voice_id=voice_id, words=body.words, again_at=body.again_at, **say(request)))
 
 
 class AppealIn(In):

@@ -35,7 +35,8 @@ from heli.insight import queries as insight
 from heli.loop import importing
 from heli.loop.clocks import local_day
 from heli.loop.models import AREA_READERS
-from heli.loop.queries import decisions, desk, inbox, requests, returns
+from heli.loop.queries import decisions, desk, inbox, requests, returns, revisits
+from heli.loop.steps.batch import take_results
 from heli.rulebook import queries as rulebook
 
 Instant = dt.datetime
@@ -64,6 +65,7 @@ class RequestFilters(In):
     urgency: Urgency | Literal[""] = ""
     kind: Kind | Literal[""] = ""
     channel: Channel | Literal[""] = ""
+    batch: Number | Literal[""] = ""
     lap: Annotated[str, Field(pattern=r"^[0-9]{0,2}$")] = ""
     bounced: Annotated[str, Field(pattern=r"^[0-9]{0,2}$")] = ""
     since: When | Literal[""] = ""
@@ -225,6 +227,55 @@ def import_requests(request: ApiRequest, body: ImportIn) -> ImportOut:
         known=made.known,
         errors=[WrongRow(line=e.line, field=e.field, code=e.code, sentence=str(e.words)) for e in made.errors[:200]],
     )
+
+
+class ResultsIn(In):
+    source: Annotated[str, Field(min_length=1, max_length=40)]
+    everything: bool = False
+    size: Annotated[int, Field(ge=1, le=1000)] = 200
+
+
+class ResultRow(Out):
+    """How a request of another system goes. `key` is its number there, `wanted_by` when that system wanted it done."""
+
+    key: str
+    code: str
+    state: str
+    unit: str
+    reply: str
+    replied_at: Instant | None
+    solved: str
+    satisfaction: int | None
+    closed_at: Instant | None
+    wanted_by: Instant | None
+
+
+class ResultsOut(Out):
+    """`more`: ask once again, these count as told."""
+
+    rows: list[ResultRow]
+    more: bool
+
+
+@operation(
+    "POST", "requests-results", needs=Cap.IMPORT_REQUESTS, scope=Scope.AREA, tag="hear", out=ResultsOut,
+    calls="take_results",
+)  # fmt: skip
+def requests_results(request: ApiRequest, body: ResultsIn) -> ResultsOut:
+    """What changed with a source's requests since it was told last, the oldest first. That it was taken is recorded."""
+    rows, more = take_results(
+        source=body.source, by=request.actor, at=timezone.now(), most=body.size, everything=body.everything
+    )
+
+    def row(own: Any) -> ResultRow:
+        r = own.merged_into or own
+        return ResultRow(
+            key=own.source_key, code=own.code, state=r.state, unit=r.unit.name if r.unit else "", reply=own.reply or "",
+            replied_at=r.replied_at, solved=r.solved, satisfaction=r.satisfaction, closed_at=r.closed_at,
+            wanted_by=own.asked_by,
+        )  # fmt: skip
+
+    return ResultsOut(rows=[row(r) for r in rows], more=more)
 
 
 # The desk -------------------------------------------------------------------------------------------------------------
@@ -419,16 +470,30 @@ def list_exclusions(
 
 
 class CallRow(Out):
+    """A revisit call: not before `call_at`; `held`: a colleague makes it now."""
+
+    revisit_id: int
     request: RequestRow
     tried: int
+    way: str
+    call_at: dt.datetime
+    held: bool
+
+    @classmethod
+    def of(cls, row: dict[str, Any]) -> CallRow:
+        call = row["call"]
+        return cls(
+            revisit_id=call.pk, request=RequestRow.of(row["request"]), tried=row["tried"], way=call.way,
+            call_at=call.call_at, held=row["held"],
+        )  # fmt: skip
 
 
 @operation("GET", "revisits", needs=Cap.REVISIT, scope=Scope.AREA, tag="judge", out=PageOf[CallRow])
 def list_revisits(request: ApiRequest, filters: Query[InboxFilters], after: After = "", size: Size = 50) -> Any:
-    """Answered requests whose residents have not judged: whom to call, those not tried yet first."""
+    """Answered requests drawn for a revisit call whose residents have not judged: who may be called first comes first."""
     f = inbox.Filters.read(filters.model_dump())
-    page = inbox.calls(request.actor, f, timezone.now(), after=after or None, size=size)
-    return PageOf[CallRow](**paged(page, lambda r: CallRow(request=RequestRow.of(r), tried=r.tried)))
+    page = revisits.queue(request.actor, "", f, timezone.now(), after=after or None, size=size)
+    return PageOf[CallRow](**paged(page, CallRow.of))
 
 
 # The board ------------------------------------------------------------------------------------------------------------

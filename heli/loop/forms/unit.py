@@ -232,10 +232,6 @@ class JudgeForm(ActForm):
             self.fields[name].error_messages["required"] = _("Choose one; ask again if it was not clear.")
 
 
-class UnreachedForm(ActForm):
-    words = forms.CharField(label=_("Remark"), max_length=300, required=False)
-
-
 class ExportForm(ActForm):
     purpose = forms.CharField(label=_("What do you need the list for?"), max_length=200)
 

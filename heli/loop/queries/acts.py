@@ -23,7 +23,7 @@ from heli.core.scope import within
 from heli.loop import rates
 from heli.loop.clocks import local_day
 from heli.loop.models import Category, Dispatch, DutyRow, Exclusion, Extension, Request
-from heli.loop.queries import inbox
+from heli.loop.queries import inbox, orders, revisits
 from heli.loop.states import OPEN
 
 Words = str | Promise
@@ -57,6 +57,7 @@ def next_acts(actor: Actor, now: dt.datetime) -> list[NextAct]:
         *_unit(actor, now),
         *_desk(actor, now),
         *_supervisor(actor, now),
+        *_orders(actor, now),
         *_revisits(actor, now),
         *_clerk(actor),
         *_admin(actor, now),
@@ -147,16 +148,21 @@ def _supervisor(actor: Actor, now: dt.datetime) -> Iterator[NextAct]:
         yield NextAct(_("Exclusions to decide"), _("a second person looks"), count, link("loop:exclusions"), "doing")
 
 
+def _orders(actor: Actor, now: dt.datetime) -> Iterator[NextAct]:
+    for route, title, said, n, query, state in orders.cards(actor, now):
+        yield NextAct(title, said, n, link(route, **query), state)
+
+
 def _revisits(actor: Actor, now: dt.datetime) -> Iterator[NextAct]:
     if not actor.paths(Cap.REVISIT):
         return
-    n = inbox.to_call(actor).aggregate(
+    n = revisits.waiting(actor).aggregate(
+        now=Count("pk", filter=Q(call_at__lte=now)),
         all=Count("pk"),
-        late=Count("pk", filter=Q(due_at__lt=now, due_kind="revisit")),
-        fresh=Count("pk", filter=Q(tried=0)),
+        late=Count("pk", filter=Q(request__due_at__lt=now, request__due_kind="revisit")),
     )
-    said = _("%(n)s not tried yet") % {"n": n["fresh"]}
-    yield NextAct(_("Revisit calls"), said, n["all"], link("loop:revisits"), "late" if n["late"] else "doing")
+    said = _("of %(n)s that are to be called") % {"n": n["all"]}
+    yield NextAct(_("Revisit calls"), said, n["now"], link("loop:revisits"), "late" if n["late"] else "doing")
 
 
 def _clerk(actor: Actor) -> Iterator[NextAct]:

@@ -30,7 +30,7 @@ from heli.core.caps import Cap
 from heli.core.errors import NotFound
 from heli.core.paging import Page, keyset
 from heli.core.scope import within
-from heli.loop.models import Category, Clock, ClockKind, Dispatch, Handling, Remark, Request, Review, Urgency, Voice
+from heli.loop.models import Category, Clock, ClockKind, Dispatch, Handling, Remark, Request, Urgency
 from heli.loop.queries import parts
 from heli.loop.states import AFTER_REPLY, WITH_UNIT
 from heli.places.models import Area
@@ -119,9 +119,9 @@ def held(actor: Actor, *caps: Cap) -> Any:
     """Dispatches to the actor's units, each with `do`: what it wants of them."""
     units = actor.org_ids(*(caps or UNIT_CAPS))
     rows: Any = Dispatch.objects.visible_to(actor).filter(unit__in=units)
-    written = Handling.objects.filter(
-        request=OuterRef("request"), unit=OuterRef("unit"), lap=OuterRef("request__lap"), kind="reply"
-    )
+    written = Handling.objects.filter(  # a reply, or what is written in another way (loop/ways.py): the latest
+        request=OuterRef("request"), unit=OuterRef("unit"), lap=OuterRef("request__lap")
+    ).order_by("-id")
     since = Coalesce(OuterRef("request__replied_at"), OuterRef("request__heard_at"))
     last = Remark.objects.filter(request=OuterRef("request")).exclude(kind="supervise").order_by("-id")
     heard = Remark.objects.filter(request=OuterRef("request"), kind="answer", at__gte=since)
@@ -223,38 +223,6 @@ def choices(actor: Actor) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]
     for what, key, name, name_en in rows:
         found[what].append((key, name_en if english and name_en else name))
     return found["street"], found["category"]
-
-
-# Revisit calls -----------------------------------------------------------------------------------------------------------
-def to_call(actor: Actor) -> Any:
-    """Answered requests of the actor's areas with voices that have not judged this round, and `left`, how many;
-    `tried`, how often nobody was reached."""
-    judged = Review.objects.filter(voice=OuterRef("pk"), lap=OuterRef("request__lap"), reached=True)
-    of_this = Voice.objects.filter(request=OuterRef("pk")).filter(~Exists(judged))
-    twin_lap = Subquery(Request.objects.filter(pk=OuterRef("request__merged_into")).values("lap")[:1])
-    of_twins = (
-        Voice.objects.filter(request__merged_into=OuterRef("pk"))
-        .annotate(lap=twin_lap)
-        .filter(~Exists(Review.objects.filter(voice=OuterRef("pk"), lap=OuterRef("lap"), reached=True)))
-    )
-    tried = Review.objects.filter(request=OuterRef("pk"), lap=OuterRef("lap"), reached=False)
-    rows = Request.objects.visible_to(actor).filter(within("area_path", actor.paths(Cap.REVISIT)), state="replied")
-    return rows.filter(Exists(of_this) | Exists(of_twins)).annotate(
-        tried=Coalesce(Subquery(tried.values("request").annotate(n=Count("pk")).values("n")), 0),
-        due=Coalesce("due_at", Value(NEVER), output_field=DateTimeField()),
-    )
-
-
-def calls(actor: Actor, f: Filters, now: dt.datetime, *, after: str | None = None, size: int = 50) -> Page[Request]:
-    """The queue of revisit calls: those not tried yet first, by the revisit clock. One statement."""
-    rows = narrowed(to_call(actor), f, now, to="").select_related("area__parent", "category", "unit")
-    return keyset(rows, order=("tried", "due", "id"), after=after, size=size)
-
-
-def next_call(actor: Actor) -> str:
-    """The code of the call that should be made next; '' when there is none. One statement."""
-    first = to_call(actor).filter(tried=0).order_by("due", "id").values_list("code", flat=True).first()
-    return str(first or "")
 
 
 # Rows as pages show them -------------------------------------------------------------------------------------------------

@@ -267,6 +267,10 @@ TITLES: Mapping[str, tuple[Words, Words | None, int, bool]] = {
     "clock.remind": (gettext_lazy("Reminder: %(clock)s is due soon"), None, 0, False),
     "clock.urge": (gettext_lazy("Urged: %(clock)s is overdue"), None, 0, False),
     "clock.supervise": (gettext_lazy("Reported to the supervisor: %(clock)s is overdue"), None, 0, False),
+    "clock.propose": (gettext_lazy("A supervision order is proposed: %(clock)s is overdue"), None, 0, False),
+    "request.order": (gettext_lazy("Under supervision: an order was given to the units"), None, 0, False),
+    "request.order_close": (gettext_lazy("The supervision order is carried out"), None, 0, False),
+    "request.order_withdraw": (gettext_lazy("The supervision order was withdrawn"), None, 0, False),
     "clock.recompute": (gettext_lazy("Deadline by the published calendar"), None, 0, False),
     "exclusion.propose": (gettext_lazy("Exclusion from the rates proposed"), None, 0, False),
     "exclusion.confirm": (gettext_lazy("Left out of the rates"), None, 0, False),
@@ -337,6 +341,8 @@ def event_words(event: Event, remarks: Mapping[int, Any]) -> str:
                 if event.after == "in_review"
                 else ""
             ]
+        case "request.order" | "request.order_close" | "request.order_withdraw":
+            said = [d.get("number", ""), d.get("words", "")]
         case _:
             said = [d.get("reason", ""), d.get("decision", "")]
     if remark is not None and remark.text:

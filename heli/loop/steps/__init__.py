@@ -26,6 +26,16 @@ from heli.loop.steps.handle import (
 )
 from heli.loop.steps.hear import Heard, decline, hear, merge, split, unmerge, withdraw
 from heli.loop.steps.judge import decide_appeal, judge, lapse, unreached
+from heli.loop.steps.orders import (
+    accept_report,
+    acknowledge_order,
+    close_order,
+    hold_meeting,
+    issue_order,
+    report_order,
+    send_back_report,
+    withdraw_order,
+)
 from heli.loop.steps.oversee import (
     climb,
     confirm_exclusion,
@@ -36,17 +46,22 @@ from heli.loop.steps.oversee import (
     supervise,
 )
 from heli.loop.steps.reveal import reveal
+from heli.loop.steps.revisit import claim_call, pass_call, record_check, release_call, send_messages
 
 __all__ = [
     "Heard",
     "accept",
+    "accept_report",
+    "acknowledge_order",
     "add_words",
     "approve_reply",
     "ask_extension",
     "ask_help",
     "ask_resident",
     "ask_return",
+    "claim_call",
     "climb",
+    "close_order",
     "confirm_exclusion",
     "contact",
     "correct_reply",
@@ -57,17 +72,25 @@ __all__ = [
     "force",
     "give_opinion",
     "hear",
+    "hold_meeting",
+    "issue_order",
     "judge",
     "lapse",
     "lift_exclusion",
     "merge",
     "note",
     "offer",
+    "pass_call",
     "propose_exclusion",
     "reclassify",
     "recompute_provisional",
+    "record_check",
     "refuse_exclusion",
+    "release_call",
+    "report_order",
     "reveal",
+    "send_back_report",
+    "send_messages",
     "split",
     "supervise",
     "take_back",
@@ -76,5 +99,6 @@ __all__ = [
     "unmerge",
     "unreached",
     "withdraw",
+    "withdraw_order",
     "write_reply",
 ]

@@ -14,7 +14,7 @@ from heli.core.caps import Cap, Scope
 from heli.core.errors import AlreadyDone, Forbidden, Invalid, NotFound, WrongState
 from heli.core.steps import Step, step
 from heli.engines.identifiers import without_personal
-from heli.loop import jobs, ways
+from heli.loop import jobs, sampling, ways
 from heli.loop.clocks import DUE, Board, rules_for
 from heli.loop.errors import AnotherWay, AskedTooLate, ClosedToWords, NeedsSecondPerson, TooMuchTime
 from heli.loop.models import Clock, ClockKind, Dispatch, Extension, Handling, Kind, Remark, Request
@@ -339,7 +339,7 @@ def write_reply(
             s.record(handling, draft=True)
             s.event.after = "draft"
             return handling
-        board = Board(s, request, starting=(ClockKind.REVISIT, ClockKind.REVIEW), rules=("reply.needs_review",))
+        board = Board(s, request, starting=sampling.STARTING, rules=("reply.needs_review", *sampling.RULES))
         if board.rules["reply.needs_review"].value:
             s.rule(board.rules["reply.needs_review"])
             s.move(handling, HANDLING, "submit", save=WRITTEN)
@@ -353,8 +353,7 @@ def send_out(s: Step, request: Request, handling: Handling, board: Board) -> Non
     at = s.at
     board.stop(ClockKind.CONTACT, ClockKind.REPLY, ClockKind.REDO)
     board.cancel(ClockKind.ACCEPT)
-    board.start(ClockKind.REVISIT)
-    board.start(ClockKind.REVIEW)
+    sampling.begin(s, request, board)
     board.save()
     handling.sent_at = at
     s.move(handling, HANDLING, "send", save=(*WRITTEN, "sent_at", "reviewed_by"))
@@ -377,7 +376,7 @@ def approve_reply(*, handling_id: int, by: Actor, at: dt.datetime) -> Handling:
         if handling.state != "in_review" or request.state != "handling":
             raise WrongState
         handling.reviewed_by_id = by.user_id
-        board = Board(s, request, starting=(ClockKind.REVISIT, ClockKind.REVIEW))
+        board = Board(s, request, starting=sampling.STARTING, rules=sampling.RULES)
         s.about(SUBJECT, request.pk, request.area_path)
         send_out(s, request, handling, board)
     return handling

@@ -20,7 +20,7 @@ from heli.core.caps import Cap
 from heli.core.errors import AlreadyDone, HeliError, Invalid, WrongState
 from heli.core.steps import Step, step
 from heli.engines.identifiers import new_code, without_personal
-from heli.loop import jobs, links
+from heli.loop import jobs, links, sampling
 from heli.loop.clocks import DUE, Board
 from heli.loop.errors import CannotMerge, NoSuchCategory, NotSplit, NotYoursAlone, TooLong, UnknownPlace
 from heli.loop.models import Category, Channel, ClockKind, Confidentiality, Dispatch, Kind, Request, Urgency, Voice
@@ -392,9 +392,8 @@ def join(s: Step, parent_id: int) -> None:
     if parent.state != "split" or Request.objects.filter(parent=parent, state__in=OPEN).exists():
         return
     inner = Step("request.join", SYSTEM, s.at)
-    board = Board(inner, parent, starting=(ClockKind.REVISIT, ClockKind.REVIEW))
-    board.start(ClockKind.REVISIT)
-    board.start(ClockKind.REVIEW)
+    board = Board(inner, parent, starting=sampling.STARTING, rules=sampling.RULES)
+    sampling.begin(inner, parent, board)
     board.save()
     parent.replied_at = s.at
     inner.move(parent, REQUEST, "join", save=("replied_at", *DUE))

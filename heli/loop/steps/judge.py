@@ -11,8 +11,8 @@ from heli.core.caps import Cap
 from heli.core.errors import Forbidden, Invalid, NotFound, WrongState
 from heli.core.steps import Step, step
 from heli.engines.identifiers import without_personal
-from heli.loop import jobs
-from heli.loop.clocks import DUE, Board
+from heli.loop import jobs, sampling
+from heli.loop.clocks import DUE, Board, rules_for
 from heli.loop.errors import HandlerCannotJudge, JudgedAlready
 from heli.loop.models import ClockKind, Dispatch, Handling, Request, Review, Voice, said_of
 from heli.loop.states import REQUEST
@@ -37,6 +37,13 @@ def check_who(s: Step, request: Request, voice: Voice, source: str) -> None:
             raise Forbidden
         return
     s.require(Cap.REVISIT if source == "revisit" else Cap.HEAR, path=request.area_path)
+    check_hands(s, request)
+    if source == "revisit" and Dispatch.objects.filter(request=request, offered_by=s.by.user_id).exists():
+        raise HandlerCannotJudge
+
+
+def check_hands(s: Step, request: Request) -> None:
+    """HandlerCannotJudge (L-115) for units and persons that had a hand in it."""
     units = set(s.by.org_ids(Cap.HANDLE_REQUESTS, Cap.APPROVE_REPLY))
     handled = Dispatch.objects.filter(request=request, state__in=Dispatch.LIVE)
     if handled.filter(unit__in=units).exists() or handled.filter(accepted_by=s.by.user_id).exists():
@@ -68,6 +75,8 @@ def judge(
     with step("request.judge", by=by, at=at) as s:
         voice, request = lock_for_voice(s, voice_id)
         check_who(s, request, voice, source)
+        if source == "revisit":
+            sampling.mine(s, request)
         reviews = {r.voice_id: r for r in Review.objects.filter(request=request, lap=request.lap, reached=True)}
         if voice.pk in reviews:
             raise JudgedAlready
@@ -89,10 +98,15 @@ def judge(
         summarise(request, list(reviews.values()))
         s.about(SUBJECT, request.pk, request.area_path)
         s.record(review, public=True, solved=solved, satisfaction=satisfaction, source=source, lap=request.lap)
+        if source == "revisit":
+            sampling.reached(s, request, review, rules_for(request, ("revisit.recheck",), at)["revisit.recheck"])
         failed = solved == "no" or satisfaction == 1
+        ended = failed or request.state == "lapsed" or voices_left(request, reviews.keys()) == 0
+        if ended:
+            sampling.end(request, at, "reached" if source == "revisit" else "judged")
         if failed:
             send_round(s, request)
-        elif request.state == "lapsed" or voices_left(request, reviews.keys()) == 0:
+        elif ended:
             request.closed_at = at
             board = Board(s, request)
             board.stop(ClockKind.REVISIT, ClockKind.REVIEW)
@@ -161,11 +175,18 @@ def decide_appeal(*, request_id: int, by: Actor, at: dt.datetime, again: bool, d
     return request
 
 
-def unreached(*, voice_id: int, by: Actor, at: dt.datetime, words: str = "") -> Review:
-    """A revisit call that found nobody. It is written down and never counted as satisfied."""
+def unreached(
+    *, voice_id: int, by: Actor, at: dt.datetime, words: str = "", again_at: dt.datetime | None = None
+) -> Review:
+    """A revisit call that found nobody. It is written down and never counted as satisfied. `again_at`: when to call
+    again; without it the rule says (revisit.spacing), up to revisit.attempts.
+
+    Raises CallTaken (L-143) while a colleague makes the call, Invalid for a time at which nobody is called (L-400).
+    """
     with step("request.unreached", by=by, at=at) as s:
         voice, request = lock_for_voice(s, voice_id)
         check_who(s, request, voice, "revisit")
+        call = sampling.mine(s, request)
         if request.state not in {"replied", "lapsed"}:
             raise WrongState
         review = Review.objects.create(
@@ -178,6 +199,8 @@ def unreached(*, voice_id: int, by: Actor, at: dt.datetime, words: str = "") -> 
             words=without_personal(words.strip())[:1000],
             by_id=by.user_id,
         )
+        if call is not None:
+            sampling.unanswered(s, request, voice, call, again_at=again_at, words=review.words)
         board = Board(s, request)
         board.stop(ClockKind.REVISIT)
         board.save()
@@ -195,6 +218,7 @@ def lapse(*, request_id: int, at: dt.datetime) -> Request:
         board = Board(s, request)
         board.cancel(ClockKind.REVISIT, ClockKind.REVIEW)
         board.save()
+        sampling.end(request, at, "over")
         request.closed_at = at
         rated = (
             request.satisfaction is not None

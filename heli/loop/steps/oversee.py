@@ -21,8 +21,9 @@ from heli.loop.steps.hear import SUBJECT, by_staff, checked_text
 from heli.rulebook import queries as rulebook
 from heli.rulebook.queries import RuleVersion
 
-RUNGS = {1: "remind", 2: "urge", 3: "supervise"}  # 提醒 before due, 催办 after, 督办 above
-LADDER = ("ladder.urge_after", "ladder.supervise_after")
+# 提醒 before due, 催办 after, 督办 above; at last an order (督办单) is proposed, which a person decides on
+RUNGS = {1: "remind", 2: "urge", 3: "supervise", 4: "propose"}
+LADDER = ("ladder.urge_after", "ladder.supervise_after", "ladder.propose_after")
 
 
 @dataclass(slots=True)
@@ -33,16 +34,17 @@ class Ladder:
 
     def next_rung(self, clock: Clock, rung: int) -> dt.datetime | None:
         """When a running clock that has reached `rung` reaches the one above, by the rules where it runs."""
-        if rung >= 3:
+        if rung >= len(RUNGS):
             return None
         r = clock.request
         key = (clock.area_path, r.urgency, r.kind, r.category_id, local_day(clock.due_at))
         if key not in self.known:
             self.known[key] = rulebook.with_calendar(LADDER, path=clock.area_path, at=clock.due_at, facts=facts_of(r))
         rules, calendar = self.known[key]
-        urge, above = (rules[k].value for k in LADDER)
-        urged = calendar.due(clock.due_at, int(urge["amount"]), urge["unit"]).at
-        return urged if rung == 1 else calendar.due(urged, int(above["amount"]), above["unit"]).at
+        at = clock.due_at
+        for wait in (rules[k].value for k in LADDER[:rung]):
+            at = calendar.due(at, int(wait["amount"]), wait["unit"]).at
+        return at
 
 
 def climb(*, at: dt.datetime, paths: tuple[str, ...] = ("",), limit: int = 1000) -> dict[str, int]:
