@@ -146,7 +146,7 @@ def _month(county: Staff, begin: dt.datetime, now: dt.datetime, rng: random.Rand
         )
     }
     grant(users["ma.jingli"], "pledger", have["向阳党支部"], (COUNTY,), begin)
-    grant(users["qian.zhanzhang"], "pledger", have["银龄队"], (COUNTY,), begin)
+    grant(users["qian.zhanzhang"], "pledger", have["银龄队"], (COMMUNITY,), begin)
     ma, qian = actor_for(users["ma.jingli"], now), actor_for(users["qian.zhanzhang"], now)
     rows = Area.objects.offered().filter(path__startswith=COUNTY, level=5, kind="admin").order_by("path")
     areas = list(rows.values_list("path", flat=True))
