@@ -69,7 +69,14 @@ class Act(Protocol):
 
 
 # each room's own answer to "what should this person do next": (actor, now) -> acts
-NEXT_ACTS: tuple[Callable[[Actor, dt.datetime], Sequence[Act]], ...] = (next_acts, wish_acts, tips_to_look_at, suggestions_to_keep, problems_to_name, snaps_to_thank)
+NEXT_ACTS: tuple[Callable[[Actor, dt.datetime], Sequence[Act]], ...] = (
+    next_acts,
+    wish_acts,
+    tips_to_look_at,
+    suggestions_to_keep,
+    problems_to_name,
+    snaps_to_thank,
+)
 URGENCY = ("late", "soon", "you", "back", "doing", "", "pause", "done")
 
 
@@ -106,8 +113,9 @@ def _stations(now: dt.datetime) -> tuple[list[Station], bool]:
     ], bool(found)
 
 
-def _ways() -> list[Way]:
-    ways = (
+def _doors() -> list[Way]:
+    """The other doors to the same loop, as large as the first one."""
+    doors = (
         Way(
             "camera", _("Snap it"), _("a hazard or a fault in the street: ten seconds, offline too"), url("snaps:snap")
         ),
@@ -119,6 +127,12 @@ def _ways() -> list[Way]:
             url("suggestions:wall"),
         ),
         Way("station", _("Stations"), _("water, a seat, a charger: what is open near you now"), url("sites:map")),
+    )
+    return [d for d in doors if d.url]
+
+
+def _ways() -> list[Way]:
+    ways = (
         Way("bell", _("Notices"), _("what a policy means for you, in plain words"), url("notices:notices")),
         Way(
             "shield",
@@ -154,6 +168,7 @@ def public(now: dt.datetime) -> dict[str, Any]:
         "how": how,
         "how_note": _("closed only when you say it is solved"),
         "limits_known": known,
+        "doors": _doors(),
         "ways": _ways(),
         "notices": newest_notices(timezone.localdate(now)),
         "figures": _figures(now),
