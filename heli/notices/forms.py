@@ -28,7 +28,9 @@ class NoticeForm(forms.Form):
     until = _text("until", _("Until when"), _("A date, not “soon”."), required=False)
     ask = _text("ask", _("Where to ask"), _("Place and office number, with hours."), required=False)
     groups = forms.MultipleChoiceField(
-        label=_("Whom it concerns"), choices=Group.choices, widget=forms.CheckboxSelectMultiple
+        label=_("Whom it concerns"),
+        choices=Group.choices,
+        widget=forms.CheckboxSelectMultiple(attrs={"class": "form-check-input"}),
     )
     area = AreaField(label=_("Where it holds"))
     source = _text("source", _("What it rests on"), _("Issuing body, title, number and date."), required=False)

@@ -39,7 +39,7 @@ STEP = 30  # minutes between the times that are offered for today
 
 # The desk ---------------------------------------------------------------------------------------------------------------
 def _desk_line(row: DeskRow, now: dt.datetime) -> dict[str, Any]:
-    state, words = said(row.status, now)
+    state, words = said(row.status, now) if row.known else ("", _("hours not said"))
     if row.site.closed_on is not None and row.site.closed_on <= now.date():
         state, words = "", _("closed for good")
     return {
@@ -122,7 +122,8 @@ def todays(hours: Hours, now: dt.datetime) -> list[Today]:
     first, last = usual[0].opens, usual[-1].closes
     found = []
     soonest = -(-minute // STEP) * STEP
-    for at in list(range(max(soonest, first + STEP), last, STEP))[-6:]:
+    times = list(range(max(soonest, first + STEP), last, STEP))
+    for at in [*times[:2], *times[2:][-4:]]:  # right away, or a little before the usual end
         periods = [Period(p.opens, min(p.closes, at)) for p in usual if p.opens < at]
         found.append(Today(say(periods), _("close at %(time)s") % {"time": say([Period(0, at)]).split("–")[1]}))
     if last != DAY or first:
@@ -166,7 +167,7 @@ def _keep_page(request: HeliRequest, site: Site, manages: bool, **more: Any) -> 
     clock = local(now)
     hours = queries.hours_of([site.pk], now)[site.pk]
     opinion = queries.opinion(site.pk, now)
-    state, words = said(hours.status(clock), clock)
+    state, words = said(hours.status(clock), clock) if hours.known else ("", _("hours not said"))
     today = clock.date()
     context = {
         "site": site,

@@ -52,7 +52,10 @@ class KeepForm(forms.Form):
     """What the keeper of a site says of it: hours of the week, services, how to get in."""
 
     services = forms.MultipleChoiceField(
-        label=_("What there is"), choices=Service.choices, required=False, widget=forms.CheckboxSelectMultiple
+        label=_("What there is"),
+        choices=Service.choices,
+        required=False,
+        widget=forms.CheckboxSelectMultiple(attrs={"class": "form-check-input"}),
     )
     phone = PhoneField(
         label=_("Phone of the office"), required=False, help_text=_("Everybody can read it: not somebody's own number.")

@@ -10,7 +10,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import Count, ExpressionWrapper, F, FloatField, Q, Sum
+from django.db.models import Count, Exists, ExpressionWrapper, F, FloatField, OuterRef, Q, Sum
 from django.utils import timezone
 
 from heli.core import subjects
@@ -48,6 +48,11 @@ class Hours:
     def status(self, at: dt.datetime) -> Status:
         """At a local moment without a zone."""
         return opening.status(self.week, self.days, at)
+
+    @property
+    def known(self) -> bool:
+        """Whether anything was said of its hours; a friendly community need not have any."""
+        return any(self.week) or bool(self.days)
 
 
 def local(at: dt.datetime) -> dt.datetime:
@@ -184,10 +189,12 @@ def squares(want: Wanted, around: Box, at: dt.datetime) -> list[Square]:
         return [Square(lat, lon, n, o, pk if n == 1 else None) for lat, lon, n, o, pk in cur.fetchall()]
 
 
-def names(site_ids: Iterable[int]) -> dict[int, tuple[str, str]]:
-    """{id: (name, kind)}. One statement."""
-    ids = list(site_ids)
-    return {pk: (name, kind) for pk, name, kind in Site.objects.filter(pk__in=ids).values_list("id", "name", "kind")}
+def names(site_ids: Iterable[int]) -> dict[int, tuple[str, str, bool]]:
+    """{id: (name, kind, whether its hours are known)}. One statement."""
+    rows = Site.objects.filter(pk__in=list(site_ids)).annotate(
+        known=Exists(SitePeriod.objects.filter(site=OuterRef("pk")))
+    )
+    return {pk: (name, kind, known) for pk, name, kind, known in rows.values_list("id", "name", "kind", "known")}
 
 
 def bounds(area_path: str, at: dt.datetime) -> tuple[float, float, float, float] | None:
@@ -212,12 +219,13 @@ class SiteRow:
 
     site: Site
     status: Status
+    known: bool = True
     km: float | None = None
 
 
 def _rows(sites: Sequence[Site], at: dt.datetime) -> list[SiteRow]:
     hours, now = hours_of([s.pk for s in sites], at), local(at)
-    return [SiteRow(s, hours[s.pk].status(now)) for s in sites]
+    return [SiteRow(s, hours[s.pk].status(now), hours[s.pk].known) for s in sites]
 
 
 def listed(want: Wanted, at: dt.datetime, *, after: str | None = None) -> Page[SiteRow]:
@@ -235,7 +243,7 @@ def nearest(want: Wanted, lat: float, lon: float, at: dt.datetime, *, most: int 
         (F("lat") - lat) * (F("lat") - lat) + (F("lon") - lon) * (F("lon") - lon) * squeeze, output_field=FloatField()
     )
     found = list(filtered(want, at).alias(away=away).order_by("away", "id")[: min(most, NEAREST)])
-    rows = [SiteRow(r.site, r.status, apart(lat, lon, r.site.lat, r.site.lon)) for r in _rows(found, at)]
+    rows = [SiteRow(r.site, r.status, r.known, apart(lat, lon, r.site.lat, r.site.lon)) for r in _rows(found, at)]
     return sorted(rows, key=lambda r: (int(r.km or 0), not r.status.open, r.km or 0))
 
 
@@ -353,6 +361,7 @@ class DeskRow:
     status: Status
     opinion: Opinion
     keeper: str
+    known: bool
 
 
 def desk_rows(actor: Actor, sites: Sequence[Site], at: dt.datetime) -> list[DeskRow]:
@@ -365,6 +374,7 @@ def desk_rows(actor: Actor, sites: Sequence[Site], at: dt.datetime) -> list[Desk
         DeskRow(
             s, hours[s.pk].status(now), seen.get(s.pk, Opinion(0, 0)),
             k.title if (k := keepers.get((ORG, s.keeper_id))) else "",
+            hours[s.pk].known,
         )
         for s in sites
     ]  # fmt: skip

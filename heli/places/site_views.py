@@ -23,7 +23,8 @@ from heli.places import site_queries as queries
 from heli.places import site_steps as steps
 from heli.places.queries import full_names
 from heli.places.site_queries import SiteRow, Wanted, local
-from heli.places.site_words import STARS, rated, said, week_lines
+from heli.places.site_words import STARS, rated, said, week_lines, weekday
+from heli.places.site_words import hours as hours_words
 from heli.places.sites import Service, Site, SiteKind
 
 KINDS = dict(SiteKind.choices)
@@ -41,7 +42,7 @@ def query_of(want: Wanted, **other: Any) -> str:
 
 def line(row: SiteRow, now: Any) -> dict[str, Any]:
     """A row of the list with its words."""
-    state, words = said(row.status, now)
+    state, words = said(row.status, now) if row.known else unsaid(row.site)
     site = row.site
     services = [str(SERVICES[s]) for s in site.services]
     more = len(services) - SHORT
@@ -58,6 +59,11 @@ def line(row: SiteRow, now: Any) -> dict[str, Any]:
         "site": site, "kind": KINDS[site.kind], "state": state, "words": words, "services": shown, "away": away,
         "url": reverse("sites:site", args=[site.pk]),
     }  # fmt: skip
+
+
+def unsaid(site: Site) -> tuple[str, str]:
+    """The chip of a site without hours: till when riders get in, where that is said."""
+    return "", site.access_until if 0 < len(site.access_until) <= 12 else _("hours not said")
 
 
 def _map_data(want: Wanted, here: tuple[float, float] | None, bounds: Any, area: Any) -> dict[str, Any]:
@@ -150,14 +156,14 @@ def points(request: HeliRequest) -> HttpResponse:
     for s in found:
         row: dict[str, Any] = {"lat": round(s.lat, 5), "lon": round(s.lon, 5), "n": s.count, "open": s.open}
         if s.site_id in names:
-            name, kind = names[s.site_id]
+            name, kind, known = names[s.site_id]
             row |= {
                 "id": s.site_id,
                 "name": name,
                 "kind": str(KINDS[kind]),
                 "url": reverse("sites:site", args=[s.site_id]),
             }
-            row["words"] = pgettext("site", "open") if s.open else _("closed now")
+            row["words"] = pgettext("site", "open") if s.open else _("closed now") if known else _("hours not said")
         rows.append(row)
     response = JsonResponse({"squares": rows})
     response["Cache-Control"] = "public, max-age=60"
@@ -180,7 +186,9 @@ def site_context(request: HeliRequest, one: Site) -> dict[str, Any]:
     hours = queries.hours_of([one.pk], now)[one.pk]
     opinion = queries.opinion(one.pk, now)
     serving = one.valid_from <= clock.date() and (one.closed_on is None or one.closed_on > clock.date())
-    state, words = said(hours.status(clock), clock) if serving else ("pause", _("not in service"))
+    state, words = ("pause", _("not in service")) if not serving else unsaid(one)
+    if serving and hours.known:
+        state, words = said(hours.status(clock), clock)
     return {
         "site": one,
         "kind": KINDS[one.kind],
@@ -188,7 +196,10 @@ def site_context(request: HeliRequest, one: Site) -> dict[str, Any]:
         "state": state,
         "words": words,
         "week": week_lines(hours.week, hours.days, hours.notes, clock.date()),
-        "said_hours": any(hours.week) or bool(hours.days),
+        "usual": [{"name": weekday(n), "hours": hours_words(p)} for n, p in enumerate(hours.week)]
+        if hours.known
+        else [],
+        "said_hours": hours.known,
         "services": [SERVICES[s] for s in one.services],
         "access": bool(one.gate or one.park or one.ebike or one.access_until or one.gate_lat is not None),
         "where": full_names([one.area]).get(one.area_path, one.area.name),

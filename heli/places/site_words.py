@@ -101,7 +101,6 @@ def week_lines(
         rows.append(
             {
                 "day": day,
-                "weekday": weekday(day.weekday()),
                 "name": _("today") if n == 0 else weekday(day.weekday()),
                 "hours": hours(on(week, days, day)),
                 "differs": day in days,
