@@ -89,7 +89,7 @@ def orders_export(request: HeliRequest) -> HttpResponse:
         (_("Unit"), lambda p: p.unit.short_name),
         (_("Of this unit"), lambda p: p.demand or p.share),
         (_("State"), lambda p: str(queries.STATES[p.state][1])),
-        (_("Given"), lambda p: p.order.issued_at),
+        (_("Order given"), lambda p: p.order.issued_at),
         (_("Due at"), lambda p: p.due_at),
         (_("Reported"), lambda p: p.reported_at),
         (_("Outcome"), lambda p: p.outcome),

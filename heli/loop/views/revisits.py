@@ -79,7 +79,7 @@ def revisits_export(request: HeliRequest) -> HttpResponse:
         (_("Answered by"), lambda c: c.request.unit.short_name if c.request.unit else ""),
         (_("Round"), lambda c: c.lap),
         (_("Why it is called"), lambda c: c.get_why_display()),
-        (_("Tries"), lambda c: c.attempts),
+        (_("Times called"), lambda c: c.attempts),
         (_("Not before"), lambda c: c.call_at),
     ]
     book = export.workbook(_("Revisit calls"), columns, rows, cap=most, notes=notes_of(request, purpose, now))
