@@ -11,8 +11,13 @@ import random
 from collections import Counter
 from collections.abc import Callable
 
-from heli.demo import stations, tips, wishes
+from heli.demo import stations, suggestions, tips, wishes
 from heli.demo.county import Staff
 
 Part = Callable[[Staff, dt.datetime, dt.datetime, random.Random], Counter[str]]
-PARTS: tuple[tuple[str, Part], ...] = (("冒名线索", tips.live), ("驿站和通知", stations.live), ("微心愿", wishes.live),)
+PARTS: tuple[tuple[str, Part], ...] = (
+    ("冒名线索", tips.live),
+    ("驿站和通知", stations.live),
+    ("微心愿", wishes.live),
+    ("人民建议", suggestions.live),
+)

@@ -293,12 +293,13 @@ def test_approval_by_the_units_lead_makes_it_public(world: Any) -> None:
 
     from heli.core.actor import SYSTEM
     from heli.orgs.steps import give_grant
-    from heli.rulebook.steps import put_rule
+    from heli.rulebook.steps import NewRule, set_rule
 
-    put_rule(
+    rule = NewRule(
         key="reply.needs_review", value=True, area_path="370602", applies_to={"kind": "suggestion"}, citation="试",
-        valid_from=dt.date(2026, 1, 1), reason="试", by=SYSTEM, at=AT - DAY,
+        valid_from=dt.date(2026, 1, 1), reason="试",
     )  # fmt: skip
+    set_rule(rule=rule, by=SYSTEM, at=AT - DAY)
     give_grant(
         user_id=world.xu_lead.pk, role="unit_lead", paths=("370602",), org_id=world.org("住建局").pk, reason="兼",
         by=SYSTEM, at=AT - DAY,

@@ -212,15 +212,17 @@ def _handling(d: Detail, s: Standing, actor: Actor, now: dt.datetime) -> NextSte
     if d.lead.state == "returning":
         told = _("Its clocks keep running until then. Refused means it stays with you.")
         return NextStep("waits_desk", _("The desk decides on your return"), told, icon="back")
+    way = ways.way_of(d.request.kind)
+    tab, url = ("", way.url(d.request.code)) if way is not None and way.instead else ("reply", "")
     if why := given_back(d):
-        return NextStep("rewrite", _titled(_("Write the reply anew"), reply, now), why, _("Write it anew"), tab="reply")
+        title = _titled(_("Write the reply anew"), reply, now)
+        return NextStep("rewrite", title, why, _("Write it anew"), tab=tab, url=url)
     if (contact := clock_of(d, "contact")) is not None:
         return _first_contact(d, contact, now)
     if (said := unheard(d)) is not None:
-        return NextStep(
-            "answer", _("The resident has said more"), said.text[:120], _("Go on to the reply"), tab="reply"
-        )
-    if (way := ways.way_of(d.request.kind)) is not None:
+        told = said.text[:120]
+        return NextStep("answer", _("The resident has said more"), told, _("Go on to the reply"), tab=tab, url=url)
+    if way is not None:
         title = _titled(str(way.words), reply, now)
         return NextStep("way", title, way.note, way.words, way.icon, url=way.url(d.request.code))
     if d.request.lap > 1:
