@@ -6,15 +6,16 @@ their own; what is read here is what a person would read, and whatever cannot be
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
-from heli.loop.importing import FIELDS
 from heli.loop.models import Category, Kind, Urgency
+from heli.loop.tables import FIELDS, FORMULA, Row
+from heli.loop.tables import guess as guess
 from heli.places.addresses import resolve
 
 Words = str | Promise
@@ -30,61 +31,42 @@ FIELD_WORDS: Mapping[str, Words] = {
     "urgency": pgettext_lazy("import", "urgency"),
     "name": pgettext_lazy("import", "name"),
     "phone": pgettext_lazy("import", "phone"),
+    "due": pgettext_lazy("import", "when the source wants it done"),
 }
 NEEDED = ("key", "text")
-# What such columns are called, the surest names first.
-HEADINGS: Mapping[str, tuple[str, ...]] = {
-    "key": ("编号", "单号", "流水号", "序号", "id", "key", "number"),
-    "text": ("诉求内容", "反映内容", "留言详情", "内容", "详情", "描述", "正文", "text"),
-    "title": ("标题", "主题", "title"),
-    "at": ("时间", "日期", "time", "date", "at"),
-    "spot": ("详细地址", "具体位置", "具体地点", "spot"),
-    "area": ("所属区域", "区域", "社区", "街道", "地点", "地址", "位置", "area", "place"),
-    "category": ("事项", "类别", "分类", "category"),
-    "kind": ("诉求类型", "诉求性质", "性质", "kind"),
-    "urgency": ("紧急程度", "急缓", "紧急", "urgency"),
-    "name": ("姓名", "来电人", "联系人", "反映人", "name"),
-    "phone": ("联系电话", "手机", "电话", "号码", "phone"),
-}
+MAPPED = ("category", "kind", "urgency", "area")  # fields whose values are words of theirs, mapped once
 UNREAD: Mapping[str, Words] = {
     "category": _("%(n)s rows name a matter that our list does not have; the desk decides what they are about."),
     "kind": _("%(n)s rows name a kind of request that we do not have; they are taken as a request for help."),
     "urgency": _("%(n)s rows name an urgency that we do not have; they are as urgent as their matter usually is."),
+    "area": _("%(n)s rows name a place that we cannot tell; they cannot be taken."),
 }
-
-
-def guess(columns: Sequence[str]) -> dict[str, str]:
-    """{our field: their column} for headings that say what they are, by the surest name of each field. Pure."""
-    left = [c for c in columns if c]
-    found: dict[str, str] = {}
-    for name, headings in HEADINGS.items():
-        for h in headings:
-            called = [c for c in left if c.strip().lower() == h] or [c for c in left if len(h) > 1 and h in c.lower()]
-            if called:
-                found[name] = called[0]
-                left.remove(called[0])
-                break
-    return {f: found[f] for f in FIELDS if f in found}
 
 
 @dataclass(slots=True)
 class Reader:
-    """Reads rows into our fields; counts what it could not read. One statement, and the names of the area once."""
+    """Reads rows into our fields; counts what it could not read. One statement, and the names of the area once.
+
+    `values`: {field: {their word: our code}}, as somebody mapped them; they come before what words sound like.
+    """
 
     columns: Mapping[str, str]
     within: tuple[str, ...]
-    unread: dict[str, int] = field(default_factory=dict)
+    values: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    unread: dict[str, dict[str, int]] = field(default_factory=dict)  # {field: {their word: rows}}
     _places: dict[str, tuple[str, str]] = field(default_factory=dict)
     _categories: dict[str, str] = field(default_factory=dict)
 
-    def rows(self, table: Iterable[Mapping[str, str]]) -> Iterator[dict[str, str]]:
+    def rows(self, table: Iterable[Mapping[str, str]]) -> Iterator[Row]:
         """{field: text} of each row."""
         self._categories = categories_by_name()
-        for row in table:
-            yield self.read({f: row.get(self.columns.get(f, ""), "") for f in FIELDS})
+        for n, row in enumerate(table, start=2):
+            read = Row(self.read({f: row.get(self.columns.get(f, ""), "") for f in FIELDS}))
+            read.line = getattr(row, "line", n)
+            yield read
 
     def read(self, values: dict[str, str]) -> dict[str, str]:
-        if values["area"]:
+        if values["area"] and values["area"] != FORMULA:
             path, rest = self.place(values["area"])
             values["area"], values["spot"] = path, values["spot"] or rest
         values["category"] = self.known("category", values["category"], self._categories)
@@ -95,15 +77,31 @@ class Reader:
     def place(self, text: str) -> tuple[str, str]:
         """(path, what is left of the address). A place that cannot be told stays as it is, and its row is refused."""
         if text not in self._places:
-            found = resolve(text, within=self.within)
-            self._places[text] = (found.area.path, found.rest.strip(" ，,")) if found.area else (text, "")
-        return self._places[text]
+            chosen = self.values.get("area", {}).get(text, "")
+            found = None if chosen else resolve(text, within=self.within)
+            if chosen:
+                self._places[text] = (chosen, "")
+            elif found is not None and found.area:
+                self._places[text] = (found.area.path, found.rest.strip(" ，,"))
+            else:
+                self._places[text] = (text, "")
+        path, rest = self._places[text]
+        if path == text and not text.isdecimal():
+            self.miss("area", text)
+        return path, rest
 
     def known(self, name: str, typed: str, names: Mapping[str, str]) -> str:
-        code = names.get(typed.strip().lower(), "")
-        if typed.strip() and not code:
-            self.unread[name] = self.unread.get(name, 0) + 1
+        typed = typed.strip()
+        if typed == FORMULA:
+            return typed
+        code = self.values.get(name, {}).get(typed, "") or names.get(typed.lower(), "")
+        if typed and not code:
+            self.miss(name, typed)
         return code
+
+    def miss(self, name: str, typed: str) -> None:
+        seen = self.unread.setdefault(name, {})
+        seen[typed] = seen.get(typed, 0) + 1
 
 
 def by_label(choices: Iterable[tuple[str, Words]]) -> dict[str, str]:

@@ -1,44 +1,46 @@
 """A batch of messages (CSV or xlsx, also .xz or .gz) becomes requests: columns are mapped, every row is checked, nothing is
-half-imported, and the same file twice does no harm (a row is known by source and key).
-
-A file is untrusted: its unpacked size is limited before it is read, and no cell is ever evaluated.
+half-imported, and the same file twice does no harm (a row is known by source and key). How a file is read: tables.py.
 """
 
 from __future__ import annotations
 
-import csv
 import datetime as dt
-import gzip
-import io
-import lzma
-import zipfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import TYPE_CHECKING
 
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
-from openpyxl import load_workbook
 
 from heli.core.actor import Actor
 from heli.core.caps import Cap
 from heli.core.errors import AlreadyDone, Forbidden, HeliError
+from heli.engines.identifiers import without_personal
 from heli.loop.models import Channel, Request
-from heli.loop.steps import hear
+from heli.loop.steps.hear import hear
+from heli.loop.tables import FIELDS as FIELDS
+from heli.loop.tables import FORMULA, SHORTENED, TIME
+from heli.loop.tables import FileTooLarge as FileTooLarge
+from heli.loop.tables import FileUnreadable as FileUnreadable
+from heli.loop.tables import read_table as read_table
 
-FIELDS = ("key", "text", "title", "at", "area", "spot", "category", "kind", "urgency", "name", "phone")
-UNPACKED = 512 * 2**20  # bytes: a larger file is refused before it fills the memory
+if TYPE_CHECKING:
+    from heli.loop.batch_models import Batch
+
 ROWS = 200_000
-TIMES = ("%Y/%m/%d %H:%M:%S", "%Y/%m/%d %H:%M", "%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y/%m/%d", "%Y-%m-%d")
-
-
-class FileUnreadable(HeliError):
-    code = "L-701"
-    status = 400
-    sentence = _("This file cannot be read as a table: %(why)s. Save it as CSV (UTF-8) or xlsx and try again.")
+AT_ONCE = 500  # rows whose numbers are looked up together, and written down together
+LONGEST_KEY = 80
+TIMES = (
+    "%Y/%m/%d %H:%M:%S", "%Y/%m/%d %H:%M", TIME, "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%S", "%Y/%m/%d", "%Y-%m-%d",
+    "%Y年%m月%d日 %H:%M:%S", "%Y年%m月%d日 %H:%M", "%Y年%m月%d日", "%Y.%m.%d %H:%M", "%Y.%m.%d",
+)  # fmt: skip
+SERIAL = re.compile(r"[3-7]\d{4}(?:\.\d+)?")  # days since 1899-12-30, as spreadsheet programs keep a time
+FIRST_DAY = dt.datetime(1899, 12, 30)  # noqa: DTZ001  (the file speaks local time)
 
 
 class ColumnMissing(HeliError):
@@ -47,15 +49,10 @@ class ColumnMissing(HeliError):
     sentence = _("The table has no column “%(column)s”. It has: %(columns)s.")
 
 
-class FileTooLarge(HeliError):
-    code = "L-703"
-    status = 400
-    sentence = _("Unpacked, this file is larger than %(limit)s MB. Split it and import the parts.")
-
-
 @dataclass(frozen=True, slots=True)
 class RowError:
-    """Why one row cannot be taken: its line in the file (the header is line 1), the field, a code and a sentence."""
+    """Why one row cannot be taken: its line in the file (as a spreadsheet program counts), the field, a code, and a
+    sentence that says what to do. Nothing personal: what is quoted of a cell has its numbers hidden."""
 
     line: int
     field: str
@@ -73,87 +70,11 @@ class Imported:
     errors: list[RowError] = field(default_factory=list)
 
 
-# Reading --------------------------------------------------------------------------------------------------------------
-def limited(source: IO[bytes]) -> bytes:
-    """All bytes, or FileTooLarge (L-703) as soon as the limit is passed: a bomb is not unpacked to its end."""
-    raw = source.read(UNPACKED + 1)
-    if len(raw) > UNPACKED:
-        raise FileTooLarge(limit=UNPACKED // 2**20)
-    return raw
-
-
-def read_table(source: IO[bytes], name: str) -> Iterator[dict[str, str]]:
-    """Rows of a table as {column: text}, by the ending of its name: .csv .tsv .xlsx, also with .xz or .gz behind.
-
-    Raises FileUnreadable (L-701), FileTooLarge (L-703). CSV may be UTF-8 (with or without BOM) or GB18030.
-    """
-    low = name.lower()
-    try:
-        if low.endswith(".xz"):
-            with lzma.LZMAFile(source) as packed:
-                raw, low = limited(cast(IO[bytes], packed)), low[:-3]
-        elif low.endswith(".gz"):
-            with gzip.GzipFile(fileobj=source) as packed_gz:
-                raw, low = limited(cast(IO[bytes], packed_gz)), low[:-3]
-        else:
-            raw = limited(source)
-    except (lzma.LZMAError, gzip.BadGzipFile, EOFError, OSError) as error:
-        raise FileUnreadable(why=str(error)) from error
-    return (
-        _xlsx(raw)
-        if low.endswith(".xlsx") or raw[:4] == b"PK\x03\x04"
-        else _csv(raw, "\t" if low.endswith(".tsv") else ",")
-    )
-
-
-def _csv(raw: bytes, delimiter: str) -> Iterator[dict[str, str]]:
-    for encoding in ("utf-8-sig", "gb18030"):
-        try:
-            text = raw.decode(encoding)
-            break
-        except UnicodeDecodeError:
-            continue
-    else:
-        raise FileUnreadable(why=_now("the letters are neither UTF-8 nor GB18030"))
-    if "\0" in text:
-        raise FileUnreadable(why=_now("it holds binary data"))
-    csv.field_size_limit(10**6)
-    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
-    if not reader.fieldnames:
-        raise FileUnreadable(why=_now("it is empty"))
-    try:
-        for row in reader:
-            yield {k: (v or "").strip() for k, v in row.items() if k is not None and not isinstance(v, list)}
-    except csv.Error as error:
-        raise FileUnreadable(why=str(error)) from error
-
-
-def _xlsx(raw: bytes) -> Iterator[dict[str, str]]:
-    try:
-        with zipfile.ZipFile(io.BytesIO(raw)) as packed:
-            if sum(i.file_size for i in packed.infolist()) > UNPACKED:
-                raise FileTooLarge(limit=UNPACKED // 2**20)
-        book = load_workbook(io.BytesIO(raw), read_only=True, data_only=True, keep_links=False)
-        rows = book.worksheets[0].iter_rows(values_only=True)
-        header = [str(c or "").strip() for c in next(rows, ())]
-    except HeliError:
-        raise
-    except Exception as error:  # whatever the reader says about hostile bytes, the answer is the same
-        raise FileUnreadable(why=_now("it is not an xlsx file that can be opened")) from error
-    if not any(header):
-        raise FileUnreadable(why=_now("it is empty"))
-    for row in rows:
-        yield {h: _cell(c) for h, c in zip(header, row, strict=False) if h}
-
-
-def _cell(value: Any) -> str:
-    if isinstance(value, dt.datetime):
-        return value.strftime(TIMES[2])
-    return "" if value is None else str(value).strip()
-
-
-def read_time(text: str, line: int) -> dt.datetime:
-    """A local time in one of the usual forms; ValueError otherwise."""
+# Importing --------------------------------------------------------------------------------------------------------------
+def read_time(text: str, line: int = 0) -> dt.datetime:
+    """A local time in one of the usual forms, or as the number a spreadsheet program keeps; ValueError otherwise."""
+    if SERIAL.fullmatch(text):
+        return timezone.make_aware(FIRST_DAY + dt.timedelta(seconds=round(float(text) * 86_400)))
     for form in TIMES:
         try:
             return timezone.make_aware(dt.datetime.strptime(text, form))  # noqa: DTZ007  (the file speaks local time)
@@ -162,10 +83,117 @@ def read_time(text: str, line: int) -> dt.datetime:
     raise ValueError(line)
 
 
-# Importing --------------------------------------------------------------------------------------------------------------
 def mapped(row: Mapping[str, str], columns: Mapping[str, str], defaults: Mapping[str, str]) -> dict[str, str]:
     """{field: text} of one row: mapped columns, then the defaults where a cell is empty."""
     return {f: row.get(columns.get(f, ""), "") or defaults.get(f, "") for f in FIELDS}
+
+
+def quoted(text: str) -> str:
+    """A cell as an error may quote it: short, with no number of a person in it."""
+    return without_personal(text[:30])
+
+
+@dataclass(slots=True)
+class Taking:
+    """An import under way: what it goes by, and what it has done."""
+
+    columns: Mapping[str, str]
+    defaults: Mapping[str, str]
+    source: str
+    by: Actor
+    at: dt.datetime
+    batch: Batch | None = None
+    done: Imported = field(default_factory=Imported)
+    known: set[str] = field(default_factory=set)  # numbers that were taken before this file
+    lines: dict[str, int] = field(default_factory=dict)  # numbers of this file, and where each stands first
+    made: list[tuple[int, Request, dt.datetime | None]] = field(default_factory=list)
+
+    def some(self, rows: Sequence[tuple[int, dict[str, str]]]) -> None:
+        """Take a few rows. One statement, and the step's own for each row that is new."""
+        keys = {v["key"] for _line, v in rows}
+        found: Iterable[str | None] = Request.objects.filter(source=self.source, source_key__in=keys).values_list(
+            "source_key", flat=True
+        )
+        self.known |= {k for k in found if k}
+        for line, values in rows:
+            self.done.rows += 1
+            self.one(line, values)
+        if self.batch is not None and self.made:
+            from heli.loop.batch_models import BatchRow
+
+            BatchRow.objects.bulk_create(
+                [BatchRow(request=r, batch=self.batch, line=line, due_at=due) for line, r, due in self.made]
+            )
+            self.made = []
+
+    def wrong(self, line: int, name: str, code: str, words: str) -> None:
+        self.done.errors.append(RowError(line, name, code, words))
+
+    def one(self, line: int, values: dict[str, str]) -> None:
+        """Check one row and take it through the step."""
+        key = values["key"]
+        if not key:
+            return self.wrong(line, "key", "L-702", _now("The row has no key, so the same row could be taken twice."))
+        if bad := next((f for f in FIELDS if values[f] == FORMULA), ""):
+            said = _now(
+                "This cell is a formula that was saved without its value. Open the table, save it, and import it."
+            )
+            return self.wrong(line, bad, "L-711", said)
+        if SHORTENED.fullmatch(key):
+            said = _now(
+                "“%(key)s” is a long number that a spreadsheet program wrote short. Make the column text first."
+            )
+            return self.wrong(line, "key", "L-712", said % {"key": key})
+        if len(key) > LONGEST_KEY:
+            said = _now("The number of the row has more than %(most)s characters.") % {"most": LONGEST_KEY}
+            return self.wrong(line, "key", "L-713", said)
+        if key in self.lines:
+            said = _now("Row %(line)s has the same number. Keep one of the two, or give one another number.")
+            return self.wrong(line, "key", "L-714", said % {"line": self.lines[key]})
+        self.lines[key] = line
+        if key in self.known:
+            self.done.known += 1
+            return None
+        times: dict[str, dt.datetime | None] = {"at": self.at, "due": None}
+        for name, default in list(times.items()):
+            try:
+                times[name] = read_time(values[name]) if values[name] else default
+            except (ValueError, OverflowError):
+                said = _now("“%(text)s” is not a time. Write it like 2026-11-18 09:30.") % {
+                    "text": quoted(values[name])
+                }
+                return self.wrong(line, name, "L-400", said)
+        return self.hear(line, values, times["at"] or self.at, times["due"])
+
+    def hear(self, line: int, values: dict[str, str], told: dt.datetime, due: dt.datetime | None) -> None:
+        if told > self.at + dt.timedelta(days=1):
+            said = _now("This time is still to come. Look at the column, and at the order of day and month.")
+            return self.wrong(line, "at", "L-715", said)
+        try:
+            heard = hear(
+                by=self.by,
+                at=told,
+                text=values["text"],
+                title=values["title"],
+                area_path=values["area"],
+                kind=values["kind"] or "help",
+                channel=Channel.IMPORT,
+                category=values["category"],
+                spot=values["spot"],
+                urgency=values["urgency"],
+                name=values["name"],
+                phone=values["phone"],
+                source=self.source,
+                source_key=values["key"],
+            )
+        except AlreadyDone:
+            self.done.known += 1
+        except HeliError as error:
+            self.wrong(line, error.field or "", error.code, error.words)
+        else:
+            self.done.taken += 1
+            self.made.append((line, heard.request, due))
+        return None
 
 
 def import_rows(
@@ -177,87 +205,37 @@ def import_rows(
     by: Actor,
     at: dt.datetime,
     progress: Callable[[int], None] = lambda _n: None,
+    batch: Batch | None = None,
 ) -> Imported:
     """Take every row through `steps.hear`, in one transaction: with one bad row nothing is taken and all errors are told.
 
     `columns` maps our fields (FIELDS) to the table's columns, `defaults` fills empty cells. Rows known by (source, key)
-    are passed over. Raises ColumnMissing (L-702) for a column that the table does not have, Forbidden (L-403) before a row
-    is read.
+    are passed over; two rows of one file with the same key are an error. With `batch` each request is written down with
+    it. Statements: those of `hear` for each new row, and two for each 500 rows.
+
+    Raises ColumnMissing (L-702) for a column that the table does not have, Forbidden (L-403) before a row is read.
     """
     if not by.system and not by.can(Cap.IMPORT_REQUESTS):
         raise Forbidden
-    done = Imported()
-    known = set(Request.objects.filter(source=source).values_list("source_key", flat=True))
+    taking = Taking(columns, defaults, source, by, at, batch)
+    numbered = enumerate(rows, start=2)
     with transaction.atomic():
-        for line, row in enumerate(rows, start=2):
-            if line == 2:
+        while some := list(islice(numbered, AT_ONCE)):
+            if some[0][0] == 2:
                 for column in columns.values():
-                    if column not in row:
-                        raise ColumnMissing(column=column, columns="、".join(row))
-            if done.rows >= ROWS:
+                    if column not in some[0][1]:
+                        raise ColumnMissing(column=column, columns="、".join(some[0][1]))
+            if taking.done.rows + len(some) > ROWS:
                 raise FileTooLarge(limit=ROWS)
-            done.rows += 1
-            _take(line, mapped(row, columns, defaults), done, known, source=source, by=by, at=at)
-            if done.rows % 50 == 0:
-                progress(done.rows)
-        if done.errors:
+            taking.some([(getattr(row, "line", n), mapped(row, columns, defaults)) for n, row in some])
+            progress(taking.done.rows)
+        if taking.done.errors:
             transaction.set_rollback(True)
-            done.taken = 0
-    return done
+            taking.done.taken = 0
+    return taking.done
 
 
-def _take(
-    line: int,
-    values: Mapping[str, str],
-    done: Imported,
-    known: set[str | None],
-    *,
-    source: str,
-    by: Actor,
-    at: dt.datetime,
-) -> None:
-    key = values["key"]
-    if not key:
-        done.errors.append(
-            RowError(line, "key", "L-702", _now("The row has no key, so the same row could be taken twice."))
-        )
-        return
-    if key in known:
-        done.known += 1
-        return
-    try:
-        told = read_time(values["at"], line) if values["at"] else at
-    except ValueError:
-        words = _now("“%(text)s” is not a time. Write it like 2026-11-18 09:30.") % {"text": values["at"][:30]}
-        done.errors.append(RowError(line, "at", "L-400", words))
-        return
-    try:
-        hear(
-            by=by,
-            at=told,
-            text=values["text"],
-            title=values["title"],
-            area_path=values["area"],
-            kind=values["kind"] or "help",
-            channel=Channel.IMPORT,
-            category=values["category"],
-            spot=values["spot"],
-            urgency=values["urgency"],
-            name=values["name"],
-            phone=values["phone"],
-            source=source,
-            source_key=key[:80],
-        )
-    except AlreadyDone:
-        done.known += 1
-    except HeliError as error:
-        done.errors.append(RowError(line, error.field or "", error.code, error.words))
-    else:
-        known.add(key)
-        done.taken += 1
-
-
-def open_table(path: Path) -> Iterator[dict[str, str]]:
-    """Rows of a file on this machine; see read_table."""
+def open_table(path: Path) -> Iterator[Mapping[str, str]]:
+    """Rows of a file on this machine; see tables.read_table."""
     with path.open("rb") as source:
         yield from read_table(source, path.name)

@@ -594,4 +594,5 @@ class DutyRow(models.Model):
         return f"{self.number} {self.category_id}"
 
 
+import heli.loop.batch_models  # noqa: E402  (they stand on the tables above)
 import heli.loop.oversight_models  # noqa: E402, F401  (they stand on the tables above)

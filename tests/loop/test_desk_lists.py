@@ -8,14 +8,13 @@ import re
 from typing import Any
 
 import pytest
-from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db.models import F
 from django.test import Client
-from openpyxl import Workbook, load_workbook
+from openpyxl import load_workbook
 
 from heli.core.models import Access, Event
-from heli.loop import batches, rates, steps
-from heli.loop.models import Clock, Dispatch, Request, Voice
+from heli.loop import rates, steps
+from heli.loop.models import Clock, Dispatch, Request
 from heli.loop.queries import requests as lists
 from heli.rulebook.models import Rule
 from tests.database import race
@@ -286,111 +285,3 @@ def test_the_next_county_lists_none_of_it(world):
     client = log_in(world, "外县人")
     for query in ("", "?area=370602", "?set=open", f"?q={told.request.code}"):
         assert told.request.code not in codes_on(text_of(client.get(ALL + query)))
-
-
-# A batch from a table ---------------------------------------------------------------------------------------------------------
-GOOD = """工单编号,来电时间,诉求内容,所属社区,事项分类,来电人姓名,联系电话
-A-1,2026-11-16 09:30,门口三盏路灯不亮，晚上看不清,毓璜顶街道大海阳社区3号楼,路灯不亮,王桂兰,13800000123
-A-2,2026/11/16 10:05,楼上装修敲到半夜，孩子睡不着,大海阳社区,说不清的事,李大爷,13900000456
-"""
-BAD = """编号,时间,内容,社区
-B-1,前天,路灯坏了,大海阳社区
-B-2,2026-11-16 10:05,,大海阳社区
-B-3,2026-11-16 10:05,水管漏水,火星社区
-B-4,2026-11-16 10:05,这一行是好的,大海阳社区
-"""
-
-
-def send(client: Client, content: str | bytes, go: str = "check", name: str = "批次.csv", **more: Any) -> Any:
-    raw = content.encode() if isinstance(content, str) else content
-    return client.post("/loop/import/", {"file": SimpleUploadedFile(name, raw), "source": "12345 热线", go: "1"} | more)
-
-
-def test_a_look_takes_nothing_and_masks_people(world):
-    client = desk_of(world)
-    page = text_of(send(client, GOOD))
-    assert "可以收下 2 件" in page and "1 行写的事项不在目录里" in page
-    assert "大海阳社区 · 3号楼" in page and "王**" in page and "138****0123" in page
-    assert "13800000123" not in page and "王桂兰" not in page
-    assert not Request.objects.exists() and not Event.objects.filter(step="request.hear").exists()
-
-
-def test_a_batch_is_taken_whole_and_twice_does_no_harm(world):
-    client = desk_of(world)
-    assert "收下了 2 件" in text_of(send(client, GOOD, "take"))
-    first = Request.objects.get(source_key="A-1")
-    assert (first.channel, first.source, first.area_path, first.spot) == (
-        "import",
-        "12345 热线",
-        "370602003006",
-        "3号楼",
-    )
-    assert first.category.name == "路灯不亮" and first.heard_at == dt.datetime.fromisoformat("2026-11-16T09:30+08:00")
-    assert Voice.objects.get(request=first).record.phone_mask == "138****0123"
-    again = text_of(send(client, GOOD, "take"))
-    assert "都有了" in again and Request.objects.count() == 2
-    assert first.code in text_of(client.get("/loop/desk/"))
-    assert Request.objects.get(source_key="A-2").category is None, "the desk decides what it is about"
-
-
-def test_one_bad_row_and_nothing_is_taken(world):
-    client = desk_of(world)
-    page = send(client, BAD, "take")
-    said = text_of(page)
-    assert page.status_code == 400 and "有 3 行收不了" in said and not Request.objects.exists()
-    assert "“前天”不是时间" in said and "L-112" in said
-    assert re.findall(r'class="h-num"><span>(\d+)</span>', said) == ["2", "3", "4"]
-
-
-def test_columns_are_chosen_by_hand_where_headings_say_nothing(world):
-    table = "甲,乙\nC-1,大海阳社区门口井盖响\n"
-    client = desk_of(world)
-    lost = send(client, table)
-    assert lost.status_code == 400 and "请选好这几项在哪一列" in text_of(lost)
-    headings = re.search(r'name="headings" value="([^"]+)"', text_of(lost))[1]
-    chosen = {"headings": headings, "map_key": "甲", "map_text": "乙", "area": "370602003006"}
-    assert "可以收下 1 件" in text_of(send(client, table, **chosen))
-    other = send(client, GOOD, **chosen)
-    assert "可以收下 2 件" in text_of(other), "a choice made for other headings is not used"
-
-
-def test_a_workbook_is_read_as_well(world):
-    book = Workbook()
-    book.active.append(["编号", "内容", "地点"])
-    book.active.append(["D-1", "楼前的路灯不亮", "大海阳社区"])
-    out = io.BytesIO()
-    book.save(out)
-    assert "可以收下 1 件" in text_of(send(desk_of(world), out.getvalue(), name="表.xlsx"))
-
-
-@pytest.mark.parametrize(
-    ("content", "name", "said"),
-    [
-        (b"PK\x03\x04broken", "表.xlsx", "L-701|读不成表格"),
-        (b"", "空.csv", "空的"),
-        ("编号,内容\n".encode(), "空.csv", "列名下面没有内容"),
-        (b"\x00\x01\x02\x03", "x.csv", "读不成表格"),
-        (("编号,内容\n" + "X,字\n" * 501).encode(), "多.csv", "超过 500 行"),
-    ],
-)
-def test_what_cannot_be_read_is_said(world, content, name, said):
-    page = send(desk_of(world), content, name=name)
-    assert page.status_code == 400 and re.search(said, text_of(page))
-    assert not Request.objects.exists()
-
-
-def test_nobody_imports_into_another_county(world):
-    client = log_in(world, "外县人")
-    assert "收不了" in text_of(send(client, GOOD, "take")) and not Request.objects.exists()
-    assert log_in(world, "吕部长").get("/loop/import/").status_code == 403
-
-
-def test_headings_as_offices_write_them():
-    guessed = batches.guess(
-        ["序号", "工单编号", "受理时间", "诉求内容", "事发地点", "事项类别", "联系人", "联系电话", ""]
-    )
-    assert guessed == {
-        "key": "工单编号", "text": "诉求内容", "at": "受理时间", "area": "事发地点", "category": "事项类别",
-        "name": "联系人", "phone": "联系电话",
-    }  # fmt: skip
-    assert batches.guess(["甲", "乙"]) == {}

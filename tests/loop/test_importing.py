@@ -13,7 +13,7 @@ from openpyxl import Workbook
 
 from heli.core.actor import SYSTEM
 from heli.core.errors import Forbidden
-from heli.loop import importing
+from heli.loop import importing, tables
 from heli.loop.models import Request
 from heli.loop.replay import replay
 from tests.loop.told import AT
@@ -128,7 +128,7 @@ def test_what_is_no_table_is_refused(name, raw):
 
 
 def test_a_bomb_is_not_unpacked(monkeypatch):
-    monkeypatch.setattr(importing, "UNPACKED", 10**6)
+    monkeypatch.setattr(tables, "UNPACKED", 10**6)
     for name, raw in (("a.csv.xz", lzma.compress(b"x" * 10**7)), ("a.csv.gz", gzip.compress(b"x" * 10**7))):
         with pytest.raises(importing.FileTooLarge):
             list(importing.read_table(io.BytesIO(raw), name))

@@ -125,12 +125,13 @@ class ImportForm(ActForm):
 
     file = forms.FileField(
         label=_("The table"),
-        widget=forms.FileInput(attrs={"accept": ".csv,.tsv,.xlsx,.xz,.gz"}),
-        help_text=_("CSV or xlsx, with headings in its first line."),
+        widget=forms.FileInput(attrs={"accept": ".csv,.tsv,.txt,.xlsx,.xz,.gz"}),
+        help_text=_("CSV or xlsx, with headings in one of its first lines. At most 10 MB."),
     )
     source = forms.CharField(
         label=_("Where it comes from"),
         max_length=40,
+        widget=forms.TextInput(attrs={"list": "import-sources", "autocomplete": "off"}),
         help_text=_(
             "Such as the name of the hotline. A row is known by this and its number, so the same table twice does no harm."
         ),

@@ -68,6 +68,7 @@ class Filters:
     urgency: str = ""
     kind: str = ""
     channel: str = ""
+    batch: str = ""  # id of a batch it was imported with
     lap: str = ""  # "2": a second round or later
     bounced: str = ""  # "1": came back at least so often
     since: str = ""
@@ -103,6 +104,7 @@ class Filters:
             urgency=one_of("urgency", Urgency.values),
             kind=one_of("kind", Kind.values),
             channel=one_of("channel", Channel.values),
+            batch=number("batch"),
             lap=number("lap")[:2],
             bounced=number("bounced")[:2],
             since=get.get("from", "").replace(" ", "+") if moment(get.get("from", "")) else "",
@@ -166,6 +168,8 @@ def found(actor: Actor, f: Filters, now: dt.datetime, hits: Hits | None = None) 
     for name in ("urgency", "kind", "channel"):
         if value := getattr(f, name):
             rows = rows.filter(**{name: value})
+    if f.batch:
+        rows = rows.filter(imported__batch=int(f.batch))
     if f.lap:
         rows = rows.filter(lap__gte=int(f.lap))
     if f.bounced:
@@ -315,6 +319,8 @@ def told(f: Filters) -> list[tuple[str, Words]]:
         made.append(("set", rates.SET_WORDS[f.set]))
     if f.heard:
         made.append(("heard", _("taken down by me")))
+    if f.batch:
+        made.append(("batch", _("from one batch")))
     for name, value in (("unit", f.unit), ("sent_to", f.sent_to)):
         if value.isdecimal():
             short = (

@@ -1,184 +1,236 @@
-"""A batch of requests from a table: look at what would happen, then take all of it or nothing.
-
-The file travels with each look and is kept nowhere: it holds names and numbers, and these have one home.
-"""
+"""Batches of another system's requests: lay a table down, say which column is what, look what would come of it, take all
+of it or nothing; and fetch what is to be told back."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from itertools import islice
+import csv
+import io
 from typing import Any
 
-from django.core.files.uploadedfile import UploadedFile
-from django.db import transaction
-from django.http import HttpResponse
+from django.contrib import messages
+from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from heli.core.actor import Actor
+from heli.core import export
 from heli.core.caps import Cap, Scope
-from heli.core.errors import HeliError
+from heli.core.errors import HeliError, NotFound
 from heli.core.pages import HeliRequest, page
-from heli.engines.identifiers import mask_name, mask_phone
-from heli.loop import batches, importing
+from heli.loop import batches, tables
+from heli.loop.batch_models import Batch
+from heli.loop.clocks import local_day
 from heli.loop.forms.desk import ImportForm
-from heli.loop.importing import FIELDS, Imported
-from heli.loop.models import Category
-from heli.places.models import Area
+from heli.loop.models import Kind, Urgency
+from heli.loop.queries import batches as queries
+from heli.loop.steps import batch as steps
+from heli.places.addresses import resolve
+from heli.rulebook import queries as rulebook
 
-ROWS = 500  # more would keep somebody waiting before a page; `heli loop import` takes any number
-BYTES = 10 * 2**20
-SHOWN = 5
-ERRORS = 50
-
-
-@dataclass(slots=True)
-class Look:
-    """What a table holds and what would come of it."""
-
-    name: str
-    columns: list[str]
-    mapping: dict[str, str]
-    done: Imported = field(default_factory=Imported)
-    taken: bool = False
-    wrong: str = ""  # why the table as a whole cannot be taken
-    unread: list[str] = field(default_factory=list)
-    preview: list[dict[str, str]] = field(default_factory=list)
-
-    @property
-    def headings(self) -> str:
-        return signature(self.columns)
-
-    @property
-    def selects(self) -> list[tuple[str, Any, str, bool]]:
-        """(field, words, chosen column, needed) for the choice of columns."""
-        return [(f, said, self.mapping.get(f, ""), f in batches.NEEDED) for f, said in batches.FIELD_WORDS.items()]
-
-    @property
-    def errors(self) -> list[importing.RowError]:
-        return self.done.errors[:ERRORS]
-
-    @property
-    def more_errors(self) -> int:
-        return max(0, len(self.done.errors) - ERRORS)
-
-    @property
-    def ready(self) -> bool:
-        return not self.wrong and not self.done.errors and self.done.taken > 0 and not self.taken
+EXPORT_CAP = "export.row_cap"
+CSV = "text/csv; charset=utf-8"
 
 
-def signature(columns: list[str]) -> str:
-    """Tells whether a choice of columns was made for a table with these headings."""
-    return hashlib.sha256("\x1f".join(columns).encode()).hexdigest()[:16]
-
-
+# Lay down -------------------------------------------------------------------------------------------------------------
 @page("loop/import/", name="import", needs=Cap.IMPORT_REQUESTS, scope=Scope.AREA, methods=("GET", "POST"))
 def import_page(request: HeliRequest) -> HttpResponse:
-    """Choose a table, look at it, take it."""
+    """A form for a table, and what became of earlier ones."""
     paths = request.actor.paths(Cap.IMPORT_REQUESTS)
-    if request.method == "GET":
-        return show(request, ImportForm(within=paths), None)
+    if request.method != "POST":
+        return show_form(request, ImportForm(within=paths))
     form = ImportForm(request.POST, request.FILES, within=paths)
-    if not form.is_valid():
-        return show(request, form, None, status=400)
-    look = look_at(request, form.cleaned_data["file"])
-    if not look.wrong:
+    if form.is_valid():
+        file, area = form.cleaned_data["file"], form.cleaned_data["area"]
         try:
-            run(
-                look,
-                form.cleaned_data["file"],
+            made = steps.open_batch(
                 by=request.actor,
-                source=form.cleaned_data["source"].strip(),
-                area=form.cleaned_data["area"],
-                take="take" in request.POST,
+                at=timezone.now(),
+                source=form.cleaned_data["source"],
+                name=file.name or "",
+                raw=file.read(queries.BYTES + 1),
+                default_area=area.path if area else "",
             )
         except HeliError as error:
-            look.wrong = error.words
-    return show(request, form, look, status=400 if look.wrong or (look.done.errors and "take" in request.POST) else 200)
+            form.add_error("source" if error.field == "source" else "file", error.words)
+        else:
+            return HttpResponseRedirect(reverse("loop:batch", args=[made.pk]), status=303)
+    return show_form(request, form, status=400)
 
 
-def show(request: HeliRequest, form: ImportForm, look: Look | None, status: int = 200) -> HttpResponse:
-    """The page; for HTMX what was found alone, so that the chosen file stays chosen."""
-    context = {"form": form, "look": look, "limit": ROWS}
-    if not request.htmx:
-        return render(request, "loop/desk/import.html", {**context, "page_base": "web/base.html"}, status=status)
-    response = render(request, "loop/desk/import_look.html", context, status=status)
-    response["HX-Retarget"], response["HX-Reswap"] = "#import-look", "innerHTML"
+def show_form(request: HeliRequest, form: ImportForm, status: int = 200) -> HttpResponse:
+    """The form with the batches before it."""
+    source = request.GET.get("source", "").replace("\0", "").strip()[:40]
+    context = {
+        "form": form,
+        "page": queries.batches_page(request.actor, source=source, after=request.GET.get("after")),
+        "sources": queries.sources(request.actor),
+        "source": source,
+        "may_fetch": Cap.EXPORT in request.actor.caps,
+        "now": timezone.now(),
+        "limit": queries.MOST,
+        "page_base": "web/base.html",
+    }
+    return render(request, "loop/desk/import.html", context, status=status)
+
+
+# One batch ------------------------------------------------------------------------------------------------------------
+@page("loop/import/<int:batch_id>/", name="batch", needs=Cap.IMPORT_REQUESTS, scope=Scope.AREA)
+def batch(request: HeliRequest, batch_id: int) -> HttpResponse:
+    """What would come of it while it is a draft; how far it is, and what became of it."""
+    return show(request, queries.seen(request.actor, batch_id))
+
+
+def show(
+    request: HeliRequest, found: Batch, *, wrong: dict[str, str] | None = None, typed: Any = None, status: int = 200
+) -> HttpResponse:
+    """The page of a batch; `wrong`: {name of a field of the form: why}, with what was `typed`."""
+    now = timezone.now()
+    look = queries.look_at(found, by=request.actor, at=now) if found.state == "draft" else None
+    choices = queries.choices() if look is not None and look.unknown else {}
+    for one in look.unknown if look is not None else ():
+        name = f"as_{one.field}_{one.n}"
+        one.wrong = (wrong or {}).get(name, "")
+        one.typed = typed.get(name, "") if typed is not None else ""
+    context = {
+        "batch": found,
+        "chip": queries.STATES[found.state],
+        "look": look,
+        "choices": choices,
+        "errors": (look.done.errors if look is not None else queries.errors_of(found))[:50],
+        "wrong_n": len(look.done.errors) if look is not None else found.wrong,
+        "encodings": tables.ENCODINGS,
+        "words": batches.FIELD_WORDS,
+        "direct": queries.DIRECT,
+        "part": min(100, round(found.read * 100 / found.rows)) if found.rows else 0,
+        "field_errors": wrong or {},
+        "now": now,
+        "page_base": "web/base.html",
+    }
+    if request.htmx and found.state == "waiting" and request.method == "GET":
+        return render(request, "loop/desk/batch_progress.html", context)
+    response = render(request, "loop/desk/batch.html", context, status=status)
+    response["Cache-Control"] = "no-store"
+    if request.htmx and request.method == "GET":  # it ended while somebody watched: the whole page has changed
+        response["HX-Refresh"] = "true"
     return response
 
 
-def look_at(request: HeliRequest, file: UploadedFile[Any]) -> Look:
-    """The headings of the table and which of them are ours: as chosen on the page, else as they sound."""
+@page(
+    "loop/import/<int:batch_id>/<slug:verb>/", name="batch_do", needs=Cap.IMPORT_REQUESTS, scope=Scope.AREA,
+    methods=("POST",),
+)  # fmt: skip
+def batch_do(request: HeliRequest, batch_id: int, verb: str) -> HttpResponse:
+    """Map its columns and words, take it, or throw it away."""
+    found, now = queries.seen(request.actor, batch_id), timezone.now()
+    back = HttpResponseRedirect(reverse("loop:batch", args=[batch_id]), status=303)
     try:
-        if (file.size or 0) > BYTES:
-            raise importing.FileTooLarge(limit=BYTES // 2**20)
-        first = next(iter(table(file)), None)
+        if verb == "map":
+            return remap(request, found) or back
+        if verb == "take":
+            made = steps.take_batch(batch_id=batch_id, by=request.actor, at=now)
+            if made.rows <= queries.DIRECT:
+                steps.run_batch(batch_id=batch_id, by=request.actor, at=now)
+            return back
+        if verb == "drop":
+            steps.drop_batch(batch_id=batch_id, by=request.actor, at=now)
+            messages.success(request, _("Thrown away. Nothing of it was taken, and nothing of the file is left."))
+            return HttpResponseRedirect(reverse("loop:import"), status=303)
+    except NotFound:
+        raise
     except HeliError as error:
-        return Look(file.name or "", [], {}, wrong=error.words)
-    if first is None:
-        return Look(file.name or "", [], {}, wrong=_("There is no row below the headings."))
-    columns = [c for c in first if c]
-    chosen = {f: request.POST.get(f"map_{f}", "") for f in FIELDS}
-    same = request.POST.get("headings", "") == signature(columns)
-    mapping = {f: c for f, c in chosen.items() if c in columns} if same else batches.guess(columns)
-    look = Look(file.name or "", columns, mapping)
-    missing = [str(batches.FIELD_WORDS[f]) for f in batches.NEEDED if f not in mapping]
-    if missing:
-        look.wrong = _("Say which column holds this: %(fields)s.") % {"fields": "、".join(missing)}
-    return look
+        return show(request, queries.seen(request.actor, batch_id), wrong={"": error.words}, status=error.status)
+    raise NotFound
 
 
-def table(file: UploadedFile[Any]) -> Any:
-    file.seek(0)
-    return importing.read_table(file, file.name or "")
+def remap(request: HeliRequest, found: Batch) -> HttpResponse | None:
+    """Keep what was chosen; the page again where a word that was typed means nothing here."""
+    given, wrong = request.POST, dict[str, str]()
+    values = {f: dict(known) for f, known in found.values.items()}
+    names = batches.categories_by_name()
+    within = request.actor.paths(Cap.IMPORT_REQUESTS)
+    for name in batches.MAPPED:
+        for n in range(queries.UNKNOWN):
+            word, typed = given.get(f"word_{name}_{n}", "")[:300], given.get(f"as_{name}_{n}", "").strip()[:200]
+            if not (word and typed):
+                continue
+            if code := meant(name, typed, names, within):
+                values.setdefault(name, {})[word] = code
+            else:
+                wrong[f"as_{name}_{n}"] = (
+                    _("We could not tell where this is. Choose the street and community.")
+                    if name == "area"
+                    else _("Choose one from the list.")
+                )
+    heading = given.get("heading", "")
+    steps.map_batch(
+        batch_id=found.pk,
+        by=request.actor,
+        at=timezone.now(),
+        columns={f: given.get(f"map_{f}", "")[:200] for f in tables.FIELDS} if "map_key" in given else found.columns,
+        values=values,
+        encoding=given.get("encoding", ""),
+        heading=int(heading) if heading.isascii() and heading.isdecimal() and len(heading) < 4 else 0,
+        default_area=found.default_area,
+    )
+    if wrong:
+        return show(request, queries.seen(request.actor, found.pk), wrong=wrong, typed=given, status=400)
+    return None
 
 
-def run(look: Look, file: UploadedFile[Any], *, by: Actor, source: str, area: Area | None, take: bool) -> None:
-    """Take every row, or only look what taking them would come to: the same steps, rolled back."""
-    rows = list(islice(table(file), ROWS + 1))
-    if len(rows) > ROWS:
-        look.wrong = _(
-            "These are more than %(n)s rows. Split the table, or let your operator run heli loop import."
-        ) % {"n": ROWS}
-        return
-    reader = batches.Reader(look.mapping, by.paths(Cap.IMPORT_REQUESTS))
-    read = list(reader.rows(rows))
-    with transaction.atomic():
-        look.done = importing.import_rows(
-            read,
-            columns={f: f for f in FIELDS},
-            defaults={"area": area.path if area else ""},
-            source=source,
-            by=by,
-            at=timezone.now(),
-        )
-        if not take:
-            transaction.set_rollback(True)
-    look.taken = take and look.done.taken > 0
-    look.unread = [str(batches.UNREAD[name]) % {"n": n} for name, n in reader.unread.items()]
-    look.preview = preview(read[:SHOWN], area)
+def meant(name: str, typed: str, names: dict[str, str], within: tuple[str, ...]) -> str:
+    """Our code for what somebody typed or chose; '' for nothing of ours."""
+    if name == "category":
+        return names.get(typed.split(" ", maxsplit=1)[0].lower(), "") or names.get(typed.lower(), "")
+    if name == "area":
+        place = resolve(typed, within=within).area
+        return place.path if place is not None else ""
+    known = batches.by_label(Kind.choices if name == "kind" else Urgency.choices)
+    return known.get(typed.lower(), "")
 
 
-def preview(rows: list[dict[str, str]], area: Area | None) -> list[dict[str, str]]:
-    """The first rows as they were read, people masked. Two statements."""
-    places = dict(Area.objects.filter(path__in={r["area"] for r in rows}).values_list("path", "short_name"))
-    matters = dict(Category.objects.filter(code__in={r["category"] for r in rows}).values_list("code", "name"))
-    return [one(r, places, matters, area) for r in rows]
+@page("loop/import/<int:batch_id>/errors.xlsx", name="batch_errors", needs=Cap.IMPORT_REQUESTS, scope=Scope.AREA)
+def batch_errors(request: HeliRequest, batch_id: int) -> HttpResponse:
+    """Which rows cannot be taken, and what to do, as a table. Nothing of what the rows say is in it."""
+    found = queries.seen(request.actor, batch_id)
+    look = queries.look_at(found, by=request.actor, at=timezone.now()) if found.state == "draft" else None
+    rows = look.done.errors if look is not None else queries.errors_of(found)
+    notes = [found.source, found.name, _("Line, column, and what to do. Nothing of what the rows say is in this file.")]
+    book = export.workbook(_("Errors"), queries.error_columns(), rows, cap=queries.MOST, notes=notes)
+    return export.download(book, f"import-{found.pk}-errors.xlsx")
 
 
-def one(
-    row: Mapping[str, str], places: Mapping[str, str], matters: Mapping[str, str], area: Area | None
-) -> dict[str, str]:
-    who = " ".join(x for x in (mask_name(row["name"]), mask_phone(row["phone"]) if row["phone"] else "") if x)
-    default = area.short_name if area is not None and not row["area"] else row["area"]
-    return {
-        "key": row["key"],
-        "text": row["title"] or row["text"][:60],
-        "at": row["at"],
-        "place": " · ".join(x for x in (places.get(row["area"], default), row["spot"]) if x),
-        "matter": matters.get(row["category"], ""),
-        "who": who,
-    }
+# The outcome goes back ------------------------------------------------------------------------------------------------
+@page("loop/import/results/", name="import_results", needs=Cap.IMPORT_REQUESTS, scope=Scope.AREA, methods=("POST",))
+def import_results(request: HeliRequest) -> HttpResponse:
+    """What changed with a source's requests since it was fetched last, as a file with the source's own numbers."""
+    source = request.POST.get("source", "").strip()[:40]
+    if source not in queries.sources(request.actor):
+        raise NotFound
+    now = timezone.now()
+    path = request.actor.paths(Cap.IMPORT_REQUESTS)[0]
+    most = int(rulebook.in_force((EXPORT_CAP,), path=path, on=local_day(now))[EXPORT_CAP].value)
+    rows, more = steps.take_results(
+        source=source, by=request.actor, at=now, most=most, everything=request.POST.get("which") == "all"
+    )
+    if not rows:
+        messages.success(request, _("Nothing changed with the requests of %(source)s since then.") % {"source": source})
+        return HttpResponseRedirect(reverse("loop:import"), status=303)
+    name = f"outcomes-{timezone.localtime(now):%Y%m%d-%H%M}"
+    columns = queries.outcome_columns()
+    if request.POST.get("format") == "csv":
+        return export.download(as_csv(columns, rows), f"{name}.csv", CSV)
+    notes = [source, _("It was recorded that this file was made.")]
+    if more:
+        notes.append(_("There are more: fetch once again."))
+    return export.download(export.workbook(_("Outcomes"), columns, rows, cap=most, notes=notes), f"{name}.xlsx")
+
+
+def as_csv(columns: list[tuple[Any, Any]], rows: list[Any]) -> bytes:
+    """The same as CSV in UTF-8 with its mark; no cell can become a formula."""
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow([str(title) for title, _get in columns])
+    for row in rows:
+        writer.writerow([export.safe_cell(get(row)) for _title, get in columns])
+    return b"\xef\xbb\xbf" + out.getvalue().encode()

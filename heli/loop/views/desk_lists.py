@@ -122,7 +122,7 @@ def list_context(
         "urgencies": Urgency.choices,
         "kinds": Kind.choices,
         "channels": Channel.choices,
-        "hidden": {k: v for k, v in kept.items() if k in {"set", "sent_to", "sent_since", "heard"}},
+        "hidden": {k: v for k, v in kept.items() if k in {"set", "sent_to", "sent_since", "heard", "batch"}},
         "folded": any(kept.get(k) for k in ("urgency", "kind", "channel", "lap", "bounced", "from", "to", "due")),
         "narrowed": bool(kept),
         "query": request.GET.urlencode(),

@@ -1,0 +1,261 @@
+"""Reading a table that somebody else made: CSV in whatever letters and with whatever between its cells, or xlsx.
+
+A file is untrusted: its unpacked size is limited before it is read, and no cell is ever evaluated. What a spreadsheet
+program has already spoilt (a long number written short, a formula without its value) is not guessed at: the cell says so,
+and its row is refused with what to do.
+"""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import gzip
+import io
+import lzma
+import re
+import zipfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain, islice
+from typing import IO, Any, cast
+
+from django.utils.translation import gettext as _now
+from django.utils.translation import gettext_lazy as _
+from openpyxl import load_workbook
+
+from heli.core.errors import HeliError
+
+UNPACKED = 512 * 2**20  # bytes: a larger file is refused before it fills the memory
+LOOKED_AT = 15  # lines among which the headings are looked for
+FORMULA = "\0formula"  # a cell whose formula was saved without a value; no cell can hold this text by itself
+EXACT = 10**15  # spreadsheet programs keep 15 digits of a number
+SHORTENED = re.compile(r"[+-]?\d+(?:\.\d+)?[eE]\+?\d{1,3}")  # 1.23E+17
+TIME = "%Y-%m-%d %H:%M:%S"
+ENCODINGS = ("utf-8", "gb18030", "utf-16", "big5")
+MARKS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
+# What letters become that were read by the wrong table once before; the last are places without any letter
+SPOILT = re.compile("锟斤拷|\ufffd|烫烫烫|ï»¿|â€|[\ue000-\uf8ff]")
+BETWEEN = (",", "\t", ";", "|")
+
+
+class FileUnreadable(HeliError):
+    code = "L-701"
+    status = 400
+    sentence = _("This file cannot be read as a table: %(why)s. Save it as CSV (UTF-8) or xlsx and try again.")
+
+
+class FileTooLarge(HeliError):
+    code = "L-703"
+    status = 400
+    sentence = _("Unpacked, this file is larger than %(limit)s MB. Split it and import the parts.")
+
+
+class Row(dict[str, str]):
+    """{column: text} of one row; `line` is where it stands in the file, as a spreadsheet program counts."""
+
+    line: int = 0
+
+
+@dataclass(slots=True)
+class Table:
+    """A table that is being read: its columns, how it was understood, and its rows (once)."""
+
+    columns: list[str]
+    rows: Iterator[Row]
+    heading: int  # the line of the headings
+    encoding: str = ""  # '' for a workbook
+    above: list[str] = field(default_factory=list)  # lines above the headings, and those themselves
+    spoilt: bool = False  # its letters look as if they had been broken before they came here
+
+
+# Bytes ----------------------------------------------------------------------------------------------------------------
+def limited(source: IO[bytes]) -> bytes:
+    """All bytes, or FileTooLarge (L-703) as soon as the limit is passed: a bomb is not unpacked to its end."""
+    raw = source.read(UNPACKED + 1)
+    if len(raw) > UNPACKED:
+        raise FileTooLarge(limit=UNPACKED // 2**20)
+    return raw
+
+
+def unpacked(source: IO[bytes], name: str) -> tuple[bytes, str]:
+    """(bytes, name without .xz or .gz)."""
+    low = name.lower()
+    try:
+        if low.endswith(".xz"):
+            with lzma.LZMAFile(source) as packed:
+                return limited(cast(IO[bytes], packed)), low[:-3]
+        if low.endswith(".gz"):
+            with gzip.GzipFile(fileobj=source) as packed_gz:
+                return limited(cast(IO[bytes], packed_gz)), low[:-3]
+        return limited(source), low
+    except (lzma.LZMAError, gzip.BadGzipFile, EOFError, OSError) as error:
+        raise FileUnreadable(why=str(error)) from error
+
+
+def decoded(raw: bytes, encoding: str = "") -> tuple[str, str]:
+    """(text, encoding). By its mark, else as UTF-8, else as GB18030, each strictly: nothing is replaced or left out.
+
+    Raises FileUnreadable (L-701) when none of them, or not the one that was chosen, fits every byte.
+    """
+    marked = next((e for mark, e in MARKS if raw.startswith(mark)), "")
+    for one in (encoding,) if encoding else (marked,) if marked else ("utf-8", "gb18030"):
+        try:
+            text = raw.decode(one)
+        except UnicodeDecodeError:
+            continue
+        return text.removeprefix("\ufeff"), one
+    if encoding or marked:
+        raise FileUnreadable(why=_now("its letters are not %(encoding)s throughout") % {"encoding": encoding or marked})
+    raise FileUnreadable(why=_now("the letters are neither UTF-8 nor GB18030"))
+
+
+# Lines ----------------------------------------------------------------------------------------------------------------
+def read_table(source: IO[bytes], name: str) -> Iterator[Row]:
+    """Rows of a table by the ending of its name: .csv .tsv .xlsx, also with .xz or .gz behind. See `open_sheet`."""
+    return open_sheet(source, name).rows
+
+
+def open_sheet(source: IO[bytes], name: str, *, encoding: str = "", heading: int = 0) -> Table:
+    """A table with its headings found (`heading` 0) or on the given line; blank lines are passed over.
+
+    Raises FileUnreadable (L-701), FileTooLarge (L-703).
+    """
+    raw, low = unpacked(source, name)
+    if low.endswith(".xlsx") or raw[:4] == b"PK\x03\x04":
+        return _table(_xlsx(raw), "", heading)
+    text, used = decoded(raw, encoding)
+    if "\0" in text:
+        raise FileUnreadable(why=_now("it holds binary data"))
+    table = _table(_csv(text, "\t" if low.endswith(".tsv") else ""), used, heading)
+    table.spoilt = SPOILT.search(text) is not None
+    return table
+
+
+def _csv(text: str, between: str) -> Iterator[list[str]]:
+    csv.field_size_limit(10**6)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=between or sniffed(text))
+    try:
+        for cells in reader:
+            yield [c.strip() for c in cells]
+    except csv.Error as error:
+        raise FileUnreadable(why=str(error)) from error
+
+
+def sniffed(text: str) -> str:
+    """What stands between the cells: of the usual signs the one that most lines near the beginning have alike. Pure."""
+    lines = [re.sub(r'"[^"]*"', "", x) for x in islice((x for x in text.splitlines() if x.strip()), LOOKED_AT)]
+    best = max(BETWEEN, key=lambda sign: sum(min(x.count(sign), 50) for x in lines))
+    return best if any(best in x for x in lines) else ","
+
+
+def _xlsx(raw: bytes) -> Iterator[list[str]]:
+    """Values as they were saved. Where a sheet has formulas it is read twice, to tell an empty cell from one whose
+    formula was saved without its value."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(raw)) as packed:
+            if sum(i.file_size for i in packed.infolist()) > UNPACKED:
+                raise FileTooLarge(limit=UNPACKED // 2**20)
+        first = load_workbook(io.BytesIO(raw), read_only=True, data_only=True, keep_links=False).worksheets[0]
+        second = load_workbook(io.BytesIO(raw), read_only=True, data_only=False, keep_links=False).worksheets[0]
+        first.reset_dimensions()  # what the file says of its size may be a lie
+        second.reset_dimensions()
+        for values, written in zip(first.iter_rows(values_only=True), second.iter_rows(values_only=True), strict=False):
+            yield [cell(v) if v is not None else _empty(w) for v, w in zip(values, written, strict=False)]
+    except HeliError:
+        raise
+    except Exception as error:  # whatever the reader says about hostile bytes, the answer is the same
+        raise FileUnreadable(why=_now("it is not an xlsx file that can be opened")) from error
+
+
+def _empty(written: Any) -> str:
+    formula = not isinstance(written, str) and written is not None  # an array formula
+    return FORMULA if formula or (isinstance(written, str) and written.startswith("=")) else ""
+
+
+def cell(value: Any) -> str:
+    """A cell as text: times as they are read back, whole numbers without a point; a number of more digits than are kept
+    is written short, as the program would show it, and so refused where it is a number of something."""
+    if isinstance(value, dt.datetime):
+        return value.strftime(TIME)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        if abs(value) >= EXACT:
+            return f"{value:.5E}"
+        return str(int(value)) if value == int(value) else repr(value)
+    return "" if value is None else str(value).replace("\0", "").strip()
+
+
+# Headings -------------------------------------------------------------------------------------------------------------
+FIELDS = ("key", "text", "title", "at", "area", "spot", "category", "kind", "urgency", "name", "phone", "due")
+# What such columns are called, the surest names first.
+HEADINGS: Mapping[str, tuple[str, ...]] = {
+    "key": ("编号", "单号", "流水号", "序号", "id", "key", "number"),
+    "text": ("诉求内容", "反映内容", "留言详情", "内容", "详情", "描述", "正文", "text"),
+    "title": ("标题", "主题", "title"),
+    "due": ("要求办结时间", "办结时限", "办理时限", "截止时间", "办结时间", "due"),
+    "at": ("时间", "日期", "time", "date", "at"),
+    "spot": ("详细地址", "具体位置", "具体地点", "spot"),
+    "area": ("所属区域", "区域", "社区", "街道", "地点", "地址", "位置", "area", "place"),
+    "category": ("事项", "类别", "分类", "category"),
+    "kind": ("诉求类型", "诉求性质", "性质", "kind"),
+    "urgency": ("紧急程度", "急缓", "紧急", "urgency"),
+    "name": ("姓名", "来电人", "联系人", "反映人", "name"),
+    "phone": ("联系电话", "手机", "电话", "号码", "phone"),
+}
+
+
+def guess(columns: Sequence[str]) -> dict[str, str]:
+    """{our field: their column} for headings that say what they are, by the surest name of each field. Pure."""
+    left = [c for c in columns if c and len(c) <= 20]
+    found: dict[str, str] = {}
+    for name, headings in HEADINGS.items():
+        for h in headings:
+            called = [c for c in left if c.strip().lower() == h] or [c for c in left if len(h) > 1 and h in c.lower()]
+            if called:
+                found[name] = called[0]
+                left.remove(called[0])
+                break
+    return {f: found[f] for f in FIELDS if f in found}
+
+
+def _table(lines: Iterator[list[str]], encoding: str, heading: int) -> Table:
+    numbered = ((n, cells) for n, cells in enumerate(lines, start=1) if any(cells))
+    head = list(islice(numbered, LOOKED_AT))
+    if not head:
+        raise FileUnreadable(why=_now("it is empty"))
+    at = heading if any(n == heading for n, _cells in head) else headings_at(head)
+    columns = named(next(cells for n, cells in head if n == at))
+    above = ["  ".join(c for c in cells if c)[:200] for n, cells in head if n <= at]
+    rest: Iterable[tuple[int, list[str]]] = chain((x for x in head if x[0] > at), numbered)
+    return Table([c for c in columns if c], _rows(columns, rest), at, encoding, above)
+
+
+def _rows(columns: list[str], lines: Iterable[tuple[int, list[str]]]) -> Iterator[Row]:
+    for n, cells in lines:
+        row = Row((c, "") for c in columns if c)
+        row.update((c, value) for c, value in zip(columns, cells, strict=False) if c)
+        row.line = n
+        yield row
+
+
+def named(cells: list[str]) -> list[str]:
+    """Names of the columns; the second of the same name gets a number, and one without a name stays without. Pure."""
+    seen: dict[str, int] = {}
+    found = []
+    for text in cells:
+        name = " ".join(text.split()) if text != FORMULA else ""
+        seen[name] = seen.get(name, 0) + 1
+        found.append(f"{name} ({seen[name]})" if name and seen[name] > 1 else name)
+    return found
+
+
+def headings_at(head: list[tuple[int, list[str]]]) -> int:
+    """The line that looks most like headings: most cells that say what is in them, the uppermost of equals. Pure."""
+
+    def count(names: list[str]) -> int:
+        return len(guess(names))
+
+    best = max(head, key=lambda x: (count([c[:40] for c in x[1]]), -x[0]))
+    if count([c[:40] for c in best[1]]) >= 2:
+        return best[0]
+    full = max(sum(1 for c in cells if c) for _n, cells in head)
+    return next(n for n, cells in head if sum(1 for c in cells if c) >= min(2, full))
