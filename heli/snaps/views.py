@@ -41,7 +41,7 @@ SCRIPTS = Path(__file__).parent / "static" / "snaps"
 STAFF = (*AREA_READERS, Cap.HANDLE_REQUESTS, Cap.APPROVE_REPLY, Cap.HEAR)
 MAY_DECIDE = queries.READERS
 GRID = 8  # rows and columns of squares that are marked to be covered
-TITLES = {"held": gettext_lazy("Waiting"), "refused": gettext_lazy("Not given"), "given": gettext_lazy("Given")}
+TITLES = {"held": gettext_lazy("To look at"), "refused": gettext_lazy("Not given"), "given": gettext_lazy("Points given")}
 
 
 def who(actor: Actor) -> str:

@@ -27,7 +27,10 @@ def picture(seed: int = 1, size: tuple[int, int] = (320, 240), kind: str = "JPEG
     draw = ImageDraw.Draw(image)
     for _n in range(12):
         x, y = rng.randrange(size[0]), rng.randrange(size[1])
-        draw.rectangle((x, y, x + rng.randrange(20, 120), y + rng.randrange(20, 90)), fill=tuple(rng.randrange(40, 220) for _ in range(3)))
+        draw.rectangle(
+            (x, y, x + rng.randrange(20, 120), y + rng.randrange(20, 90)),
+            fill=tuple(rng.randrange(40, 220) for _ in range(3)),
+        )
     out = io.BytesIO()
     image.save(out, kind)
     out.seek(0)

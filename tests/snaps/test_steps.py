@@ -37,7 +37,12 @@ def test_there_are_eight_buttons_and_each_begins_with_a_category(world):
 def test_a_snap_is_a_request_with_one_row_beside_it(world):
     made = take(world, photo=picture(), lat=LAT, lon=LON, accuracy=18)
     request = Request.objects.select_related("category").get(pk=made.heard.request.pk)
-    assert (request.kind, request.state, request.category.code, request.title) == (Kind.SNAP, "heard", "040101", "路面坑洼")
+    assert (request.kind, request.state, request.category.code, request.title) == (
+        Kind.SNAP,
+        "heard",
+        "040101",
+        "路面坑洼",
+    )
     assert (request.lat, request.lon, request.accuracy) == (LAT, LON, 18)
     assert made.heard.voice.user_id == world.xue_driver.pk and made.heard.voice.record_id is None
     snap = Snap.objects.get(pk=request.pk)
@@ -93,7 +98,8 @@ def test_the_room_learns_where_a_community_lies(world):
 
 
 @pytest.mark.parametrize(
-    ("lat", "lon", "county"), [(37.5301, 121.3902, "370602"), (37.45, 121.45, "370613"), (36.65, 117.02, "370102"), (31.2, 121.4, "")]
+    ("lat", "lon", "county"),
+    [(37.5301, 121.3902, "370602"), (37.45, 121.45, "370613"), (36.65, 117.02, "370102"), (31.2, 121.4, "")],
 )
 def test_points_lie_in_the_counties_of_the_shipped_shapes(lat, lon, county):
     found = where.county_at(lat, lon)
