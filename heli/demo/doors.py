@@ -11,13 +11,15 @@ import random
 from collections import Counter
 from collections.abc import Callable
 
-from heli.demo import stations, suggestions, tips, wishes
+from heli.demo import orders, stations, suggestions, tips, wishes
 from heli.demo.county import Staff
 
 Part = Callable[[Staff, dt.datetime, dt.datetime, random.Random], Counter[str]]
 PARTS: tuple[tuple[str, Part], ...] = (
+    ("督办和周报", orders.live),
     ("冒名线索", tips.live),
     ("驿站和通知", stations.live),
     ("微心愿", wishes.live),
     ("人民建议", suggestions.live),
+    ("每月一题", problems.live),
 )

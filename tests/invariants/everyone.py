@@ -23,9 +23,12 @@ from heli.core.pages import Route
 from heli.hooks.models import Delivery
 from heli.hooks.steps import add_endpoint
 from heli.loop import steps
+from heli.loop.digests import compose, monday
 from heli.loop.duty import put_row
 from heli.loop.forms.desk import FORMS as DESK_FORMS
-from heli.loop.models import Category, Clock, Dispatch, DutyRow, Extension, Handling, Request
+from heli.loop.models import Category, Clock, Dispatch, DutyRow, Extension, Handling, Request, Review
+from heli.loop.oversight_models import OrderPart, Recheck, Revisit
+from heli.loop.steps.batch import open_batch
 from heli.loop.views.acts import VERBS
 from heli.loop.views.desk_acts import VERBS as DESK_VERBS
 from heli.orgs.models import Grant, Member
@@ -192,6 +195,7 @@ def lay(world: Any, *, mark: str, community: str, unit: str, helper: str, now: d
         judged(again, "no")
         steps.write_reply(request_id=again.request.pk, at=now - HOUR, text=f"{mark}：又铺了一次", **say)
     judged(again, "no")
+    oversee(laid, say, lead, assist, now)
     for request in laid.requests.values():
         request.refresh_from_db()
     assert {n: r.state for n, r in laid.requests.items()} == {
@@ -199,6 +203,30 @@ def lay(world: Any, *, mark: str, community: str, unit: str, helper: str, now: d
         "closed": "closed", "appealed": "appealed",
     }  # fmt: skip
     return laid
+
+
+def oversee(laid: Laid, say: dict[str, Any], lead: int, assist: int, now: dt.datetime) -> None:
+    """An order about a request in hand, a digest, a call to make, a second listen, and a clock that was urged."""
+    pk = laid.requests["handling"].pk
+    order = steps.issue_order(
+        at=now - HOUR, title=f"{laid.mark}：督办", demand=f"{laid.mark}：办完", units={lead: f"{laid.mark}：主办", assist: ""},
+        request_ids=[pk], **say,
+    )  # fmt: skip
+    part = OrderPart.objects.get(order=order, unit=lead)
+    steps.report_order(part_id=part.pk, at=now - HOUR, text=f"{laid.mark}：回报", papers=[photo()], **say)
+    part.refresh_from_db()
+    review = Review.objects.filter(request=laid.requests["closed"], reached=True).latest("id")
+    check = Recheck.objects.create(
+        review=review, request_id=review.request_id, area_path=order.area_path, unit_id=lead, drawn_at=now
+    )
+    made = compose(week=monday(now.date()), area_path=order.county, unit_id=None, at=now)
+    clock = Clock.objects.filter(request=pk, kind="reply")
+    clock.update(rung=2)
+    call = Revisit.objects.get(request=laid.requests["replied"])
+    laid.things |= {
+        "order": {"handling": order.pk}, "part": {"handling": part.pk}, "paper": {"handling": part.papers[0]},
+        "recheck": {"closed": check.pk}, "digest": {"handling": made.pk if made else 0}, "call": {"replied": call.pk},
+    }  # fmt: skip
 
 
 def ours_of_other_rooms(world: Any) -> dict[str, Any]:
@@ -256,10 +284,20 @@ def hooked(laid: Laid, *, area_path: str, grant_id: int, now: dt.datetime) -> di
     return {"endpoint_id": endpoint.pk, "delivery_id": failed.pk}
 
 
+def batched(laid: Laid, *, area_path: str, now: dt.datetime) -> dict[str, Any]:
+    """A table of another system that was laid down and not taken yet."""
+    raw = f"编号,诉求内容,社区\n1,{laid.mark}：灯坏了,没有这里\n".encode()
+    made = open_batch(
+        by=SYSTEM, at=now, source=f"{laid.mark}热线", name=f"{laid.mark}.csv", raw=raw, default_area=area_path
+    )
+    return {"batch_id": made.pk}
+
+
 def ours(world: Any, now: dt.datetime) -> Laid:
     """Things of 芝罘区."""
     laid = lay(world, mark="芝罘标记", community=COMMUNITY, unit="城管局", helper="住建局", now=now)
     laid.values = ours_of_other_rooms(world)
+    laid.values |= batched(laid, area_path=COMMUNITY[:6], now=now)
     laid.values |= hooked(laid, area_path=COMMUNITY[:6], grant_id=laid.values["grant_id"], now=now)
     laid.values |= token_of(laid.values["grant_id"], now)
     laid.values |= wished(
@@ -285,6 +323,7 @@ def theirs(world: Any, now: dt.datetime) -> Laid:
         "member_id": Member.objects.filter(org=org).values_list("pk", flat=True)[0],
         "grant_id": Grant.objects.filter(user=world.outsider).values_list("pk", flat=True)[0],
     }  # fmt: skip
+    laid.values |= batched(laid, area_path=NEXT_COUNTY, now=now)
     laid.values |= hooked(laid, area_path=NEXT_COUNTY, grant_id=laid.values["grant_id"], now=now)
     laid.values |= token_of(laid.values["grant_id"], now)
     laid.values |= wished(
@@ -295,9 +334,10 @@ def theirs(world: Any, now: dt.datetime) -> Laid:
 
 
 MISSING: dict[str, Any] = {
+    "clock_id": 10**9, "order_id": 10**9, "part_id": 10**9, "revisit_id": 10**9, "recheck_id": 10**9,
     "code": "ZF-ZZZZ-ZZ", "token": "A" * 30, "file_id": "00000000-0000-4000-8000-000000000000", "pk": 10**9, "voice_id": 10**9,
     "path": "371399", "area_path": "371399", "org_id": 10**9, "user_id": 10**9, "member_id": 10**9, "grant_id": 10**9, "username": "nobody",
-    "rule_id": 10**9, "row_id": 10**9, "category_id": 10**9, "endpoint_id": 10**9, "delivery_id": 10**9, "token_id": 10**9,
+    "rule_id": 10**9, "row_id": 10**9, "category_id": 10**9, "endpoint_id": 10**9, "delivery_id": 10**9, "token_id": 10**9, "batch_id": 10**9,
     "wish_id": 10**9, "pledge_id": 10**9,
     "tip_id": 10**9, "tip_photo": "00000000-0000-4000-8000-000000000000", "told": "A" * 30,
 }  # fmt: skip
@@ -315,14 +355,28 @@ ACTS: dict[str, list[tuple[str, str, str]]] = {  # route: (verb, kind, station)
     "loop:extension_decide": [("", "extension", "handling")],
     "loop:exclusion_decide": [("", "exclusion", "closed")],
     "insight:supervise": [("", "request", "handling")],
+    "loop:order": [("", "order", "")],
+    "loop:order_print": [("", "order", "")],
+    "loop:order_act": [(verb, "order", "") for verb in ("minutes", "close", "withdraw", "else")],
+    "loop:part_act": [(verb, "part", "") for verb in ("read", "report", "accept", "back", "else")],
+    "loop:order_file": [("", "paper", "")],
+    "loop:notice": [("", "clock", "handling")],
+    "loop:digest": [("", "digest", "")],
+    "loop:digest_rows": [("", "digest", "")],
+    "loop:revisit_claim": [("", "call", "")],
+    "loop:revisit_release": [("", "call", "")],
+    "loop:revisit_pass": [("", "call", "")],
+    "loop:recheck": [("", "recheck", "")],
 }
 CHOICES: dict[str, list[dict[str, Any]]] = {  # arguments that choose among a few words
     "orgs:pick_units": [{"who": "grants"}, {"who": "orgs"}, {"who": "else"}],
     "orgs:pick_areas": [{"who": "grants"}, {"who": "orgs"}],
+    "loop:digest_rows": [{"figure": "received"}, {"figure": "orders_open"}, {"figure": "else"}],
     "places:area_do": [{"act": a} for a in (*PLACE_ACTS, "else")],
     "rulebook:year": [{"year": 2026}, {"year": 1999}],
     "loop:desk_form": [{"what": w} for w in (*DESK_FORMS, "else")],
     "loop:duty_pick": [{"what": w} for w in ("category", "unit", "assists", "else")],
+    "loop:batch_do": [{"verb": v} for v in ("map", "take", "drop", "else")],
     "loop:category": [{"code": PAVEMENT}, {"code": "999999"}],
     "hooks:pick": [{"what": w} for w in ("grant", "area", "else")],
     "oversight:act": [{"verb": v} for v in (*TIP_ACTS, "link", "reveal", "else")],
@@ -356,7 +410,8 @@ def _addresses(way: Way, laid: Laid) -> list[Asked]:
         if str(way) in ACTS:
             for verb, kind, station in ACTS[str(way)]:
                 pk = laid.pick(kind, station)
-                found.append(Asked(way.url(values | {"pk": pk, "verb": verb}), (kind, pk)))
+                names_it = {"pk": pk, "verb": verb, "file_id": pk, "clock_id": pk}
+                found.append(Asked(way.url(values | names_it), (kind, pk)))
         elif "code" in names and "code" not in choice:
             chosen = list(laid.requests.values())[: 1 if choice else None]
             found += [Asked(way.url(values | {"code": r.code}), ("request", r.pk)) for r in chosen]

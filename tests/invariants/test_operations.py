@@ -28,7 +28,8 @@ Counties = tuple[Any, Laid, Laid]
 STAFF = [c.name for c in CAST if c.grants]
 # What an argument speaks of, and at which station of the loop the operation gets deep.
 OF = {"dispatch_id": "dispatch", "clock_id": "clock", "extension_id": "extension", "reply_id": "handling", "voice_id": "voice",
-      "exclusion_id": "exclusion", "file_id": "file"}  # fmt: skip
+      "exclusion_id": "exclusion", "file_id": "file", "order_id": "order", "part_id": "part", "revisit_id": "call",
+      "recheck_id": "recheck"}  # fmt: skip
 STATIONS = FITS | {
     "ask_return": "offered", "give_opinion": "assist", "decide_return": "returning", "decide_appeal": "appealed", "force": "returning",
     "propose_exclusion": "closed", "judge": "replied", "offer": "heard", "take_back": "offered", "unreached": "replied", "decline": "heard",
