@@ -37,6 +37,7 @@ app.add_typer(ops_commands.app, name="ops")
 app.add_typer(data_commands.db, name="db")
 app.add_typer(hook_commands.app, name="hooks")
 app.add_typer(insight_commands.app, name="insight")
+app.add_typer(insight_commands.figures, name="figures")
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
 As = Annotated[

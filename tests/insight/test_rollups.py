@@ -14,15 +14,17 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from heli.core.errors import HeliError
-from heli.insight import counting, queries, refresh
-from heli.insight.models import WIDTHS, Refresh, Rollup, Touched
+from heli.insight import counting, open_figures, queries, refresh
+from heli.insight.models import WIDTHS, Refresh, Rollup, Slice, Tally, Touched
 from heli.loop import rates, steps
 from heli.loop.models import Dispatch, Request
+from heli.orgs.models import Organisation
 from tests.database import race
 from tests.insight.county import (
     DAHAIYANG,
     DAY,
     DONGSHAN,
+    HEARD,
     NOW,
     NOW_SQL,
     SPAN_SQL,
@@ -73,7 +75,43 @@ def same_everywhere(now: dt.datetime = NOW) -> None:
 def kept() -> set[tuple[Any, ...]]:
     """All rollups that count anything."""
     rows = Rollup.objects.values_list("width", "inside", "day", "cell", "turns_at", *counting.COLUMNS)
-    return {row for row in rows if any(row[5:])}
+    slices = Slice.objects.values_list("cell", "inside", "day", "unit", "kind", *counting.COLUMNS)
+    tallies = Tally.objects.values_list("width", "inside", "unit", "kind", "day", *counting.COLUMNS)
+    return {row for some in (rows, slices, tallies) for row in some if any(row[5:])}
+
+
+def by_unit_and_kind() -> dict[tuple[Any, str], dict[str, int]]:
+    """What each unit, and the county, has of each kind: in plain SQL."""
+    made: dict[tuple[Any, str], dict[str, int]] = {}
+    first = dt.datetime.combine(NOW.date() - dt.timedelta(days=29), dt.time(), NOW.tzinfo)
+    values = {"now": NOW, "since": first, "until": first + dt.timedelta(days=30)}
+    for name in ("counted", "open", "overdue", "solved", "answered_solved", "replied_on_time", "replied_or_overdue", "unrated"):
+        what = NOW_SQL.get(name) or f"({HEARD}) AND {SPAN_SQL[name]}"
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT coalesce(unit_id, 0), kind, count(*) FROM loop_request r WHERE {what} GROUP BY 1, 2", values)
+            for unit, kind, n in cursor.fetchall():
+                if unit:
+                    made.setdefault((str(unit), kind), {})[name] = n
+                whole = made.setdefault(("all", kind), {})
+                whole[name] = whole.get(name, 0) + n
+    return made
+
+
+def open_is_plain(now: dt.datetime = NOW) -> None:
+    """Open figures of the county and of every unit, by kind, are those of plain SQL."""
+    names = ["counted", "open", "overdue", "solved", "answered_solved", "replied_on_time", "replied_or_overdue", "unrated"]
+    span = rates.span(now, 30)
+    found, _at = open_figures.tables(COUNTY, names, *span, now)
+    units, _at = open_figures.unit_table(Organisation.objects.all(), names, *span, now)
+    made: dict[tuple[Any, str], dict[str, int]] = {}
+    for kinds in found[COUNTY].values():
+        for kind, sizes in kinds.items():
+            whole = made.setdefault(("all", kind), dict.fromkeys(names, 0))
+            for n in names:
+                whole[n] += sizes[n]
+    made |= {(unit, kind): sizes for unit, kinds in units.items() for kind, sizes in kinds.items()}
+    nothing = dict.fromkeys(names, 0)
+    assert {k: s for k, s in made.items() if any(s.values())} == {k: nothing | s for k, s in by_unit_and_kind().items()}
 
 
 def test_every_set_has_its_column():
@@ -196,7 +234,8 @@ def test_after_a_random_life_kept_is_rebuilt_is_live(world, seed):
     for n in range(60):
         if n % 3 == 0:
             text = f"第 {rng.randrange(10**6)} 件事没人管，路面坏了"
-            told.append(tell(world, text, at=NOW - DAY * rng.uniform(0.5, 40), area_path=rng.choice(PLACES)))
+            kind = rng.choice(("help", "complaint", "snap", "wish"))
+            told.append(tell(world, text, at=NOW - DAY * rng.uniform(0.5, 40), area_path=rng.choice(PLACES), kind=kind))
         one = rng.choice(told)
         for what in rng.choice(LIVES):
             act(world, one, what, rng)
@@ -204,17 +243,21 @@ def test_after_a_random_life_kept_is_rebuilt_is_live(world, seed):
             refresh.refresh(NOW)
         if n % 15 == 7:
             same_everywhere()
+            open_is_plain()
     same_everywhere()
+    open_is_plain()
     assert len(set(Request.objects.values_list("state", flat=True))) >= 4
     refresh.refresh(NOW)
     assert not Touched.objects.exists()
     was = kept()
     refresh.rebuild(NOW)
     assert kept() == was
-    Rollup.objects.all().delete()
+    for table in (Rollup, Slice, Tally):
+        table.objects.all().delete()
     refresh.rebuild(NOW)
     assert kept() == was
     same_everywhere()
+    open_is_plain()
 
 
 @pytest.mark.usefixtures("fire_db")

@@ -293,6 +293,24 @@ def batched(laid: Laid, *, area_path: str, now: dt.datetime) -> dict[str, Any]:
     return {"batch_id": made.pk}
 
 
+def standing(laid: Laid, *, community: str, org_id: int, now: dt.datetime) -> dict[str, Any]:
+    """A standing problem with words written to its requests, and a candidate. What is public of it bears no mark."""
+    category = Category.objects.get(code="020101")
+    made = name_problem(
+        by=SYSTEM, at=now, title="停水", area_path=community, unit_id=org_id, category="020101",
+        review_on=now.date() + dt.timedelta(days=30),
+    )  # fmt: skip
+    Problem.objects.filter(pk=made.pk).update(report=f"{laid.mark}：做完了", state="review")
+    round_ = Round.objects.create(
+        problem=made, how="note", text=f"{laid.mark}：写过的话", at=now, requests=[laid.requests["handling"].pk]
+    )
+    candidate = Candidate.objects.create(
+        area_path=community, area=Area.objects.get(path=community), category=category, why="surge", people=6, requests=6,
+        expected=0.0, odds=0.0001, periods=[0, 6], since=now - HOUR * 24, until=now, found_at=now,
+    )  # fmt: skip
+    return {"problem_id": made.pk, "round_id": round_.pk, "candidate_id": candidate.pk}
+
+
 def ours(world: Any, now: dt.datetime) -> Laid:
     """Things of 芝罘区."""
     laid = lay(world, mark="芝罘标记", community=COMMUNITY, unit="城管局", helper="住建局", now=now)
@@ -304,6 +322,7 @@ def ours(world: Any, now: dt.datetime) -> Laid:
         world, laid, community=COMMUNITY, unit="心桥社工", worker=world.li_social_worker, giver=world.zhao_volunteer, now=now
     )  # fmt: skip
     laid.values |= tipped(laid, COMMUNITY, now)
+    laid.values |= standing(laid, community=COMMUNITY, org_id=laid.values["org_id"], now=now)
     return laid
 
 
@@ -330,10 +349,12 @@ def theirs(world: Any, now: dt.datetime) -> Laid:
         world, laid, community=community, unit="莱山城管局", worker=world.outsider, giver=world.outsider, now=now
     )  # fmt: skip
     laid.values |= tipped(laid, community, now)
+    laid.values |= standing(laid, community=community, org_id=org, now=now)
     return laid
 
 
 MISSING: dict[str, Any] = {
+    "problem_id": 10**9, "round_id": 10**9, "candidate_id": 10**9,
     "clock_id": 10**9, "order_id": 10**9, "part_id": 10**9, "revisit_id": 10**9, "recheck_id": 10**9,
     "code": "ZF-ZZZZ-ZZ", "token": "A" * 30, "file_id": "00000000-0000-4000-8000-000000000000", "pk": 10**9, "voice_id": 10**9,
     "path": "371399", "area_path": "371399", "org_id": 10**9, "user_id": 10**9, "member_id": 10**9, "grant_id": 10**9, "username": "nobody",
@@ -372,6 +393,9 @@ CHOICES: dict[str, list[dict[str, Any]]] = {  # arguments that choose among a fe
     "orgs:pick_units": [{"who": "grants"}, {"who": "orgs"}, {"who": "else"}],
     "orgs:pick_areas": [{"who": "grants"}, {"who": "orgs"}],
     "loop:digest_rows": [{"figure": "received"}, {"figure": "orders_open"}, {"figure": "else"}],
+    "insight:problem_do": [{"verb": v} for v in (*PROBLEM_ACTS, "else")],
+    "insight:public_file": [{"kind": k} for k in ("csv", "xlsx", "json", "else")],
+    "insight:public_unit_file": [{"kind": k} for k in ("csv", "xlsx", "json", "else")],
     "places:area_do": [{"act": a} for a in (*PLACE_ACTS, "else")],
     "rulebook:year": [{"year": 2026}, {"year": 1999}],
     "loop:desk_form": [{"what": w} for w in (*DESK_FORMS, "else")],
