@@ -11,7 +11,7 @@ import random
 from collections import Counter
 from collections.abc import Callable
 
-from heli.demo import orders, stations, suggestions, tips, wishes
+from heli.demo import orders, problems, snaps, stations, suggestions, tips, wishes
 from heli.demo.county import Staff
 
 Part = Callable[[Staff, dt.datetime, dt.datetime, random.Random], Counter[str]]
@@ -20,6 +20,7 @@ PARTS: tuple[tuple[str, Part], ...] = (
     ("冒名线索", tips.live),
     ("驿站和通知", stations.live),
     ("微心愿", wishes.live),
+    ("随手拍", snaps.live),
     ("人民建议", suggestions.live),
     ("每月一题", problems.live),
 )
