@@ -41,7 +41,11 @@ SCRIPTS = Path(__file__).parent / "static" / "snaps"
 STAFF = (*AREA_READERS, Cap.HANDLE_REQUESTS, Cap.APPROVE_REPLY, Cap.HEAR)
 MAY_DECIDE = queries.READERS
 GRID = 8  # rows and columns of squares that are marked to be covered
-TITLES = {"held": gettext_lazy("To look at"), "refused": gettext_lazy("Not given"), "given": gettext_lazy("Points given")}
+TITLES = {
+    "held": gettext_lazy("To look at"),
+    "refused": gettext_lazy("Not given"),
+    "given": gettext_lazy("Points given"),
+}
 
 
 def who(actor: Actor) -> str:
@@ -291,21 +295,25 @@ def thanks_list(
     return render(request, "snaps/thanks.html", context, status=status)
 
 
-@page("thanks/<int:pk>/decide/", name="decide", needs=Cap.SUPERVISE, scope=Scope.AREA, methods=("POST",))
-def decide(request: HeliRequest, pk: int) -> HttpResponse:
+@page("thanks/<int:snap_id>/decide/", name="decide", needs=Cap.SUPERVISE, scope=Scope.AREA, methods=("POST",))
+def decide(request: HeliRequest, snap_id: int) -> HttpResponse:
     """Give them or not, also a second time."""
     form = DecideForm(request.POST)
     if not form.is_valid():
         said = next(iter(form.errors.values()))[0]
-        return thanks_list(request, form=form, form_pk=pk, wrong=str(said), status=400)
+        return thanks_list(request, form=form, form_pk=snap_id, wrong=str(said), status=400)
     give = form.cleaned_data["give"] == "yes"
     try:
-        steps.decide(request_id=pk, give=give, reason=form.cleaned_data["reason"], by=request.actor, at=timezone.now())
+        steps.decide(
+            request_id=snap_id, give=give, reason=form.cleaned_data["reason"], by=request.actor, at=timezone.now()
+        )
     except NotFound:
         raise
     except HeliError as error:
-        return thanks_list(request, form=form, form_pk=pk, wrong=error.words, status=error.status)
-    return HttpResponseRedirect(f"{reverse('snaps:thanks')}?tab={'given' if give else 'refused'}#s{pk}", status=303)
+        return thanks_list(request, form=form, form_pk=snap_id, wrong=error.words, status=error.status)
+    return HttpResponseRedirect(
+        f"{reverse('snaps:thanks')}?tab={'given' if give else 'refused'}#s{snap_id}", status=303
+    )
 
 
 @page("thanks/export/", name="thanks_export", needs=Cap.EXPORT, scope=Scope.AREA, methods=("POST",))
@@ -340,16 +348,16 @@ def thanks_export(request: HeliRequest) -> HttpResponse:
 
 
 # Photos -------------------------------------------------------------------------------------------------------------------
-@page("cover/<uuid:file_id>/", needs=STAFF, scope=Scope.AREA, methods=("GET", "POST"))
-def cover(request: HeliRequest, file_id: uuid.UUID) -> HttpResponse:
+@page("cover/<uuid:snap_photo>/", needs=STAFF, scope=Scope.AREA, methods=("GET", "POST"))
+def cover(request: HeliRequest, snap_photo: uuid.UUID) -> HttpResponse:
     """A face or a plate the machine did not find: squares are marked, the stored photo is written anew without them."""
-    row, about = queries.photo_to_cover(request.actor, file_id)
+    row, about = queries.photo_to_cover(request.actor, snap_photo)
     wrong = ""
     if request.method == "POST":
         cells = [int(c) for c in request.POST.getlist("cell") if c.isdecimal() and int(c) < GRID * GRID]
         try:
             with transaction.atomic():
-                steps.cover(file_id=file_id, places=[square(c) for c in cells], by=request.actor, at=timezone.now())
+                steps.cover(file_id=snap_photo, places=[square(c) for c in cells], by=request.actor, at=timezone.now())
         except NotFound:
             raise
         except HeliError as error:
