@@ -13,7 +13,7 @@ from heli.demo.county import COUNTY, Staff
 from heli.insight import candidates, refresh
 from heli.insight import problem_steps as steps
 from heli.insight.members import in_hand
-from heli.insight.models import Candidate, Problem
+from heli.insight.models import Problem
 from heli.loop import duty
 from heli.loop import steps as loop
 from heli.loop.clocks import local_day
@@ -39,8 +39,16 @@ class Matter:
 NO_WATER = (
     "{n} 号楼早上六点又停水，没人通知，老人接不上水。", "又停水了，这个月第三回，{n} 号楼整栋都没有。", "家里停水两个小时了，{n} 号楼，做饭洗脸都不行。",
 )  # fmt: skip
-LOW = ("{n} 号楼六层水压小，洗澡冲不下来。", "顶楼水流跟线一样细，{n} 号楼都这样，增压泵是不是坏了。", "晚上七点水压上不来，{n} 号楼五层以上都没法用。")
-DARK = ("{n} 号楼前那盏路灯又不亮，台阶看不见。", "小区北门进来一排灯全黑，{n} 号楼老人摔过。", "晚上跳完舞回 {n} 号楼，一路没有灯。")
+LOW = (
+    "{n} 号楼六层水压小，洗澡冲不下来。",
+    "顶楼水流跟线一样细，{n} 号楼都这样，增压泵是不是坏了。",
+    "晚上七点水压上不来，{n} 号楼五层以上都没法用。",
+)
+DARK = (
+    "{n} 号楼前那盏路灯又不亮，台阶看不见。",
+    "小区北门进来一排灯全黑，{n} 号楼老人摔过。",
+    "晚上跳完舞回 {n} 号楼，一路没有灯。",
+)
 MATTERS = {
     "surge": Matter("370602003006", WATER, 9, 12, NO_WATER),
     "live": Matter("370602003004", LAMP, 7, 15, DARK),
@@ -74,7 +82,12 @@ class Telling:
         if best is None or best.unit is None or best.unit.pk not in self.staff.officers:
             return
         made = loop.offer(
-            request_id=request.pk, unit_id=best.unit.pk, by=self.staff.dispatcher, at=at, assists=[], duty_row_id=best.row.pk
+            request_id=request.pk,
+            unit_id=best.unit.pk,
+            by=self.staff.dispatcher,
+            at=at,
+            assists=[],
+            duty_row_id=best.row.pk,
         )
         loop.accept(dispatch_id=made.pk, by=self.staff.officers[best.unit.pk], at=at + DAY / 48)
 
@@ -111,18 +124,41 @@ def live(staff: Staff, begin: dt.datetime, now: dt.datetime, rng: random.Random)
             words="这件事已列为每月一题，正在按方案成片整治，做到您这里会提前告诉您。",
         )  # fmt: skip
         measures = [
-            steps.add_measure(problem_id=p.pk, by=officer, at=at, text=text, unit_id=owner.pk, due_on=local_day(at) + days * DAY)
+            steps.add_measure(
+                problem_id=p.pk, by=officer, at=at, text=text, unit_id=owner.pk, due_on=local_day(at) + days * DAY
+            )
             for text, days in (("逐处摸底，列出清单", 7), ("更换损坏的设备，做完回访", 25))
         ]
         if state == "planned":
             continue
-        steps.end_measure(problem_id=p.pk, measure_id=measures[0].pk, by=officer, at=at + 2 * DAY, done=True, words="清单列好了，共 14 处")
+        steps.end_measure(
+            problem_id=p.pk,
+            measure_id=measures[0].pk,
+            by=officer,
+            at=at + 2 * DAY,
+            done=True,
+            words="清单列好了，共 14 处",
+        )
         if state == "working":
             mine = list(in_hand(p, [owner.pk]).values_list("pk", flat=True)[:3])
             if mine:
-                steps.write_words(problem_id=p.pk, by=officer, at=now - DAY, how="note", text=p.plan or "按方案整治中。", requests=mine)
+                steps.write_words(
+                    problem_id=p.pk,
+                    by=officer,
+                    at=now - DAY,
+                    how="note",
+                    text=p.plan or "按方案整治中。",
+                    requests=mine,
+                )
             continue
-        steps.end_measure(problem_id=p.pk, measure_id=measures[1].pk, by=officer, at=at + 5 * DAY, done=True, words="都换完了，逐户问过")
+        steps.end_measure(
+            problem_id=p.pk,
+            measure_id=measures[1].pk,
+            by=officer,
+            at=at + 5 * DAY,
+            done=True,
+            words="都换完了，逐户问过",
+        )
         steps.report(problem_id=p.pk, by=officer, at=at + 6 * DAY, report="两项措施做完，之后一周没有新的诉求。")
         if state in ("closed", "relapsed"):
             steps.decide(problem_id=p.pk, by=boss, at=at + 7 * DAY, close=True, reason="数下来了，结题，继续看四周。")

@@ -23,6 +23,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import Q
@@ -126,7 +127,12 @@ class Limits:
 def counted(path: str, limits: Limits, until: dt.datetime) -> dict[tuple[str, int], Seen]:
     """{(area, category): what was said} of a county over the window and the baseline before it. One statement."""
     span = dt.timedelta(days=limits.window)
-    values = {"path": path, "until": until, "since": until - span * (limits.windows + 1), "seconds": span.total_seconds()}
+    values: dict[str, Any] = {
+        "path": path,
+        "until": until,
+        "since": until - span * (limits.windows + 1),
+        "seconds": span.total_seconds(),
+    }
     found: dict[tuple[str, int], Seen] = defaultdict(Seen)
     with connection.cursor() as cur:
         cur.execute(COUNT, values)
@@ -208,7 +214,7 @@ def _rests(c: Candidate, limits: Limits, until: dt.datetime) -> bool:
 
 
 def _write(f: Found, was: Candidate | None, area_id: int, limits: Limits, until: dt.datetime) -> None:
-    numbers = {
+    numbers: dict[str, Any] = {
         "area_id": area_id, "why": f.why, "people": f.people, "requests": f.requests, "expected": f.expected,
         "odds": f.odds, "periods": f.periods, "since": until - dt.timedelta(days=limits.window), "until": until,
     }  # fmt: skip
@@ -230,7 +236,7 @@ def people_by_week(where: Q, since: dt.datetime, until: dt.datetime) -> Mapping[
     sql, values = ids.order_by().values("pk").query.sql_with_params()
     with connection.cursor() as cur:
         cur.execute(
-            "SELECT floor(extract(epoch FROM r.heard_at - %s) / 604800)::int AS week, count(DISTINCT coalesce('u' || v.user_id,"  # noqa: S608
+            "SELECT floor(extract(epoch FROM r.heard_at - %s) / 604800)::int AS week, count(DISTINCT coalesce('u' || v.user_id,"
             " 'p' || encode(d.phone_index, 'hex'), 'i' || encode(d.id_index, 'hex'), 'v' || v.id))"
             " FROM loop_request r JOIN loop_voice v ON v.request_id = r.id LEFT JOIN core_vaultrecord d ON d.id = v.record_id"
             f" WHERE r.id IN ({sql}) GROUP BY week",
@@ -247,7 +253,7 @@ def people(where: Q, since: dt.datetime, until: dt.datetime) -> int:
     sql, values = ids.order_by().values("pk").query.sql_with_params()
     with connection.cursor() as cur:
         cur.execute(
-            "SELECT count(DISTINCT coalesce('u' || v.user_id, 'p' || encode(d.phone_index, 'hex'),"  # noqa: S608
+            "SELECT count(DISTINCT coalesce('u' || v.user_id, 'p' || encode(d.phone_index, 'hex'),"
             " 'i' || encode(d.id_index, 'hex'), 'v' || v.id))"
             " FROM loop_voice v LEFT JOIN core_vaultrecord d ON d.id = v.record_id"
             f" WHERE v.request_id IN ({sql})",

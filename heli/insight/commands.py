@@ -59,7 +59,9 @@ def recount(
     from heli.insight import open_figures
 
     found = open_figures.recount(area, days, timezone.now())
-    rows = [{"set": n, "kept": kept, "recounted": plain, "difference": kept - plain} for n, (kept, plain) in found.items()]
+    rows = [
+        {"set": n, "kept": kept, "recounted": plain, "difference": kept - plain} for n, (kept, plain) in found.items()
+    ]
     if as_json:
         typer.echo(json.dumps(rows))
     else:

@@ -306,7 +306,9 @@ class Round(models.Model):
     """The same words written to several requests of a problem by its unit, each in a step of its own."""
 
     problem = models.ForeignKey(Problem, on_delete=models.PROTECT, related_name="rounds")
-    how = models.CharField(max_length=6, choices=[("note", _("internal note")), ("reply", _("the reply of this round"))])
+    how = models.CharField(
+        max_length=6, choices=[("note", _("internal note")), ("reply", _("the reply of this round"))]
+    )
     text = models.TextField(max_length=2000)
     at = models.DateTimeField()
     by = models.ForeignKey(

@@ -22,7 +22,6 @@ from django.utils.translation import gettext_lazy as _
 
 from heli.core.errors import NotFound
 from heli.core.scope import LENGTHS, ancestors, within
-from heli.insight import counting
 from heli.insight.counting import MARKS, NOW_SETS, STATE, TOO_MANY, below, column, counters, stale_cells, with_cell
 from heli.insight.models import FINEST, Problem, Refresh, Slice, Tally
 from heli.insight.states import LIVE
@@ -69,7 +68,9 @@ def above(path: str) -> str:
 
 
 # Reading --------------------------------------------------------------------------------------------------------------
-def _live(rows: QuerySet[Request], names: Sequence[str], since: dt.datetime, until: dt.datetime, now: dt.datetime) -> Any:
+def _live(
+    rows: QuerySet[Request], names: Sequence[str], since: dt.datetime, until: dt.datetime, now: dt.datetime
+) -> Any:
     """Sizes of the sets over requests, to be grouped before."""
     heard = Q(heard_at__gte=since, heard_at__lt=until)
     known = counters(now)
@@ -393,11 +394,11 @@ def pairs(rules: Mapping[str, RuleVersion]) -> dict[str, tuple[str, str]]:
     return {name: (rules[key].value["count"], rules[key].value["of"]) for name, key in KEYS.items()}
 
 
-def line(key: str, name: Words, sizes: Sizes, rules: Mapping[str, RuleVersion], hide: Any, hide_share: Any) -> Line:
-    """A line with what `hide(set)` and `hide_share(part, whole)` keep back left out."""
+def line(key: str, name: Words, sizes: Sizes, rules: Mapping[str, RuleVersion], *, hide: Any, share: Any) -> Line:
+    """A line with what `hide(set)` and `share(part, whole)` keep back left out."""
     shares = {}
     for rate, (part, whole) in pairs(rules).items():
-        gone, half = hide(whole), hide_share(part, whole)
+        gone, half = hide(whole), share(part, whole)
         shares[rate] = Share(None if gone or half else sizes[part], None if gone else sizes[whole])
     return Line(key, name, {n: None if hide(n) else sizes[n] for n in COUNTS}, shares)
 
@@ -408,7 +409,7 @@ def alone(key: str, name: Words, sizes: Sizes, rules: Mapping[str, RuleVersion])
     def half(part: str, whole: str) -> bool:
         return small(sizes[part]) or small(sizes[whole] - sizes[part])
 
-    return line(key, name, sizes, rules, lambda n: small(sizes[n]), half)
+    return line(key, name, sizes, rules, hide=lambda n: small(sizes[n]), share=half)
 
 
 def doors_of(parts: Mapping[str, Sizes], whole: Line, rules: Mapping[str, RuleVersion]) -> list[Line]:
@@ -424,7 +425,7 @@ def doors_of(parts: Mapping[str, Sizes], whole: Line, rules: Mapping[str, RuleVe
         for rate, (part, of) in pairs(rules).items()
     }
     return [
-        line(d, DOORS[d], s, rules, lambda n, d=d: d in gone[n], lambda p, w, d=d: d in half[p, w])  # type: ignore[misc]
+        line(d, DOORS[d], s, rules, hide=lambda n, d=d: d in gone[n], share=lambda p, w, d=d: d in half[p, w])
         for d, s in parts.items()
     ]
 
@@ -473,7 +474,9 @@ def of_area(areas: Mapping[str, Area], path: str, days: int, now: dt.datetime, n
             return path not in veil.hidden_shares(for_parent, part, of)
         return veil.told_share(path, part, of)
 
-    whole = line(path, named(areas[path]), own, rules, lambda n: not told(n), lambda p, w: not told_share(p, w))
+    whole = line(
+        path, named(areas[path]), own, rules, hide=lambda n: not told(n), share=lambda p, w: not told_share(p, w)
+    )
     inside = []
     if path in found and len(path) <= FINEST:
         listed = {p for p, a in areas.items() if len(p) > len(path) and p.startswith(path) and _open(a)}
@@ -481,10 +484,13 @@ def of_area(areas: Mapping[str, Area], path: str, days: int, now: dt.datetime, n
             said = _("no smaller place named") if p == path else named(areas[p]) if p in areas else p
             inside.append(
                 line(
-                    p, said, sizes[path].get(p, nothing), rules,
-                    lambda n, p=p: p in veil.hidden(path, n),  # type: ignore[misc]
-                    lambda part, of, p=p: p in veil.hidden_shares(path, part, of),  # type: ignore[misc]
-                )  # fmt: skip
+                    p,
+                    said,
+                    sizes[path].get(p, nothing),
+                    rules,
+                    hide=lambda n, p=p: p in veil.hidden(path, n),
+                    share=lambda part, of, p=p: p in veil.hidden_shares(path, part, of),
+                )
             )
     units, _at = units_of(path, rules, names, span, now)
     excluded = Request.objects.filter(within("area_path", [path]))
@@ -511,7 +517,11 @@ def _open(area: Area) -> bool:
 
 
 def units_of(
-    path: str, rules: Mapping[str, RuleVersion], names: Sequence[str], span: tuple[dt.datetime, dt.datetime], now: dt.datetime
+    path: str,
+    rules: Mapping[str, RuleVersion],
+    names: Sequence[str],
+    span: tuple[dt.datetime, dt.datetime],
+    now: dt.datetime,
 ) -> tuple[list[Line], dt.datetime]:
     """The units of exactly this area that have something to count, by name. Two statements."""
     here = Organisation.objects.filter(area_path=path)
@@ -571,6 +581,3 @@ def recount(path: str, days: int, now: dt.datetime) -> dict[str, tuple[int, int]
     known, rows = rates.sets(now), Request.objects.filter(within("area_path", [path]))
     plain = {n: rates.rows_of(n, rows, now, *(() if n in NOW_SETS else (since, until))).count() for n in names}
     return {n: (kept[n], plain[n]) for n in names if n in known or n == "excluded"}
-
-
-__all__ = ["COUNTS", "DOORS", "Line", "Open", "Share", "Veil", "counting", "of_area", "of_unit", "open_problems", "recount"]

@@ -114,7 +114,13 @@ def _act(request: HeliRequest, verb: str, problem_id: int, d: dict[str, Any]) ->
             steps.put_member(problem_id=problem_id, code=d["code"], inside=verb == "member", reason=d["reason"], **who)
 
 
-@page("problems/<int:problem_id>/words/", name="problem_words", needs=Cap.HANDLE_REQUESTS, scope=Scope.AREA, methods=("POST",))
+@page(
+    "problems/<int:problem_id>/words/",
+    name="problem_words",
+    needs=Cap.HANDLE_REQUESTS,
+    scope=Scope.AREA,
+    methods=("POST",),
+)
 def problem_words(request: HeliRequest, problem_id: int) -> HttpResponse:
     """The plan's words to the ticked requests of the actor's unit."""
     queries.seen(request.actor, problem_id)

@@ -88,7 +88,12 @@ class CandidateRow:
 
 def rows_of(area_path: str, category: str, since: dt.datetime, until: dt.datetime | None = None) -> str:
     """Where the requests of a place and topic open."""
-    found = {"area": area_path, "category": category, "from": since.isoformat(), "to": until.isoformat() if until else ""}
+    found = {
+        "area": area_path,
+        "category": category,
+        "from": since.isoformat(),
+        "to": until.isoformat() if until else "",
+    }
     return "/loop/requests/?" + urlencode({k: v for k, v in found.items() if v})
 
 
@@ -100,7 +105,9 @@ def why(c: Candidate) -> str:
         "expected": f"{c.expected:.1f}", "windows": sum(1 for n in c.periods if n >= candidates.PAIR), "of": len(c.periods),
     }  # fmt: skip
     if c.why == "surge":
-        return _("%(people)s people said it in %(days)s days (%(requests)s requests); usual here is %(expected)s.") % slots
+        return (
+            _("%(people)s people said it in %(days)s days (%(requests)s requests); usual here is %(expected)s.") % slots
+        )
     return _("%(people)s people in %(days)s days; it came up in %(windows)s of the last %(of)s such spans.") % slots
 
 
@@ -234,7 +241,9 @@ def problem_page(actor: Actor, problem_id: int, now: dt.datetime, *, after: str 
     visible = Request.objects.visible_to(actor).filter(pk__in=all_members.values("pk"))
     put = {m.request_id: m for m in Member.objects.filter(problem=p).select_related("request")}
     mine = set(in_hand(p, units).values_list("pk", flat=True)[:1000]) if units and p.state in LIVE else set()
-    found = keyset(with_measure(visible).select_related("area__parent", "unit", "category"), order=("-id",), after=after, size=20)
+    found = keyset(
+        with_measure(visible).select_related("area__parent", "unit", "category"), order=("-id",), after=after, size=20
+    )
 
     def member(r: Any) -> MemberRow:
         hand = put.get(r.pk)
@@ -273,15 +282,19 @@ def weeks(p: Problem, now: dt.datetime) -> tuple[dict[str, Any], list[tuple[str,
     found = candidates.people_by_week(where_of(p.area_path, p.category_id, p), since, since + WEEKS * WEEK)
     days = [since + n * WEEK for n in range(WEEKS)]
     table = [(f"{d:%m-%d}", found.get(n, 0)) for n, d in enumerate(days)]
+    names = (_("before it was named"), _("while it was in hand"), _("since it was closed"))
+    parts = [0 if d + WEEK <= p.named_at else 2 if _closed(p, d) else 1 for d in days]
     chart = {
-        "kind": "bar", "x": [d for d, _n in table], "unit": _("people"), "goal": round(p.usual / 4, 1),
+        "kind": "bar",
+        "x": [d for d, _n in table],
+        "unit": _("people"),
+        "goal": round(p.usual / 4, 1),
         "series": [
-            {"name": _("before it was named"), "data": [n if d + WEEK <= p.named_at else None for (_x, n), d in zip(table, days, strict=True)]},
-            {"name": _("while it was in hand"), "data": [n if d + WEEK > p.named_at and not _closed(p, d) else None for (_x, n), d in zip(table, days, strict=True)]},
-            {"name": _("since it was closed"), "data": [n if d + WEEK > p.named_at and _closed(p, d) else None for (_x, n), d in zip(table, days, strict=True)]},
+            {"name": name, "data": [n if part == i else None for (_d, n), part in zip(table, parts, strict=True)]}
+            for i, name in enumerate(names)
         ],
         "stack": True,
-    }  # fmt: skip
+    }
     return chart, table
 
 
@@ -316,7 +329,9 @@ def area_choices(actor: Actor, chosen: str = "") -> list[tuple[str, list[tuple[s
     names = area_names([*own, *([chosen] if chosen else [])])
     made = [(_("the whole of"), [(p, names.get(p, p)) for p in dict.fromkeys([*own, *([chosen] if chosen else [])])])]
     for p in own:
-        made += communities(p) if len(p) >= 6 else [(names.get(p, p), [(a.path, a.short_name) for a in areas_below([p])])]
+        made += (
+            communities(p) if len(p) >= 6 else [(names.get(p, p), [(a.path, a.short_name) for a in areas_below([p])])]
+        )
     return made
 
 
@@ -326,7 +341,9 @@ def unit_choices(path: str, now: dt.datetime) -> list[tuple[str, str]]:
     rows = Organisation.objects.open_on(now).filter(
         Q(area_path__in=[county[:n] for n in (2, 4, 6)]) | within("area_path", [path]) | Q(area_path=path[:9])
     )
-    return [(str(pk), name) for pk, name in rows.order_by("area_path", "short_name").values_list("pk", "short_name")[:400]]
+    return [
+        (str(pk), name) for pk, name in rows.order_by("area_path", "short_name").values_list("pk", "short_name")[:400]
+    ]
 
 
 def round_seen(actor: Actor, round_id: int) -> Round:
@@ -357,11 +374,15 @@ def next_acts(actor: Actor, now: dt.datetime) -> list[NextAct]:
             relapsed=Count("pk", filter=Q(state="relapsed")), decide=Count("pk", filter=Q(state="review"))
         )
         fresh = Candidate.objects.filter(within("area_path", paths), dismissed_at=None).count()
+        again, decide = (
+            _("closed, and people speak of them again"),
+            _("the owner has reported: closed, or does it go on?"),
+        )
         made += [
-            NextAct(_("Problems that came back"), _("closed, and people speak of them again"), n["relapsed"], f"{here}?tab=relapsed", "late"),
-            NextAct(_("Problems to decide"), _("the owner has reported: closed, or does it go on?"), n["decide"], here, "you"),
+            NextAct(_("Problems that came back"), again, n["relapsed"], f"{here}?tab=relapsed", "late"),
+            NextAct(_("Problems to decide"), decide, n["decide"], here, "you"),
             NextAct(_("Name a standing problem"), _("said by many people: someone should own it"), fresh, here, ""),
-        ]  # fmt: skip
+        ]
     if units := actor.org_ids(Cap.HANDLE_REQUESTS):
         own = Problem.objects.filter(unit__in=units).aggregate(
             plan=Count("pk", filter=Q(state__in=("named", "relapsed"))),
@@ -369,7 +390,9 @@ def next_acts(actor: Actor, now: dt.datetime) -> list[NextAct]:
         )
         made += [
             NextAct(_("Report on a standing problem"), _("the day of review is here"), own["report"], here, "soon"),
-            NextAct(_("Plan for a standing problem"), _("your unit owns it and has no plan yet"), own["plan"], here, "you"),
+            NextAct(
+                _("Plan for a standing problem"), _("your unit owns it and has no plan yet"), own["plan"], here, "you"
+            ),
         ]
     return [a for a in made if a.count]
 
@@ -391,5 +414,15 @@ def public_problems(path: str, after: str | None) -> dict[str, Any]:
 
 def _public(p: Any) -> dict[str, Any]:
     said, chip = STATES[p.state]
-    measures: Sequence[Measure] = sorted((m for m in p.measures.all() if not m.dropped_at), key=lambda m: (m.due_on, m.pk))
-    return {"p": p, "place": named(p.area), "state": said, "chip": chip, "measures": measures, "done": p.n_done, "n": p.n_measures}
+    measures: Sequence[Measure] = sorted(
+        (m for m in p.measures.all() if not m.dropped_at), key=lambda m: (m.due_on, m.pk)
+    )
+    return {
+        "p": p,
+        "place": named(p.area),
+        "state": said,
+        "chip": chip,
+        "measures": measures,
+        "done": p.n_done,
+        "n": p.n_measures,
+    }

@@ -127,7 +127,12 @@ def name(
             s.record(title=title, unit=unit.pk, review=review_on.isoformat(), category=category)
             for request in _chosen(by, codes):
                 Member.objects.create(
-                    problem=problem, request=request, inside=True, reason=str(_("named with it")), at=at, by_id=by.user_id
+                    problem=problem,
+                    request=request,
+                    inside=True,
+                    reason=str(_("named with it")),
+                    at=at,
+                    by_id=by.user_id,
                 )
             if candidate is not None:
                 candidate.delete()
@@ -171,7 +176,14 @@ def _chosen(by: Actor, codes: Sequence[str]) -> list[Request]:
 
 
 def change(
-    *, problem_id: int, by: Actor, at: dt.datetime, title: str, unit_id: int, review_on: dt.date | None, month: dt.date | None
+    *,
+    problem_id: int,
+    by: Actor,
+    at: dt.datetime,
+    title: str,
+    unit_id: int,
+    review_on: dt.date | None,
+    month: dt.date | None,
 ) -> Problem:
     """Another name, owner, month or day of review."""
     title = _titled(title)
@@ -204,7 +216,9 @@ def put_member(*, problem_id: int, code: str, inside: bool, by: Actor, at: dt.da
         if request is None:
             raise Invalid(_("Write the code of a request."), field="codes")
         made, _new = Member.objects.update_or_create(
-            problem=problem, request=request, defaults={"inside": inside, "reason": reason, "at": at, "by_id": by.user_id}
+            problem=problem,
+            request=request,
+            defaults={"inside": inside, "reason": reason, "at": at, "by_id": by.user_id},
         )
         s.record(code=request.code, inside=inside, reason=reason)
     return made
@@ -234,7 +248,9 @@ def plan(*, problem_id: int, by: Actor, at: dt.datetime, plan: str, words: str =
     return problem
 
 
-def add_measure(*, problem_id: int, by: Actor, at: dt.datetime, text: str, unit_id: int, due_on: dt.date | None) -> Measure:
+def add_measure(
+    *, problem_id: int, by: Actor, at: dt.datetime, text: str, unit_id: int, due_on: dt.date | None
+) -> Measure:
     """One thing to be done, by whom, until when."""
     text = by_staff(text)
     if not text:

@@ -59,7 +59,9 @@ def problems(request: HeliRequest) -> HttpResponse:
     return _list(request)
 
 
-def _list(request: HeliRequest, *, pk: int | None = None, form: WhyForm | None = None, status: int = 200) -> HttpResponse:
+def _list(
+    request: HeliRequest, *, pk: int | None = None, form: WhyForm | None = None, status: int = 200
+) -> HttpResponse:
     wanted, now = _filters(request), timezone.now()
     reads = bool(request.actor.caps & {Cap.SUPERVISE, Cap.VIEW_REQUESTS})
     first_page = not request.GET.get("after")
@@ -137,7 +139,9 @@ def candidate_dismiss(request: HeliRequest, candidate_id: int) -> HttpResponse:
 
 
 # A new one ------------------------------------------------------------------------------------------------------------
-def name_form(request: HeliRequest, source: Any = None, *, problem: Problem | None = None, candidate: Any = None) -> NameForm:
+def name_form(
+    request: HeliRequest, source: Any = None, *, problem: Problem | None = None, candidate: Any = None
+) -> NameForm:
     """The form with what may be chosen; `candidate` or `problem` fill it in."""
     now = timezone.now()
     initial: dict[str, Any] = {"review_on": local_day(now) + dt.timedelta(days=REVIEW_DAYS)}
@@ -222,7 +226,9 @@ def problem(request: HeliRequest, problem_id: int) -> HttpResponse:
     return shown(request, problem_id)
 
 
-def shown(request: HeliRequest, problem_id: int, *, what: str = "", form: Any = None, status: int = 200) -> HttpResponse:
+def shown(
+    request: HeliRequest, problem_id: int, *, what: str = "", form: Any = None, status: int = 200
+) -> HttpResponse:
     """The page, with a form that could not be taken as it was typed."""
     now = timezone.now()
     d = queries.problem_page(request.actor, problem_id, now, after=request.GET.get("after"))

@@ -103,12 +103,18 @@ def _shown(request: HeliRequest, f: Open, days: int, where: str) -> HttpResponse
         (
             "inside",
             _("Areas inside"),
-            [(_row(x), "" if x.key == f.area.path else reverse("insight:public", kwargs={"area_path": x.key})) for x in f.inside],
+            [
+                (_row(x), "" if x.key == f.area.path else reverse("insight:public", kwargs={"area_path": x.key}))
+                for x in f.inside
+            ],
         ),
         (
             "units",
             _("Units of this area"),
-            [(_row(x), reverse("insight:public_unit", kwargs={"org_id": int(x.key.removeprefix(UNIT))})) for x in f.units],
+            [
+                (_row(x), reverse("insight:public_unit", kwargs={"org_id": int(x.key.removeprefix(UNIT))}))
+                for x in f.units
+            ],
         ),
         ("doors", _("By the door they came through"), [(_row(x), "") for x in f.doors]),
     ]
@@ -141,7 +147,11 @@ HEADS = (
 
 def measures(f: Open) -> Iterator[dict[str, Any]]:
     """Every number of the page, one a row, each with what is needed to read it alone."""
-    about = {"since": f.since.isoformat(), "until": f.until.isoformat(), "computed_at": timezone.localtime(f.at).isoformat()}
+    about = {
+        "since": f.since.isoformat(),
+        "until": f.until.isoformat(),
+        "computed_at": timezone.localtime(f.at).isoformat(),
+    }
     rules = {name: rule for name, _title, rule in f.formulas}
     tables = (("whole", [f.whole]), ("inside", f.inside), ("unit", f.units), ("door", f.doors))
     for table, lines in tables:
@@ -169,7 +179,8 @@ def notes(f: Open, days: int) -> list[str]:
         _("%(name)s: requests heard from %(since)s to %(until)s; in hand and past the limit: now.")
         % {"name": f.name, "since": f.since, "until": f.until},
         _("Counted %(when)s.") % {"when": f"{timezone.localtime(f.at):%Y-%m-%d %H:%M}"},
-        _("Withheld: a number of fewer than %(small)s, or one from which it could be worked out. Zero is told.") % {"small": ENOUGH},
+        _("Withheld: a number of fewer than %(small)s, or one from which it could be worked out. Zero is told.")
+        % {"small": ENOUGH},
         _("What is past its limit and not done stands among those a timely answer is counted out of."),
         _("By code, not by rank."),
         *(

@@ -214,7 +214,8 @@ def put(now: dict[str, Found], kept: Any, sliced: Any) -> None:
         keys = sorted(lines)
         with connection.cursor() as cur:
             cur.execute(
-                ADD, [*map(list, zip(*keys, strict=True)), [turns.get(k) for k in keys], *columns(lines[k] for k in keys)]
+                ADD,
+                [*map(list, zip(*keys, strict=True)), [turns.get(k) for k in keys], *columns(lines[k] for k in keys)],
             )
     put_slices(now, sliced)
 
@@ -243,7 +244,8 @@ def put_slices(now: dict[str, Found], kept: Any) -> None:
             plus(tallies[n, inside[:n], NOBODY, kind, day], new, old)
         if unit != NOBODY:
             plus(tallies[0, "", unit, kind, day], new, old)
-    for sql, changed in ((ADD_SLICE, slices), (ADD_TALLY, tallies)):
+    written: tuple[tuple[str, dict[Any, list[int]]], ...] = ((ADD_SLICE, slices), (ADD_TALLY, tallies))
+    for sql, changed in written:
         if changed:
             keys = sorted(changed)
             with connection.cursor() as cur:

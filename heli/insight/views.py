@@ -18,7 +18,8 @@ from heli.core.replica import reads
 from heli.core.scope import covers
 from heli.insight import queries
 from heli.insight.forms import PurposeForm, SuperviseForm
-from heli.insight.queries import DAYS, READERS, Board, Inside
+from heli.insight.models import READERS
+from heli.insight.queries import DAYS, Board, Inside
 from heli.loop import rates, steps
 from heli.loop.clocks import local_day
 from heli.loop.rates import SPANS, TITLES

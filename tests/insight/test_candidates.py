@@ -41,7 +41,9 @@ def test_the_tail_is_that_of_the_gamma_mixture(seen, before):
         # substituting rate = top * (i/steps)² takes the edge at zero away
         u = i / steps_
         rate, weight = top * u * u, 2 * u
-        density = math.exp(shape * math.log(windows) + (shape - 1) * math.log(rate) - windows * rate - math.lgamma(shape))
+        density = math.exp(
+            shape * math.log(windows) + (shape - 1) * math.log(rate) - windows * rate - math.lgamma(shape)
+        )
         below = sum(math.exp(k * math.log(rate) - rate - math.lgamma(k + 1)) for k in range(seen))
         mass += density * weight
         total += density * weight * (1 - below)
@@ -50,7 +52,7 @@ def test_the_tail_is_that_of_the_gamma_mixture(seen, before):
 
 def test_people_are_counted_not_requests_and_the_baseline_matters():
     quiet = Seen({0: 6}, {0: 6})
-    usual = Seen({w: 6 for w in range(14)}, {w: 6 for w in range(14)})
+    usual = Seen(dict.fromkeys(range(14), 6), dict.fromkeys(range(14), 6))
     found = candidates.judged((DAHAIYANG, 1), quiet, LIMITS)
     assert found is not None and found.why == "surge" and found.odds < 1 / 1000
     again = candidates.judged((DAHAIYANG, 1), usual, LIMITS)

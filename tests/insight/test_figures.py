@@ -127,7 +127,12 @@ def test_the_public_page_costs_few_statements(world):
     county(world)
     refresh.rebuild(NOW)
     unit = f"/board/public/unit/{world.org('城管局').pk}/"
-    for url, most in (("/board/public/", 8), (f"/board/public/{DAHAIYANG[:9]}/", 8), (unit, 5), (f"{unit}figures.json", 5)):
+    for url, most in (
+        ("/board/public/", 8),
+        (f"/board/public/{DAHAIYANG[:9]}/", 8),
+        (unit, 5),
+        (f"{unit}figures.json", 5),
+    ):
         Client().get(url)
         with CaptureQueriesContext(connection) as asked:
             assert Client().get(url).status_code == 200
@@ -189,11 +194,15 @@ def test_the_files_say_what_the_page_says(world):
     solved = by["whole", COUNTY, "resolution"]
     assert (solved["value"], solved["out_of"], solved["formula_version"]) == (12, 18, 1)
     assert solved["citation"] and got["computed_at"] and got["withheld_below"] == 5
-    rows = list(csv.DictReader(io.StringIO(Client().get(f"/board/public/{COUNTY}/figures.csv").content.decode("utf-8-sig"))))
+    rows = list(
+        csv.DictReader(io.StringIO(Client().get(f"/board/public/{COUNTY}/figures.csv").content.decode("utf-8-sig")))
+    )
     assert len(rows) == len(got["figures"])
     for r in rows:
         kept = by[r["table"], r["code"], r["measure"]]
-        assert r["value"] == ("" if kept["value"] is None else str(kept["value"])) and r["withheld"] == str(kept["withheld"])
+        assert r["value"] == ("" if kept["value"] is None else str(kept["value"])) and r["withheld"] == str(
+            kept["withheld"]
+        )
     book = load_workbook(io.BytesIO(Client().get(f"/board/public/{COUNTY}/figures.xlsx").content))
     assert book.worksheets[0].max_row == len(rows) + 1 and book["README"].max_row >= 8
     assert Client().get(f"/board/public/{COUNTY}/figures.pdf").status_code == 404
@@ -207,7 +216,9 @@ def test_what_is_withheld_is_withheld_in_every_file_and_on_every_page(world):
     county = queries.figures(COUNTY, 30, NOW)
     inside = {x.key: x.counts["counted"] for x in county.inside}
     assert county.whole.counts["counted"] == 29
-    assert inside[DONGSHAN[:9]] is None and inside[YUDONG[:9]] is None, "three, and the other one, or it could be taken away"
+    assert inside[DONGSHAN[:9]] is None and inside[YUDONG[:9]] is None, (
+        "three, and the other one, or it could be taken away"
+    )
     street = queries.figures(YUDONG[:9], 30, NOW)
     assert street.whole.counts["counted"] is None, "the street's own page keeps back what the county's does"
     assert None in {x.counts["counted"] for x in street.inside}, "and is not the sum of what it tells"

@@ -81,7 +81,14 @@ ARROWS: dict[str, Any] = {
     "go_on": lambda p, w: steps.decide(problem_id=p, close=False, reason="再看", review_on=REVIEW, **w),
     "give_up": lambda p, w: steps.give_up(problem_id=p, reason="不归区里", **w),
 }  # fmt: skip
-MAY = {"plan": {"吕部长", "于科员"}, "begin": {"吕部长", "于科员"}, "report": {"于科员"}, "close": {"吕部长"}, "go_on": {"吕部长"}, "give_up": {"吕部长"}}
+MAY = {
+    "plan": {"吕部长", "于科员"},
+    "begin": {"吕部长", "于科员"},
+    "report": {"于科员"},
+    "close": {"吕部长"},
+    "go_on": {"吕部长"},
+    "give_up": {"吕部长"},
+}
 
 
 @pytest.mark.parametrize("state", [s for s in PROBLEM.states if s != "new"])
@@ -90,14 +97,16 @@ def test_every_arrow_from_every_state_by_everybody(world, state):
     for name, take in ARROWS.items():
         for who in ("吕部长", "于科员", "曲科员", "外县人"):
             Problem.objects.filter(pk=problem.pk).update(state=state, closed_at=NOW if state == "closed" else None)
-            open_ = state in PROBLEM.arrows[name].sources or name == "plan" and state == "working"
+            open_ = state in PROBLEM.arrows[name].sources or (name == "plan" and state == "working")
             try:
                 made = take(problem.pk, {"by": world.actor(who), "at": NOW})
             except (WrongState, Forbidden, NotFound):
                 assert not (open_ and who in MAY[name]), (name, state, who)
             else:
                 assert open_ and who in MAY[name], (name, state, who)
-                assert made.state == ("working" if name == "plan" and state == "working" else PROBLEM.arrows[name].target)
+                assert made.state == (
+                    "working" if name == "plan" and state == "working" else PROBLEM.arrows[name].target
+                )
 
 
 def test_papers_are_asked_for(world):
@@ -164,7 +173,12 @@ def test_the_words_go_to_the_ticked_ones_of_the_unit_each_with_its_result(world)
     problem = named(world)
     told[3].reply()  # answered: not open any more
     ids = [t.request_id for t in told]
-    officer = {"problem_id": problem.pk, "by": world.actor("于科员"), "at": NOW, "text": "加压泵本周换新，停水前一天贴通知。"}
+    officer = {
+        "problem_id": problem.pk,
+        "by": world.actor("于科员"),
+        "at": NOW,
+        "text": "加压泵本周换新，停水前一天贴通知。",
+    }
     made = steps.write_words(how="reply", requests=ids[:2], **officer)
     assert made.results == {str(pk): "" for pk in ids[:2]}
     assert Handling.objects.filter(request__in=ids[:2], text__contains="加压泵").count() == 2
@@ -267,7 +281,16 @@ def test_the_pages_from_candidate_to_relapse(world):
     c = Candidate.objects.get()
     form = boss.get(f"/board/problems/new/?candidate={c.pk}")
     assert "停水" in form.content.decode()
-    bad = post(boss, "/board/problems/new/", candidate=c.pk, title="", area=DAHAIYANG, category=NO_WATER, unit="", review_on="x")
+    bad = post(
+        boss,
+        "/board/problems/new/",
+        candidate=c.pk,
+        title="",
+        area=DAHAIYANG,
+        category=NO_WATER,
+        unit="",
+        review_on="x",
+    )
     assert bad.status_code == 400
     made = post(
         boss, "/board/problems/new/", candidate=c.pk, title="大海阳反复停水", area=DAHAIYANG, category=NO_WATER,
@@ -298,7 +321,9 @@ def test_the_pages_from_candidate_to_relapse(world):
     assert "又冒出来了" in page and "第 2 轮" in page
     assert "又冒出来了" in boss.get("/").content.decode() or "复发" in boss.get("/").content.decode()
     public = Client().get(f"/board/public/problems/{DAHAIYANG[:6]}/").content.decode()
-    assert "大海阳反复停水" in public and "换加压泵" in public and "号楼又停水了" not in public and "居民1" not in public
+    assert (
+        "大海阳反复停水" in public and "换加压泵" in public and "号楼又停水了" not in public and "居民1" not in public
+    )
     assert problem.title not in log_in(world, "外县人").get("/board/problems/").content.decode()
     assert log_in(world, "外县人").get(url).status_code == 404
     assert post(boss, f"{url}export/", purpose="报区委").status_code == 200
@@ -313,7 +338,10 @@ def test_a_candidate_put_aside_on_the_page(world):
     assert post(boss, f"/board/problems/candidates/{c.pk}/dismiss/", reason="").status_code == 400
     assert post(boss, f"/board/problems/candidates/{c.pk}/dismiss/", reason="计划检修").status_code == 303
     assert "计划检修" in boss.get("/board/problems/").content.decode()
-    assert post(log_in(world, "外县人"), f"/board/problems/candidates/{c.pk}/dismiss/", reason="x").status_code in (403, 404)
+    assert post(log_in(world, "外县人"), f"/board/problems/candidates/{c.pk}/dismiss/", reason="x").status_code in (
+        403,
+        404,
+    )
 
 
 def test_pages_cost_few_statements(world):

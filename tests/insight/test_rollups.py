@@ -85,10 +85,21 @@ def by_unit_and_kind() -> dict[tuple[Any, str], dict[str, int]]:
     made: dict[tuple[Any, str], dict[str, int]] = {}
     first = dt.datetime.combine(NOW.date() - dt.timedelta(days=29), dt.time(), NOW.tzinfo)
     values = {"now": NOW, "since": first, "until": first + dt.timedelta(days=30)}
-    for name in ("counted", "open", "overdue", "solved", "answered_solved", "replied_on_time", "replied_or_overdue", "unrated"):
+    for name in (
+        "counted",
+        "open",
+        "overdue",
+        "solved",
+        "answered_solved",
+        "replied_on_time",
+        "replied_or_overdue",
+        "unrated",
+    ):
         what = NOW_SQL.get(name) or f"({HEARD}) AND {SPAN_SQL[name]}"
         with connection.cursor() as cursor:
-            cursor.execute(f"SELECT coalesce(unit_id, 0), kind, count(*) FROM loop_request r WHERE {what} GROUP BY 1, 2", values)
+            cursor.execute(
+                f"SELECT coalesce(unit_id, 0), kind, count(*) FROM loop_request r WHERE {what} GROUP BY 1, 2", values
+            )
             for unit, kind, n in cursor.fetchall():
                 if unit:
                     made.setdefault((str(unit), kind), {})[name] = n
@@ -99,7 +110,16 @@ def by_unit_and_kind() -> dict[tuple[Any, str], dict[str, int]]:
 
 def open_is_plain(now: dt.datetime = NOW) -> None:
     """Open figures of the county and of every unit, by kind, are those of plain SQL."""
-    names = ["counted", "open", "overdue", "solved", "answered_solved", "replied_on_time", "replied_or_overdue", "unrated"]
+    names = [
+        "counted",
+        "open",
+        "overdue",
+        "solved",
+        "answered_solved",
+        "replied_on_time",
+        "replied_or_overdue",
+        "unrated",
+    ]
     span = rates.span(now, 30)
     found, _at = open_figures.tables(COUNTY, names, *span, now)
     units, _at = open_figures.unit_table(Organisation.objects.all(), names, *span, now)

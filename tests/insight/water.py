@@ -16,7 +16,9 @@ def person(n: int) -> dict[str, str]:
     return {"name": f"居民{n}", "phone": f"1380000{n:04d}"}
 
 
-def water(world: Any, n: int, *, at: dt.datetime = NOW, area: str = DAHAIYANG, first: int = 0, days: float = 10) -> list[Told]:
+def water(
+    world: Any, n: int, *, at: dt.datetime = NOW, area: str = DAHAIYANG, first: int = 0, days: float = 10
+) -> list[Told]:
     """`n` people, one request each, in the `days` before `at`."""
     return [
         tell(

@@ -22,6 +22,9 @@ from heli.core.caps import Cap, Scope
 from heli.core.pages import Route
 from heli.hooks.models import Delivery
 from heli.hooks.steps import add_endpoint
+from heli.insight.models import Candidate, Problem, Round
+from heli.insight.problem_acts import VERBS as PROBLEM_ACTS
+from heli.insight.problem_steps import name as name_problem
 from heli.loop import steps
 from heli.loop.digests import compose, monday
 from heli.loop.duty import put_row
@@ -38,6 +41,13 @@ from heli.oversight.steps import receive as receive_tip
 from heli.places.models import Area
 from heli.places.views import ACTS as PLACE_ACTS
 from heli.rulebook.models import Rule
+from heli.snaps import steps as snaps
+from heli.suggestions import steps as suggestions
+from heli.suggestions.models import Measure
+from heli.suggestions.steps.answer import Plan
+from heli.suggestions.views.desk import DONE as DESK_DONE
+from heli.suggestions.views.public import OWN_DONE
+from heli.suggestions.views.unit import MEASURE_DONE
 from heli.wishes import steps as wishes
 from heli.wishes.views.staff import ACTS as WISH_ACTS
 from heli.wishes.views.staff import PLEDGE_ACTS
@@ -271,6 +281,32 @@ def wished(world: Any, laid: Laid, *, community: str, unit: str, worker: Any, gi
     return {"wish_id": wish.pk, "pledge_id": made.pk}
 
 
+def suggested(world: Any, laid: Laid, *, community: str, unit: str, now: dt.datetime) -> dict[str, Any]:
+    """A suggestion of a county that nobody has made public, answered with a measure, added to; and the draft of a call."""
+    org = world.org(unit).pk
+    made = suggestions.suggest(
+        by=PUBLIC, at=now - HOUR * 5, text=f"{laid.mark}：建议装座椅", area_path=community, phone="13700000009",
+        credit_name=f"{laid.mark}名",
+    )  # fmt: skip
+    pk, say = made.suggestion.pk, {"by": SYSTEM}
+    offer = steps.offer(request_id=pk, unit_id=org, at=now - HOUR * 4, **say)
+    steps.accept(dispatch_id=offer.pk, at=now - HOUR * 3, **say)
+    plans = [Plan(f"{laid.mark}：装三处", org, (now + HOUR * 200).date())]
+    suggestions.answer(request_id=pk, verdict="adopted", reasons=f"{laid.mark}：可行", plans=plans, at=now - HOUR * 2, **say)
+    measure = Measure.objects.get(suggestion=pk)
+    word = suggestions.report(measure_id=measure.pk, text=f"{laid.mark}：开工", at=now - HOUR, photos=[photo()], **say)
+    voice = Voice.objects.get(request=pk)
+    added = suggestions.add(request_id=pk, text=f"{laid.mark}：补充", by=Actor(None, voice_id=voice.pk), at=now - HOUR)
+    call = suggestions.put_call(
+        title=f"{laid.mark}征集", asked="问", why="用", area_path=community[:6], unit_id=org, first_day=now.date(),
+        last_day=now.date(), at=now, **say,
+    )  # fmt: skip
+    return {
+        "suggestion": made.suggestion.request, "suggestion_token": made.token, "suggestion_photo": word.photos[0],
+        "call_id": call.pk, "measure_id": measure.pk, "addendum_id": added.pk,
+    }  # fmt: skip
+
+
 def hooked(laid: Laid, *, area_path: str, grant_id: int, now: dt.datetime) -> dict[str, Any]:
     """An endpoint of a county with one message that failed for good. Its address is a number: no name is asked for it."""
     endpoint, _secret = add_endpoint(
@@ -311,6 +347,21 @@ def standing(laid: Laid, *, community: str, org_id: int, now: dt.datetime) -> di
     return {"problem_id": made.pk, "round_id": round_.pk, "candidate_id": candidate.pk}
 
 
+def snapped(world: Any, laid: Laid, *, community: str, unit: str, by: Any, now: dt.datetime) -> dict[str, Any]:
+    """A snap with a photo, by somebody of the unit that handled it: its thanks wait for a person."""
+    made = snaps.take(
+        by=Actor(by.pk), at=now - HOUR * 30, hazard="lamp", words=f"{laid.mark}：灯杆歪了", area_path=community, photo=photo()
+    )
+    pk, say = made.heard.request.pk, {"by": SYSTEM}
+    offer = steps.offer(request_id=pk, unit_id=world.org(unit).pk, at=now - HOUR * 29, **say)
+    steps.accept(dispatch_id=offer.pk, at=now - HOUR * 28, **say)
+    steps.write_reply(request_id=pk, at=now - HOUR * 27, text=f"{laid.mark}：扶正了", **say)
+    steps.lapse(request_id=pk, at=now - HOUR)
+    held = snaps.thank(request_id=pk, at=now)
+    assert held.state == "held"
+    return {"snap_id": pk, "snap_photo": made.heard.request.photos[0]}
+
+
 def ours(world: Any, now: dt.datetime) -> Laid:
     """Things of 芝罘区."""
     laid = lay(world, mark="芝罘标记", community=COMMUNITY, unit="城管局", helper="住建局", now=now)
@@ -322,6 +373,7 @@ def ours(world: Any, now: dt.datetime) -> Laid:
         world, laid, community=COMMUNITY, unit="心桥社工", worker=world.li_social_worker, giver=world.zhao_volunteer, now=now
     )  # fmt: skip
     laid.values |= tipped(laid, COMMUNITY, now)
+    laid.values |= suggested(world, laid, community=COMMUNITY, unit="城管局", now=now)
     laid.values |= standing(laid, community=COMMUNITY, org_id=laid.values["org_id"], now=now)
     return laid
 
@@ -342,6 +394,7 @@ def theirs(world: Any, now: dt.datetime) -> Laid:
         "member_id": Member.objects.filter(org=org).values_list("pk", flat=True)[0],
         "grant_id": Grant.objects.filter(user=world.outsider).values_list("pk", flat=True)[0],
     }  # fmt: skip
+    laid.values |= suggested(world, laid, community=community, unit="莱山城管局", now=now)
     laid.values |= batched(laid, area_path=NEXT_COUNTY, now=now)
     laid.values |= hooked(laid, area_path=NEXT_COUNTY, grant_id=laid.values["grant_id"], now=now)
     laid.values |= token_of(laid.values["grant_id"], now)
@@ -349,17 +402,20 @@ def theirs(world: Any, now: dt.datetime) -> Laid:
         world, laid, community=community, unit="莱山城管局", worker=world.outsider, giver=world.outsider, now=now
     )  # fmt: skip
     laid.values |= tipped(laid, community, now)
+    laid.values |= snapped(world, laid, community=community, unit="莱山城管局", by=world.outsider, now=now)
     laid.values |= standing(laid, community=community, org_id=org, now=now)
     return laid
 
 
 MISSING: dict[str, Any] = {
+    "call_id": 10**9, "measure_id": 10**9, "addendum_id": 10**9,
     "problem_id": 10**9, "round_id": 10**9, "candidate_id": 10**9,
     "clock_id": 10**9, "order_id": 10**9, "part_id": 10**9, "revisit_id": 10**9, "recheck_id": 10**9,
     "code": "ZF-ZZZZ-ZZ", "token": "A" * 30, "file_id": "00000000-0000-4000-8000-000000000000", "pk": 10**9, "voice_id": 10**9,
     "path": "371399", "area_path": "371399", "org_id": 10**9, "user_id": 10**9, "member_id": 10**9, "grant_id": 10**9, "username": "nobody",
     "rule_id": 10**9, "row_id": 10**9, "category_id": 10**9, "endpoint_id": 10**9, "delivery_id": 10**9, "token_id": 10**9, "batch_id": 10**9,
     "wish_id": 10**9, "pledge_id": 10**9,
+    "snap_id": 10**9, "snap_photo": "00000000-0000-4000-8000-000000000000",
     "tip_id": 10**9, "tip_photo": "00000000-0000-4000-8000-000000000000", "told": "A" * 30,
 }  # fmt: skip
 # Acts of the request page and the desk: the kind of thing, and the request at the right station for it to get deep.
@@ -404,6 +460,10 @@ CHOICES: dict[str, list[dict[str, Any]]] = {  # arguments that choose among a fe
     "loop:category": [{"code": PAVEMENT}, {"code": "999999"}],
     "hooks:pick": [{"what": w} for w in ("grant", "area", "else")],
     "oversight:act": [{"verb": v} for v in (*TIP_ACTS, "link", "reveal", "else")],
+    "suggestions:item_do": [{"verb": v} for v in (*DESK_DONE, "else")],
+    "suggestions:own_do": [{"verb": v} for v in (*OWN_DONE, "else")],
+    "suggestions:measure_do": [{"verb": v} for v in (*MEASURE_DONE, "else")],
+    "suggestions:call_do": [{"verb": v} for v in ("open", "close", "sum_up", "else")],
     "wishes:act": [{"verb": v} for v in (*WISH_ACTS, "else")],
     "wishes:pledge_act": [{"verb": v} for v in (*PLEDGE_ACTS, "else")],
     "hooks:endpoint_do": [{"verb": v} for v in ("pause", "resume", "test", "replay", "else")],
@@ -436,6 +496,10 @@ def _addresses(way: Way, laid: Laid) -> list[Asked]:
                 pk = laid.pick(kind, station)
                 names_it = {"pk": pk, "verb": verb, "file_id": pk, "clock_id": pk}
                 found.append(Asked(way.url(values | names_it), (kind, pk)))
+        elif way.room == "suggestions" and names & {"code", "token", "file_id"}:
+            told = values["suggestion"]
+            own = {"code": told.code, "token": values["suggestion_token"], "file_id": values["suggestion_photo"]}
+            found.append(Asked(way.url(values | own), ("request", told.pk)))
         elif "code" in names and "code" not in choice:
             chosen = list(laid.requests.values())[: 1 if choice else None]
             found += [Asked(way.url(values | {"code": r.code}), ("request", r.pk)) for r in chosen]
