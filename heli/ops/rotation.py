@@ -11,6 +11,7 @@ A key's id stands before each cipher text ('k1:…'), or in `key_id` of the vaul
 from __future__ import annotations
 
 import importlib
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -50,7 +51,7 @@ def anew(kind: str, text: str) -> str:
 
 
 # What is sealed -------------------------------------------------------------------------------------------------------
-class Sealed:
+class Sealed(ABC):
     """Rows of a table that hold sealed texts: how to find the texts in a row, and put others in their place.
 
     `kind`: what `vault.seal_bytes` was told they are, or how that begins.
@@ -61,12 +62,13 @@ class Sealed:
     def __init__(self, name: str, rows: models.QuerySet[Any]) -> None:
         self.name, self.rows = name, rows
 
+    @abstractmethod
     def texts(self, row: Any) -> list[str]:
-        raise NotImplementedError
+        """The sealed texts of a row."""
 
+    @abstractmethod
     def replace(self, row: Any) -> None:
         """Seal the row's texts anew and save them."""
-        raise NotImplementedError
 
 
 class Columns(Sealed):
