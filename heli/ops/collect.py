@@ -6,8 +6,6 @@ label holds a person, a code or an area.
 
 from __future__ import annotations
 
-import contextlib
-import importlib
 import logging
 import os
 import shutil
@@ -28,6 +26,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 import heli
 from heli.core import metrics
 from heli.core.models import Outbox
+from heli.hooks.queries import health
 from heli.loop.models import Clock, ClockKind
 from heli.ops import ready
 
@@ -73,12 +72,12 @@ def queues() -> Iterator[Metric]:
 
 def outbox() -> Iterator[Metric]:
     yield Gauge("heli_outbox_waiting", "Events not passed on yet.", value=Outbox.objects.count())
-    with contextlib.suppress(ImportError):
-        health = getattr(importlib.import_module("heli.hooks.queries"), "health", None)
-        if health is not None:
-            dead = health()
-            count = dead["dead"] if isinstance(dead, dict) else dead.dead
-            yield Gauge("heli_hooks_dead", "Deliveries given up after every try.", value=float(count))
+    hooks = health()
+    yield Gauge("heli_hooks_backlog", "Deliveries of active endpoints still to be made.", value=hooks.backlog)
+    yield Gauge("heli_hooks_oldest_seconds", "How long the oldest of them has waited.", value=hooks.oldest_waiting)
+    yield Gauge("heli_hooks_failing", "Active endpoints whose last answer was wrong.", value=hooks.failing)
+    yield Gauge("heli_hooks_held", "Deliveries that wait at paused endpoints.", value=hooks.held)
+    yield Gauge("heli_hooks_dead", "Deliveries given up after every try.", value=hooks.dead)
 
 
 def clocks() -> Iterator[Metric]:

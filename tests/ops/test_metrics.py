@@ -103,6 +103,25 @@ def test_with_metrics_off_nothing_is_wrapped(client: Client, counted: None, sett
     assert "heli_requests_total" not in found and "heli_sql_statements_total" not in found
 
 
+def test_other_systems_and_how_far_behind_they_are(world: Any, counted: None, client: Client) -> None:
+    from heli.hooks.models import Delivery
+    from heli.hooks.queries import health
+    from tests.hooks.receiver import listen
+
+    endpoint, _secret = listen(world, "https://9.9.9.9/heli")
+    for n, state in enumerate(("waiting", "waiting", "dead")):
+        ended = timezone.now() if state == "dead" else None
+        Delivery.objects.create(
+            endpoint=endpoint, event_id=n + 1, step="request.hear", subject_type="loop.request", subject_id=1,
+            code="ZF-1", state=state, due_at=timezone.now(), ended_at=ended,
+        )  # fmt: skip
+    found = read(client)
+    now = health()
+    assert found["heli_hooks_backlog"][()] == now.backlog == 2 and found["heli_hooks_dead"][()] == now.dead == 1
+    assert found["heli_hooks_oldest_seconds"][()] > 0
+    assert found["heli_hooks_failing"][()] == 0 == found["heli_hooks_held"][()]
+
+
 def test_steps_count_once_they_are_written(world: Any, counted: None, django_capture_on_commit_callbacks: Any) -> None:
     with django_capture_on_commit_callbacks(execute=True):
         tell(world)
