@@ -8,21 +8,43 @@ from dataclasses import dataclass
 from django.db import connection
 from django.utils.translation import gettext_lazy as _
 
+from heli.core.errors import Invalid
+from heli.core.paging import Page
 from heli.core.working import FAILED, SUBJECT
 
-SHOWN = 100
-# What a task does, in words; one that is not here is called by its name.
+# What each task does, in words.
 WORK = {
-    "loop.tell": _("Text messages to the residents of a request"),
+    "core.event_months": _("Making room for the coming months' events"),
+    "core.forget_keys": _("Forgetting keys of writes that were done"),
+    "core.sweep_files": _("Removing what interrupted uploads left"),
+    "hooks.clean": _("Forgetting messages to other systems that arrived long ago"),
+    "hooks.relay": _("Telling other systems what happened"),
+    "insight.candidates": _("Looking for problems that keep coming back"),
+    "insight.refresh": _("Counting the figures anew"),
+    "insight.write_round": _("Words to all requests of a standing problem"),
+    "loop.digests": _("The weekly digest for supervisors"),
+    "loop.forget_drafts": _("Forgetting imports that nobody finished"),
+    "loop.import_batch": _("Taking in a batch of work orders"),
     "loop.ladder": _("Reminders before and after deadlines"),
     "loop.lapse": _("Closing what nobody judged"),
+    "loop.revisit_messages": _("The link to judge, sent once more before anybody is called"),
+    "loop.tell": _("Text messages to the residents of a request"),
+    "ops.logs": _("Putting old logs away"),
+    "oversight.forget": _("Destroying tips whose time of keeping is over"),
     "people.sweep": _("Forgetting sign-ups that were never finished"),
-    "core.sweep_files": _("Removing what interrupted uploads left"),
+    "snaps.forget": _("Forgetting fingerprints of photos that are older than the rule keeps them"),
+    "snaps.thank": _("Thanks for snaps that were verified"),
+    "suggestions.follow": _("Suggestions follow what was decided of their requests"),
+    "wishes.daily": _("Wishes and promises whose day is over"),
+    "wishes.follow": _("Wishes follow what was judged or taken back"),
+    "wishes.tell_giver": _("A text message to who took on a wish"),
+    "wishes.tell_givers": _("Text messages to all who took on a wish"),
+    "wishes.tell_resident": _("A text message to who made a wish"),
 }
 SQL = """SELECT j.id, j.task_name, j.queue_name, j.attempts, e.at, coalesce(e.data->>'reason', '')
     FROM procrastinate_jobs j LEFT JOIN LATERAL (SELECT at, data FROM core_event e
         WHERE e.subject_type = %s AND e.subject_id = j.id AND e.step = %s ORDER BY e.id DESC LIMIT 1) e ON true
-    WHERE j.status = 'failed' ORDER BY j.id DESC LIMIT %s"""
+    WHERE j.status = 'failed' AND j.id < %s ORDER BY j.id DESC LIMIT %s"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +63,14 @@ class FailedJob:
         return str(WORK.get(self.task, self.task))
 
 
-def failed_jobs() -> list[FailedJob]:
-    """The newest hundred. One statement."""
+def failed_jobs(*, after: str | None = None, size: int = 50) -> Page[FailedJob]:
+    """One page, the newest first; `after`: the number of the last job of the page before. One statement.
+
+    Raises Invalid (L-400) when `after` is no number of a job.
+    """
+    if after and not (after.isascii() and after.isdecimal() and len(after) < 19):
+        raise Invalid(_("The link to the next page was cut short. Start from the first page again."))
     with connection.cursor() as cur:
-        cur.execute(SQL, [SUBJECT, FAILED, SHOWN])
-        return [FailedJob(*row) for row in cur.fetchall()]
+        cur.execute(SQL, [SUBJECT, FAILED, int(after) if after else 2**63 - 1, size + 1])
+        rows = [FailedJob(*row) for row in cur.fetchall()]
+    return Page(rows[:size], str(rows[size - 1].id) if len(rows) > size else "")

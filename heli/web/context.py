@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils.functional import SimpleLazyObject
@@ -12,6 +13,8 @@ from django.utils.translation import pgettext_lazy
 
 from heli.core.actor import PUBLIC, Actor
 from heli.core.caps import Cap
+from heli.loop.models import AREA_READERS
+from heli.loop.queries.inbox import UNIT_CAPS
 from heli.web.middleware import LOOK_COOKIE
 from heli.web.parts import Look, Words
 
@@ -68,6 +71,15 @@ MENU: tuple[tuple[str, str, Words, frozenset[Cap]], ...] = (
 )
 
 ROOM_IN_BAR = 5
+# of the house as a whole: only for those who hold the capability over the area this house belongs to
+OF_THE_HOUSE = frozenset({"ops:failed_jobs"})
+
+
+def _opens(name: str, caps: frozenset[Cap], actor: Actor) -> bool:
+    """Whether the page behind a link answers this person; what would refuse them is not shown."""
+    if name in OF_THE_HOUSE:
+        return any(actor.can(cap, path=settings.HELI_HOME_AREA) for cap in caps)
+    return not caps or bool(actor.caps & caps)
 
 
 def url(name: str, **kwargs: Any) -> str:
@@ -88,7 +100,7 @@ def _links(request: HttpRequest, actor: Actor) -> tuple[list[dict[str, Any]], li
     nav = [bar(name, where, said) for name, said, caps in NAV if actor.caps & caps and (where := url(name))]
     menu = []
     for name, icon, said, caps in MENU:
-        where = url(name) if not caps or actor.caps & caps else ""
+        where = url(name) if _opens(name, caps, actor) else ""
         if where and caps and len(nav) < ROOM_IN_BAR:
             nav.append(bar(name, where, said))
         elif where:
@@ -98,6 +110,13 @@ def _links(request: HttpRequest, actor: Actor) -> tuple[list[dict[str, Any]], li
         for item in nav:
             item["current"] = item is longest
     return nav, menu
+
+
+def _search(actor: Actor) -> str:
+    """Where a word typed into the bar is looked for: in the area's requests, in one's unit's, or nowhere."""
+    if actor.caps.intersection(AREA_READERS):
+        return url("loop:requests")
+    return url("loop:inbox") if actor.caps.intersection(UNIT_CAPS) else ""
 
 
 def page_base(request: HttpRequest) -> str:
@@ -124,6 +143,6 @@ def page(request: HttpRequest) -> dict[str, Any]:
         "unit_name": next((g.org_name for g in actor.grants if g.org_name), ""),
         "nav": SimpleLazyObject(lambda: links()[0]),
         "menu": SimpleLazyObject(lambda: links()[1]),
-        "search_url": url("loop:requests") if actor.is_staff else "",
+        "search_url": _search(actor),
         "hear_url": url("loop:hear") if Cap.HEAR in actor.caps else "",
     }

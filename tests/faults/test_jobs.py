@@ -139,7 +139,7 @@ def test_a_job_that_kills_its_workers_is_parked(fire_db: str, world: Any) -> Non
         assert take_again() == 1
     lose_worker(job.pk)
     assert take_again() == 0
-    found = queries.failed_jobs()
+    found = queries.failed_jobs().rows
     assert [(f.id, f.attempts) for f in found] == [(job.pk, working.KILLED_TRIES + 1)] and "worker ended" in found[
         0
     ].reason
