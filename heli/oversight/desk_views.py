@@ -75,7 +75,7 @@ def tips_export(request: HeliRequest) -> HttpResponse:
         cap=Cap.HANDLE_TIPS,
     )  # fmt: skip
     columns: list[export.Column[Tip]] = [
-        (_("Code"), lambda t: t.code),
+        (pgettext("tip", "Code"), lambda t: t.code),
         (_("State"), lambda t: str(STATES[t.state])),
         (_("What they call themselves"), lambda t: t.name),
         (_("They say they are"), lambda t: t.get_posing_display()),
@@ -89,7 +89,7 @@ def tips_export(request: HeliRequest) -> HttpResponse:
         (pgettext("tip", "Due"), lambda t: t.due_at),
         (pgettext("tip", "Decided"), lambda t: t.decided_at),
         (_("Passed to"), lambda t: t.get_passed_to_display() if t.passed_to else ""),
-        (_("Number"), lambda t: t.passed_number),
+        (pgettext("paper", "Number"), lambda t: t.passed_number),
         (_("What the teller reads"), lambda t: t.answer),
     ]
     note = _("Exported for: %(purpose)s") % {"purpose": purpose.strip()[:200]}

@@ -130,6 +130,6 @@ class PurposeForm(forms.Form):
 
     purpose = forms.CharField(
         max_length=200,
-        label=_("What do you need it for?"),
+        label=pgettext_lazy("tip", "What do you need it for?"),
         error_messages={"required": _("Write what you need it for.")},
     )
