@@ -60,7 +60,7 @@ class Month:
     areas: list[str]
     orgs: list[tuple[Actor, int]]
     people: list[tuple[Actor, str]]
-    thanks: list[str]
+    thanks: dict[str, list[str]]
     done: Counter[str] = field(default_factory=Counter)
     turn: int = 0
 
@@ -137,7 +137,9 @@ def live(county: Staff, begin: dt.datetime, now: dt.datetime, rng: random.Random
     return month.done
 
 
-def _month(county: Staff, begin: dt.datetime, now: dt.datetime, rng: random.Random, thanks: list[str]) -> Month:
+def _month(
+    county: Staff, begin: dt.datetime, now: dt.datetime, rng: random.Random, thanks: dict[str, list[str]]
+) -> Month:
     have = {o.short_name: o for o in Organisation.objects.filter(short_name__in=("鲁新超市", "向阳党支部", "银龄队"))}
     users = {
         u.username: u
@@ -183,7 +185,8 @@ def _delivered(month: Month, wish: Wish, worker: Actor, at: dt.datetime) -> dt.d
 
 def _fulfilled(month: Month, wish: Wish, worker: Actor, at: dt.datetime) -> None:
     at = _delivered(month, wish, worker, at) + DAY * month.rng.uniform(0.5, 2)
-    words = month.thanks[month.next() % len(month.thanks)]
+    said = month.thanks[wish.gift]
+    words = said[month.next() % len(said)]
     month.judge(wish, at, words=words, level=month.rng.choice((5, 5, 4)))
     if month.turn % 4:
         steps.let_read(wish_id=wish.pk, by=worker, at=at + HOUR, words=words)

@@ -210,9 +210,11 @@ def as_mine(pledge: Pledge, now: dt.datetime) -> Mine:
     return Mine(pledge, ("late", _("overdue")) if late else PLEDGE_CHIPS[pledge.state], said, late, thanked)
 
 
-def mine(actor: Actor, now: dt.datetime, *, after: str | None = None, size: int = 20) -> Page[Mine]:
-    """Newest first. One statement."""
+def mine(actor: Actor, now: dt.datetime, *, after: str | None = None, size: int = 20, due: bool = False) -> Page[Mine]:
+    """Newest first; with `due` only those still to be delivered. One statement."""
     rows = Pledge.objects.given_by(actor).select_related("wish__request", "wish__street", "org")
+    if due:
+        rows = rows.filter(state="promised")
     return keyset(rows, order=("-id",), after=after, size=size).map(lambda p: as_mine(p, now))
 
 

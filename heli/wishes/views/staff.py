@@ -58,7 +58,10 @@ def desk(request: HeliRequest) -> HttpResponse:
             "narrowed": bool(f.kept()),
         }
     if Cap.PLEDGE in request.actor.caps:
-        context |= {"mine": walls.mine(request.actor, now, size=10), "open": walls.wall(walls.Filters(), now, size=8)}
+        context |= {
+            "mine": walls.mine(request.actor, now, size=12, due=True),
+            "open": walls.wall(walls.Filters(), now, size=8),
+        }
     return render(request, "wishes/desk.html", context)
 
 
@@ -327,10 +330,10 @@ def one_page(
                 continue
             if verb == "settle" and not wish.taken and not open_:
                 continue
-            fresh = made(one, verb, wish=wish, initial=first_values(verb, wish, today), prefix=None)
-            rows.append(
-                {"verb": verb, "act": one, "form": wrong_form if open_ else fresh, "open": open_, "url": where(verb)}
-            )
+            fresh = made(one, verb, wish=wish, initial=first_values(verb, wish, today))
+            due = verb == "receive" or (verb == "publish" and wish.state == "checked" and wish.lap == 1)
+            form = wrong_form if open_ else fresh
+            rows.append({"verb": verb, "act": one, "form": form, "open": open_ or due, "url": where(verb)})
         return rows
 
     pledges = desks.pledges_of(wish, now)
