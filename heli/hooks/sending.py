@@ -28,7 +28,7 @@ from heli.core.errors import HeliError
 from heli.core.logs import scrub
 from heli.core.models import Event
 from heli.hooks import net, secrets
-from heli.hooks.catalogue import body_of, seen_by
+from heli.hooks.catalogue import body_of, seen_by, sources_of
 from heli.hooks.errors import BadAddress, PrivateAddress, UnknownHost
 from heli.hooks.models import Delivery, DeliveryState, Endpoint
 from heli.hooks.relay import actor_of
@@ -97,7 +97,7 @@ def with_work(at: dt.datetime) -> list[Endpoint]:
 def claim(endpoint: Endpoint, *, at: dt.datetime, most: int) -> list[Claimed]:
     """Take up to `most` due messages of an endpoint, the heads of their subjects' lines.
 
-    What the endpoint may not see any more (the request moved on to others) is skipped for good. Five statements at most.
+    What the endpoint may not see any more (the request moved on to others) is skipped for good. Six statements at most.
     """
     with transaction.atomic(), connection.cursor() as cur:
         actor = actor_of(endpoint, at)
@@ -110,14 +110,16 @@ def claim(endpoint: Endpoint, *, at: dt.datetime, most: int) -> list[Claimed]:
             return []
         events = Event.objects.in_bulk([r.event_id for r in rows])
         codes = seen_by(actor, ((r.subject_type, r.subject_id) for r in rows))
+        sources = sources_of(codes)
         keys = tuple(secrets.valid(endpoint, at))
         ready, unseen = [], []
         for row in rows:
-            event, code = events.get(row.event_id), codes.get((row.subject_type, row.subject_id))
+            about = (row.subject_type, row.subject_id)
+            event, code = events.get(row.event_id), codes.get(about)
             if event is None or code is None:
                 unseen.append(row.pk)
             else:
-                ready.append(Claimed(row, lease, endpoint.url, keys, body_of(event, code)))
+                ready.append(Claimed(row, lease, endpoint.url, keys, body_of(event, code, sources.get(about))))
         if unseen:
             gone = Delivery.objects.filter(pk__in=unseen)
             gone.update(state=DeliveryState.SKIPPED, reason="out_of_sight", ended_at=at)
