@@ -75,7 +75,7 @@ def live(county: Staff, begin: dt.datetime, now: dt.datetime, rng: random.Random
         if one["fate"] in {"sent", "waiting", "reading"}:
             at = now - DAY * (0.2 if one["fate"] == "reading" else 0.8) * (0.4 + rng.random())
         made.append(_one(m, one, at, calls.get(where), n, made))
-    steps.end_calls(at=now)
+    steps.close_call(call_id=calls["stairs"], by=m.keeper, at=begin + DAY * 14)
     steps.sum_up(call_id=calls["stairs"], summary=first["summary"], by=m.keeper, at=now - DAY)
     return m.counted
 
@@ -93,8 +93,6 @@ def _call(m: Month, told: dict[str, Any], at: dt.datetime, *, days: int) -> int:
         at=at,
     )
     steps.open_call(call_id=call.pk, by=m.keeper, at=at)
-    if at + DAY * days < m.now:
-        steps.close_call(call_id=call.pk, by=m.keeper, at=at + DAY * days)
     m.counted["calls"] += 1
     return call.pk
 

@@ -26,6 +26,7 @@ from heli.loop.steps.hear import TEXT_LIMIT
 from heli.loop.views.public import for_oneself, own_number, place_context, private
 from heli.loop.views.track import by_link, qr, secret_url
 from heli.suggestions import steps
+from heli.suggestions.errors import AnsweredAlready, EditedAfterSeconding
 from heli.suggestions.forms import NameForm, SuggestForm, TextForm
 from heli.suggestions.models import Addendum, Call, Suggestion
 from heli.suggestions.queries import one as ones
@@ -185,7 +186,9 @@ def _suggest(request: HeliRequest, form: SuggestForm) -> str:
 
 
 # One's own ------------------------------------------------------------------------------------------------------------
-def _own_page(request: HeliRequest, voice: Voice, *, form: Any = None, status: int = 200) -> HttpResponse:
+def _own_page(
+    request: HeliRequest, voice: Voice, *, form: Any = None, error: HeliError | None = None, status: int = 200
+) -> HttpResponse:
     """What the suggester can do, with a form as it was typed when something is wrong with it."""
     found = (
         Suggestion.objects.select_related("request", "call", "credit_record").filter(request=voice.request_id).first()
@@ -208,7 +211,8 @@ def _own_page(request: HeliRequest, voice: Voice, *, form: Any = None, status: i
         else TextForm(prefix="t", initial={"text": found.text}),
         "add_form": form if isinstance(form, TextForm) and form.prefix == "a" else TextForm(prefix="a"),
         "name_form": form if isinstance(form, NameForm) else NameForm(),
-        "wrong": form,
+        "add_open": isinstance(form, TextForm) and form.prefix == "a",
+        "error": error,
         "now": now,
     }
     return render(request, "suggestions/own.html", context, status=status)
@@ -253,6 +257,9 @@ def own_do(request: HeliRequest, voice: Voice, verb: str) -> HttpResponse:
     except HeliError as error:
         if form is None:
             raise
+        if isinstance(error, EditedAfterSeconding | AnsweredAlready):  # what they wrote is offered as an addition
+            form = TextForm(prefix="a", initial={"text": form.cleaned_data["text"]})
+            return _own_page(request, voice, form=form, error=error, status=error.status)
         form.put(error)
         return _own_page(request, voice, form=form, status=error.status)
     messages.success(request, OWN_DONE[verb]())
