@@ -29,7 +29,7 @@ from heli.loop import steps
 from heli.loop.digests import compose, monday
 from heli.loop.duty import put_row
 from heli.loop.forms.desk import FORMS as DESK_FORMS
-from heli.loop.models import Category, Clock, Dispatch, DutyRow, Extension, Handling, Request, Review
+from heli.loop.models import Category, Clock, Dispatch, DutyRow, Extension, Handling, Request, Review, Voice
 from heli.loop.oversight_models import OrderPart, Recheck, Revisit
 from heli.loop.steps.batch import open_batch
 from heli.loop.views.acts import VERBS
