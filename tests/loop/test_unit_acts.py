@@ -166,3 +166,15 @@ def test_a_clerk_records_a_judgement_but_not_of_what_they_handled(world):
     own.reply("韩网格")
     assert 'id="tab-judge"' not in text_of(han.get(page_of(own)))
     assert act(han, "judge", own.voice.pk, own, **typed).status_code == 403
+
+
+def test_a_request_that_moves_takes_its_running_clocks_along(world):
+    """Whose deadline it is shows in the lists of where it lies now; the deadline itself stays as it began."""
+    told = tell(world)
+    told.dispatch()
+    before = dict(Clock.objects.filter(request=told.request_id).values_list("pk", "due_at"))
+    steps.reclassify(request_id=told.request_id, by=world.actor("孙坐席"), at=told.later(0.2), area_path="370602003004")
+    clocks = Clock.objects.filter(request=told.request_id)
+    assert {c.area_path for c in clocks if c.outcome == "running"} == {"370602003004"}
+    assert {c.area_path for c in clocks if c.outcome != "running"} == {"370602003006"}, "what ended stays where it was"
+    assert {c.pk: c.due_at for c in clocks} == before

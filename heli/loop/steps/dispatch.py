@@ -15,7 +15,7 @@ from heli.engines.identifiers import without_personal
 from heli.loop import duty, jobs
 from heli.loop.clocks import DUE, Board, local_day, rules_for
 from heli.loop.errors import NotAWish, NotToGrassroots, ReturnLimit, ReturnTooLate, TooLateToTakeBack
-from heli.loop.models import ClockKind, Dispatch, Kind, Request
+from heli.loop.models import Clock, ClockKind, Dispatch, Kind, Request
 from heli.loop.states import DISPATCH, REQUEST
 from heli.loop.steps.hear import SUBJECT, by_staff, category_of, place_of, release
 from heli.orgs.models import Organisation
@@ -82,6 +82,8 @@ def reclassify(
             s.require(Cap.DISPATCH, path=area.path)
             request.area, request.area_path = area, area.path
             Dispatch.objects.filter(request=request).update(area_path=area.path)
+            # Their deadlines stay as they began; whose list they stand in moves with the request.
+            Clock.objects.filter(request=request, outcome="running").update(area_path=area.path)
             changed["area"] = area.path
         if spot is not None and spot != request.spot:
             request.spot = without_personal(spot.strip())[:120]
