@@ -100,14 +100,15 @@ def operation(
     write: bool | None = None,
     also: tuple[int, ...] = (),
     uploads: type[BaseModel] | None = None,
+    files: tuple[str, ...] = ("photos",),
     calls: str | tuple[str, ...] = (),
     media: str = "",
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Declare an operation: method, path below /api/v1/, capability (any one of several), scope, what it answers.
 
     `write` (every POST unless told otherwise) asks for an Idempotency-Key and runs in one transaction with it. `calls`
-    names the steps it stands for. `uploads` is the body of a request that may also come as a form with files; `media` the
-    kind of a file that is answered. `also`: further statuses it may answer with.
+    names the steps it stands for. `uploads` is the body of a request that may also come as a form, with files in the
+    fields `files`; `media` the kind of a file that is answered. `also`: further statuses it may answer with.
     """
     caps = () if needs is None else (needs,) if isinstance(needs, Cap) else tuple(needs)
     if not caps and scope in {Scope.AREA, Scope.OWN_UNIT}:
@@ -124,7 +125,7 @@ def operation(
         @wraps(run)
         def asked(request: ApiRequest, **given: Any) -> HttpResponse:
             if uploads is not None:
-                given |= _form(request, uploads)
+                given |= _form(request, uploads, files)
 
             def act() -> tuple[int, str]:
                 made = run(request, **given)
@@ -162,14 +163,16 @@ def operation(
             summary=said.split("\n")[0],
             description=said,
             tags=[tag],
-            openapi_extra=_described(declared, uploads, media, status),
+            openapi_extra=_described(declared, uploads, files, media, status),
         )
         return asked
 
     return declare
 
 
-def _described(o: Operation, uploads: type[BaseModel] | None, media: str, status: int) -> dict[str, Any]:
+def _described(
+    o: Operation, uploads: type[BaseModel] | None, fields: tuple[str, ...], media: str, status: int
+) -> dict[str, Any]:
     """What OpenAPI says of it beyond its types."""
     extra: dict[str, Any] = {"security": [{"token": []}] if o.route.needs else [{}, {"token": []}]}
     if o.write:
@@ -186,9 +189,7 @@ def _described(o: Operation, uploads: type[BaseModel] | None, media: str, status
         shape = uploads.model_json_schema(ref_template="#/components/schemas/{model}")
         shape.pop("$defs", None)
         files = {"type": "array", "items": {"type": "string", "format": "binary"}, "maxItems": PHOTOS}
-        whole = {**shape, "properties": {**shape["properties"], "photos": files}}
-        if uploads.__name__ == "ReplyIn":
-            whole["properties"]["papers"] = files
+        whole = {**shape, "properties": {**shape["properties"], **dict.fromkeys(fields, files)}}
         extra["requestBody"] = {
             "required": True,
             "content": {"application/json": {"schema": shape}, "multipart/form-data": {"schema": whole}},
@@ -205,12 +206,11 @@ def _described(o: Operation, uploads: type[BaseModel] | None, media: str, status
 
 
 # Reading --------------------------------------------------------------------------------------------------------------
-def _form(request: ApiRequest, shape: type[BaseModel]) -> dict[str, Any]:
-    """A body that comes as JSON, or as a form with files."""
+def _form(request: ApiRequest, shape: type[BaseModel], fields: tuple[str, ...]) -> dict[str, Any]:
+    """A body that comes as JSON, or as a form with files in these fields."""
     if (request.content_type or "").startswith("multipart/"):
         given = {k: v[-1] for k, v in request.POST.lists()}
-        known = {"photos", "papers"} if shape.__name__ == "ReplyIn" else {"photos"}
-        if strange := set(request.FILES) - known:
+        if strange := set(request.FILES).difference(fields):
             raise NotAllowed(field=min(strange)[:40])
         files = Uploads(request.FILES.getlist("photos"), request.FILES.getlist("papers"))
         if len(files.photos) > PHOTOS or len(files.papers) > PHOTOS:

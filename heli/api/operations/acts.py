@@ -485,6 +485,7 @@ class ReplyIn(In):
 
 @operation(
     "POST", "requests/{code}/reply", needs=UNIT, scope=Scope.OWN_UNIT, tag="handle", out=Done, status=201, uploads=ReplyIn,
+    files=("photos", "papers"),
     calls="write_reply",
 )  # fmt: skip
 def write_reply(request: ApiRequest, code: Code, body: ReplyIn, uploads: Uploads) -> Done:
