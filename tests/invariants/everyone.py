@@ -20,6 +20,7 @@ from heli.api.steps import mint_token
 from heli.core.actor import PUBLIC, SYSTEM, Actor, GrantView
 from heli.core.caps import Cap, Scope
 from heli.core.pages import Route
+from heli.engines.opening import Period
 from heli.hooks.models import Delivery
 from heli.hooks.steps import add_endpoint
 from heli.insight.models import Candidate, Problem, Round
@@ -34,11 +35,15 @@ from heli.loop.oversight_models import OrderPart, Recheck, Revisit
 from heli.loop.steps.batch import open_batch
 from heli.loop.views.acts import VERBS
 from heli.loop.views.desk_acts import VERBS as DESK_VERBS
+from heli.notices import steps as notices
+from heli.notices.desk_views import ACTS as NOTICE_ACTS
 from heli.orgs.models import Grant, Member
 from heli.oversight.desk_views import ACTS as TIP_ACTS
 from heli.oversight.links import token_of as tip_link
 from heli.oversight.steps import receive as receive_tip
+from heli.places import site_steps
 from heli.places.models import Area
+from heli.places.site_desk_views import ACTS as SITE_ACTS
 from heli.places.views import ACTS as PLACE_ACTS
 from heli.rulebook.models import Rule
 from heli.snaps import steps as snaps
@@ -307,6 +312,17 @@ def suggested(world: Any, laid: Laid, *, community: str, unit: str, now: dt.date
     }  # fmt: skip
 
 
+def told_places(laid: Laid, *, community: str, lat: float, lon: float, now: dt.datetime) -> dict[str, Any]:
+    """A station of a county, which everybody sees (so without the mark), and the draft of a notice, which nobody else does."""
+    site = site_steps.add_site(
+        area_path=community, name="驿站", address="路 1 号", lat=lat, lon=lon, week=((Period(480, 1080),),) * 7, by=SYSTEM, at=now
+    )
+    draft = notices.write_notice(
+        title=f"{laid.mark}通知", meaning=f"{laid.mark}：能喝热水", groups=["riders"], area_path=community[:6], by=SYSTEM, at=now
+    )
+    return {"site_id": site.pk, "notice_id": draft.pk}
+
+
 def hooked(laid: Laid, *, area_path: str, grant_id: int, now: dt.datetime) -> dict[str, Any]:
     """An endpoint of a county with one message that failed for good. Its address is a number: no name is asked for it."""
     endpoint, _secret = add_endpoint(
@@ -373,6 +389,7 @@ def ours(world: Any, now: dt.datetime) -> Laid:
         world, laid, community=COMMUNITY, unit="心桥社工", worker=world.li_social_worker, giver=world.zhao_volunteer, now=now
     )  # fmt: skip
     laid.values |= tipped(laid, COMMUNITY, now)
+    laid.values |= told_places(laid, community=COMMUNITY, lat=37.536, lon=121.387, now=now)
     laid.values |= suggested(world, laid, community=COMMUNITY, unit="城管局", now=now)
     laid.values |= standing(laid, community=COMMUNITY, org_id=laid.values["org_id"], now=now)
     return laid
@@ -402,6 +419,7 @@ def theirs(world: Any, now: dt.datetime) -> Laid:
         world, laid, community=community, unit="莱山城管局", worker=world.outsider, giver=world.outsider, now=now
     )  # fmt: skip
     laid.values |= tipped(laid, community, now)
+    laid.values |= told_places(laid, community=community, lat=37.51, lon=121.44, now=now)
     laid.values |= snapped(world, laid, community=community, unit="莱山城管局", by=world.outsider, now=now)
     laid.values |= standing(laid, community=community, org_id=org, now=now)
     return laid
@@ -414,7 +432,7 @@ MISSING: dict[str, Any] = {
     "code": "ZF-ZZZZ-ZZ", "token": "A" * 30, "file_id": "00000000-0000-4000-8000-000000000000", "pk": 10**9, "voice_id": 10**9,
     "path": "371399", "area_path": "371399", "org_id": 10**9, "user_id": 10**9, "member_id": 10**9, "grant_id": 10**9, "username": "nobody",
     "rule_id": 10**9, "row_id": 10**9, "category_id": 10**9, "endpoint_id": 10**9, "delivery_id": 10**9, "token_id": 10**9, "batch_id": 10**9,
-    "wish_id": 10**9, "pledge_id": 10**9,
+    "wish_id": 10**9, "pledge_id": 10**9, "site_id": 10**9, "notice_id": 10**9,
     "snap_id": 10**9, "snap_photo": "00000000-0000-4000-8000-000000000000",
     "tip_id": 10**9, "tip_photo": "00000000-0000-4000-8000-000000000000", "told": "A" * 30,
 }  # fmt: skip
@@ -453,6 +471,8 @@ CHOICES: dict[str, list[dict[str, Any]]] = {  # arguments that choose among a fe
     "insight:public_file": [{"kind": k} for k in ("csv", "xlsx", "json", "else")],
     "insight:public_unit_file": [{"kind": k} for k in ("csv", "xlsx", "json", "else")],
     "places:area_do": [{"act": a} for a in (*PLACE_ACTS, "else")],
+    "sites:keep_do": [{"act": a} for a in (*SITE_ACTS, "else")],
+    "notices:draft_do": [{"act": a} for a in (*NOTICE_ACTS, "else")],
     "rulebook:year": [{"year": 2026}, {"year": 1999}],
     "loop:desk_form": [{"what": w} for w in (*DESK_FORMS, "else")],
     "loop:duty_pick": [{"what": w} for w in ("category", "unit", "assists", "else")],
