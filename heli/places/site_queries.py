@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import EmptyResultSet
 from django.db import connection
 from django.db.models import Count, Exists, ExpressionWrapper, F, FloatField, OuterRef, Q, Sum
 from django.utils import timezone
@@ -323,7 +324,10 @@ def opinions(site_ids: Iterable[int], at: dt.datetime) -> dict[int, Opinion]:
 def missed(actor: Actor, at: dt.datetime) -> list[tuple[str, int, int]]:
     """What is missing across the actor's sites: (service, ratings that say so, sites they are about). One statement."""
     mine = Site.objects.managed_by(actor).serving(local(at).date()).values("id").order_by()
-    sql, values = mine.query.sql_with_params()
+    try:
+        sql, values = mine.query.sql_with_params()
+    except EmptyResultSet:  # nothing is theirs
+        return []
     with connection.cursor() as cur:
         cur.execute(
             "SELECT m, count(*), count(DISTINCT site_id) FROM places_siterating, unnest(missing) m"
