@@ -309,3 +309,22 @@ def test_a_code_of_the_authenticator_is_good_once_for_as_long_as_it_fits(world: 
         opened.append(client.get(WORK).status_code == 200)
         clock.shift(20)
     assert opened == [True, False, False, False]
+
+
+# Telling ----------------------------------------------------------------------------------------------------------------
+@pytest.mark.django_db
+def test_an_address_may_not_flood_us_with_requests(world: Any, settings: Any) -> None:
+    """All public forms count together; what was typed comes back; another address goes on."""
+    from heli.loop.models import Request
+
+    settings.HELI_FILINGS = 3
+    cache.clear()
+    typed = {"go": "send", "contact": "none", "area": COMMUNITY, "category": PAVEMENT, "picked": "1"}
+    said = [stranger(77).post("/submit/", typed | {"text": f"第 {n} 盏路灯不亮"}) for n in range(4)]
+    assert [s.status_code for s in said] == [303, 303, 303, 429]
+    assert "第 3 盏路灯不亮" in said[-1].content.decode() and "L-536" in said[-1].content.decode()
+    assert stranger(77).post("/tips/", {"name": "某基金会"}).status_code == 429, "one door's flood is every door's"
+    assert stranger(78).post("/submit/", typed | {"text": "别处来的"}).status_code == 303
+    settings.HELI_FILINGS = 0
+    assert stranger(77).post("/submit/", typed | {"text": "测量的时候"}).status_code == 303
+    assert Request.objects.count() == 5

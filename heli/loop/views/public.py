@@ -194,6 +194,7 @@ def send(request: HeliRequest) -> HttpResponse:
     status = 400
     if form.is_valid():
         try:
+            tries.filed(request)
             token = tell(for_oneself(request.actor), form)
             return private(HttpResponseRedirect(reverse("loop:sent", args=[token]), status=303))
         except HeliError as error:
