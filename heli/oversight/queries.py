@@ -103,10 +103,10 @@ def readings(tip: Tip) -> QuerySet[Access]:
 # Those who handle tips -------------------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """What the queue is narrowed to. `state`: open, all, or a state."""
+    """What the queue is narrowed to. `state`: todo (our turn), open, ended, all, or a state."""
 
     q: str = ""
-    state: str = "open"
+    state: str = "todo"
     posing: str = ""
     due: str = ""
 
@@ -116,7 +116,7 @@ class Filters:
         state = get.get("state", "")
         return cls(
             q=get.get("q", "").strip()[:60],
-            state=state if state in {"all", "ended", *OPEN, *ENDED} else "open",
+            state=state if state in {"open", "all", "ended", *OPEN, *ENDED} else "todo",
             posing=get.get("posing", "") if get.get("posing") in Posing.values else "",
             due="late" if get.get("due") == "late" else "",
         )
@@ -124,13 +124,15 @@ class Filters:
     def kept(self) -> dict[str, str]:
         """The ones that narrow, by name."""
         said = {f.name: getattr(self, f.name) for f in fields(self)}
-        return {k: v for k, v in said.items() if v and (k, v) != ("state", "open")}
+        return {k: v for k, v in said.items() if v and (k, v) != ("state", "todo")}
 
 
 def tips(actor: Actor, f: Filters, now: dt.datetime) -> QuerySet[Tip]:
     """The tips that fit, for the list and the export."""
     rows: QuerySet[Tip] = Tip.objects.visible_to(actor).select_related("area")
-    if f.state == "open":
+    if f.state == "todo":
+        rows = rows.filter(state__in=UNDECIDED)
+    elif f.state == "open":
         rows = rows.filter(state__in=OPEN)
     elif f.state == "ended":
         rows = rows.filter(state__in=ENDED)
@@ -147,7 +149,7 @@ def tips(actor: Actor, f: Filters, now: dt.datetime) -> QuerySet[Tip]:
 
 def tips_page(actor: Actor, f: Filters, now: dt.datetime, *, after: str | None = None) -> Page[Tip]:
     """One page: what is open by its deadline, everything else the latest first. One statement."""
-    by_deadline = f.state in {"open", *UNDECIDED}
+    by_deadline = f.state in {"todo", "open", *UNDECIDED}
     return keyset(tips(actor, f, now), order=("due_at", "id") if by_deadline else ("-told_at", "-id"), after=after)
 
 

@@ -181,8 +181,15 @@ def test_the_queue_and_its_filters(world: Any) -> None:
     assert (
         names(posing="volunteers") == [two.name] and names(q="蓝天") == [two.name] and names(q=one.code) == [one.name]
     )
+    passed = told(at=now, name="转走的")
+    steps.pass_on(tip_id=passed.pk, by=SYSTEM, at=now, to="police", number="1 号")
+    assert (
+        passed.name not in names() and passed.name in names(state="open") and names(state="passed_on") == [passed.name]
+    )
     assert names(due="late") == [late.name] and names(state="genuine") == [done.name] == names(state="ended")
-    assert set(names(state="all")) == {one.name, two.name, late.name, done.name} and far.name not in names(state="all")
+    assert set(names(state="all")) == {one.name, two.name, late.name, done.name, passed.name} and far.name not in names(
+        state="all"
+    )
     assert "没有符合条件的线索" in text_of(lv.get("/tips/queue/?q=没有这个"))
     assert [(a.count, a.state) for a in next_acts(world.actor("吕部长"), now)] == [(3, "late")]
     assert next_acts(world.actor("孙坐席"), now) == []
