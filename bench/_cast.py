@@ -108,6 +108,10 @@ def statements(cast: dict[str, Any]) -> dict[str, int]:
         "inbox": lambda: officer.get("/loop/inbox/?tab=hand"),
         "county board": lambda: board.get(f"/board/{COUNTY}/"),
         "province board": lambda: province.get(f"/board/{PROVINCE}/"),
+        "open county": lambda: Client(**HOME).get(f"/board/public/{COUNTY}/"),  # type: ignore[arg-type]
+        "open province": lambda: Client(**HOME).get(f"/board/public/{PROVINCE}/"),  # type: ignore[arg-type]
+        "open unit": lambda: Client(**HOME).get(f"/board/public/unit/{cast['unit']}/"),  # type: ignore[arg-type]
+        "problems": lambda: board.get("/board/problems/"),
         "search common": lambda: desk.get("/loop/requests/", {"q": COMMON}),
         "search rare": lambda: desk.get("/loop/requests/", {"q": RARE}),
         "detail": lambda: desk.get(f"/loop/r/{cast['codes'][0]}/"),

@@ -19,7 +19,8 @@ from bench._server import Server, serving
 SIGNALEN = {"create": (6.0, 7.5), "list": (1.3, 1.5), "detail": (11.0, 13.0), "reply": (6.0, 7.0)}
 NAMES = {
     "create": "create (public form, POST)", "form": "the form (GET)", "list": "list of 50", "desk": "dispatch desk", "inbox": "unit inbox",
-    "county board": "board of a county", "province board": "board of the province", "search common": f"search {COMMON} (common)",
+    "open county": "open figures of a county", "open province": "open figures of the province", "open unit": "open figures of a unit",
+    "problems": "standing problems", "county board": "board of a county", "province board": "board of the province", "search common": f"search {COMMON} (common)",
     "search rare": f"search {RARE} (rare)", "detail": "request page", "reply": "reply (officer, POST)",
     "track": "secret link", "api list": "API list of 50", "api create": "API create",
 }  # fmt: skip
@@ -122,6 +123,10 @@ class Acts:
             "inbox": self.page("officer", "/loop/inbox/?tab=hand"),
             "county board": self.page("board", f"/board/{COUNTY}/"),
             "province board": self.page("province", f"/board/{PROVINCE}/"),
+            "open county": self.public(lambda: f"/board/public/{COUNTY}/"),
+            "open province": self.public(lambda: f"/board/public/{PROVINCE}/"),
+            "open unit": self.public(lambda: f"/board/public/unit/{self.cast['unit']}/"),
+            "problems": self.page("board", "/board/problems/"),
             "search common": self.page("desk", "/loop/requests/?q=%E8%B7%AF%E7%81%AF"),
             "search rare": self.page("desk", "/loop/requests/?q=%E6%B0%B4%E7%8D%AD"),
             "detail": self.page("desk", code),

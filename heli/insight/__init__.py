@@ -1,4 +1,5 @@
-"""Insight: figures over all rooms. It reads, owns no tables, and nobody imports it but the web.
+"""Insight: figures over all rooms, and the standing problems they show. Nobody imports it but the web and the API.
 
-Every number is counted when it is asked for, from the same sets that the lists show (loop.rates), and opens its rows.
+Every number is counted from the same sets that the lists show (loop.rates) and opens its rows; what is counted ahead
+(refresh.py) can be counted anew to the same numbers.
 """

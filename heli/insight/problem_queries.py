@@ -22,6 +22,7 @@ from heli.core.errors import NotFound
 from heli.core.models import Event
 from heli.core.paging import Page, keyset
 from heli.core.scope import covers, within
+from heli.core.subjects import Subject
 from heli.insight import candidates
 from heli.insight.members import in_hand, members, where_of
 from heli.insight.models import READERS, Candidate, Measure, Member, Problem, Round
@@ -212,6 +213,12 @@ def seen(actor: Actor, problem_id: int) -> Problem:
     if found is None:
         raise NotFound
     return found
+
+
+def describe_problems(ids: list[int], actor: Actor) -> dict[int, Subject]:
+    """Titles of the problems the actor may see, with their pages. One statement."""
+    rows = Problem.objects.visible_to(actor).filter(pk__in=ids).values_list("pk", "title")
+    return {pk: Subject(title, reverse("insight:problem", kwargs={"problem_id": pk})) for pk, title in rows}
 
 
 def may(actor: Actor, p: Problem) -> dict[str, bool]:

@@ -173,7 +173,7 @@ def measures(f: Open) -> Iterator[dict[str, Any]]:
         }  # fmt: skip
 
 
-def notes(f: Open, days: int) -> list[str]:
+def notes(f: Open) -> list[str]:
     """What goes with the numbers in every file."""
     return [
         _("%(name)s: requests heard from %(since)s to %(until)s; in hand and past the limit: now.")
@@ -203,7 +203,7 @@ def _file(f: Open, days: int, kind: str, name: str) -> HttpResponse:
             "until": f.until.isoformat(),
             "computed_at": timezone.localtime(f.at).isoformat(),
             "withheld_below": ENOUGH,
-            "notes": notes(f, days),
+            "notes": notes(f),
             "formulas": [
                 {"measure": n, "title": str(t), "formula": r.value, "version": r.version, "citation": r.citation}
                 for n, t, r in f.formulas
@@ -221,5 +221,5 @@ def _file(f: Open, days: int, kind: str, name: str) -> HttpResponse:
         content = ("\ufeff" + out.getvalue()).encode()
     else:
         columns: list[export.Column[dict[str, Any]]] = [(h, lambda row, h=h: row.get(h)) for h in HEADS]  # type: ignore[misc]
-        content = export.workbook(_("Open figures"), columns, rows, cap=ROWS, notes=notes(f, days))
+        content = export.workbook(_("Open figures"), columns, rows, cap=ROWS, notes=notes(f))
     return export.download(content, f"figures-{name}-{days}d-{f.until:%Y%m%d}.{kind}", FILES[kind])

@@ -48,7 +48,7 @@ MENU: tuple[tuple[str, str, Words, frozenset[Cap]], ...] = (
         "insight:problems",
         "refresh",
         pgettext_lazy("nav", "Standing problems"),
-        frozenset({Cap.SUPERVISE, Cap.VIEW_REQUESTS}),
+        frozenset({Cap.SUPERVISE, Cap.VIEW_REQUESTS, Cap.HANDLE_REQUESTS}),
     ),
     ("oversight:tips", "shield", pgettext_lazy("nav", "Tips on impostors"), frozenset({Cap.HANDLE_TIPS})),
     ("sites:desk", "station", pgettext_lazy("nav", "Stations"), frozenset({Cap.MANAGE_SITES, Cap.KEEP_SITE})),

@@ -74,7 +74,7 @@ def test_no_missing_share_is_certain(pairs):
                 ways[k].add(v)
     for k in keys:
         part, whole = rows[k]  # that none do, or all, may be known: zero is told
-        assert len(ways[k]) >= 2 or part == 0 or part == whole, (rows, hide, gone, k)
+        assert len(ways[k]) >= 2 or part in (0, whole), (rows, hide, gone, k)
 
 
 @given(st.lists(st.lists(st.integers(0, 12), min_size=1, max_size=3), min_size=2, max_size=3))
