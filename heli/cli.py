@@ -30,8 +30,9 @@ areas = typer.Typer(help="Areas in five levels.", no_args_is_help=True)
 rules = typer.Typer(help="Dated, cited rules.", no_args_is_help=True)
 grants = typer.Typer(help="Who may do what, where, until when.", no_args_is_help=True)
 loop = typer.Typer(help="Requests on their way.", no_args_is_help=True)
+sites = typer.Typer(help="Stations and friendly places.", no_args_is_help=True)
 vault = typer.Typer(help="The personal data vault.", no_args_is_help=True)
-for name, group in (("areas", areas), ("rules", rules), ("grants", grants), ("loop", loop), ("vault", vault)):
+for name, group in (("areas", areas), ("rules", rules), ("grants", grants), ("loop", loop), ("sites", sites), ("vault", vault)):
     app.add_typer(group, name=name)
 app.add_typer(ops_commands.app, name="ops")
 app.add_typer(data_commands.db, name="db")
@@ -217,6 +218,15 @@ def areas_import(
             progress=lambda n, total: progress.update(task, completed=n, total=total),
         )
     show(done, as_json)
+
+
+@command(sites, "import")
+def sites_import(file: Path, as_user: As = "", as_json: Json = False) -> None:
+    """A table of sites (CSV or xlsx; columns in docs/doors.md): all of it or none, and twice does no harm."""
+    from heli.loop.importing import open_table
+    from heli.places import site_steps
+
+    show(site_steps.import_sites(rows=open_table(file), by=actor(as_user), at=now()), as_json)
 
 
 @command(areas, "search")
