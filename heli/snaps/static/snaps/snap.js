@@ -121,6 +121,7 @@
       words: one('[name=words]').value.trim(), area: one('[name=area]').value, spot: one('[name=spot]').value.trim(),
       who: form.getAttribute('data-who') || (entry && entry.who) || remembered(), photo: photo || (entry && entry.photo) || null,
     };
+    if (entry) { Object.assign(made, { aboutPlace: entry.aboutPlace, alone: entry.alone }); }  // said once already
     return Object.assign(made, position || {});
   }
   // without a connection the page does not know the account: the one that was last logged in here
