@@ -20,7 +20,8 @@ SIGNALEN = {"create": (6.0, 7.5), "list": (1.3, 1.5), "detail": (11.0, 13.0), "r
 NAMES = {
     "create": "create (public form, POST)", "form": "the form (GET)", "list": "list of 50", "desk": "dispatch desk", "inbox": "unit inbox",
     "open county": "open figures, county", "open province": "open figures, province", "open unit": "open figures, unit",
-    "problems": "standing problems", "county board": "board of a county", "province board": "board of the province", "search common": f"search {COMMON} (common)",
+    "problems": "standing problems",
+    "county board": "board of a county", "province board": "board of the province", "search common": f"search {COMMON} (common)",
     "search rare": f"search {RARE} (rare)", "detail": "request page", "reply": "reply (officer, POST)",
     "track": "secret link", "api list": "API list of 50", "api create": "API create",
 }  # fmt: skip

@@ -39,7 +39,7 @@ def at_work(chromium: str, site: str, world: Any, width: int = 1280) -> Iterator
             context = browser.new_context(viewport={"width": width, "height": 900}, locale="zh-CN", base_url=site)
             context.add_cookies([{"name": "sessionid", "value": keys[name], "url": site}])
             page = context.new_page()
-            page.set_default_timeout(15_000)
+            page.set_default_timeout(30_000)
             page.on("pageerror", lambda e: errors.append(str(e)))
             return page
 
