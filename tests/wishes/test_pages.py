@@ -219,6 +219,7 @@ def test_from_the_giver_s_hands_to_the_resident_s_word(world: Any, tmp_path: Any
     shown = staff.post(f"/wishes/pledges/{pledge.pk}/reveal/", {"purpose": "约时间"})
     assert "13800000033" in text(shown)
     link = client(world)
+    assert f"/wishes/t/{made.token}/" in text(link.get(f"/t/{made.token}/")), "the way there"
     own = text(link.get(f"/wishes/t/{made.token}/"))
     assert "收到了吗" in own and NAME not in own and PHONE not in own
     back = link.post(f"/wishes/t/{made.token}/act/", {"act": "came", "pledge": str(pledge.pk)})
