@@ -18,8 +18,10 @@ class SuggestionsConfig(AppConfig):
         from heli.core import subjects
         from heli.loop import ways
         from heli.loop.models import Kind
+        from heli.loop.queries.parts import register_titles
         from heli.suggestions.queries.desk import describe_calls
         from heli.suggestions.steps.answer import KIND
+        from heli.suggestions.words import TITLES
 
         ways.register(
             ways.Way(
@@ -35,3 +37,4 @@ class SuggestionsConfig(AppConfig):
             )
         )
         subjects.register("suggestions.call", describe_calls)
+        register_titles(TITLES)

@@ -100,6 +100,8 @@ def test_the_page_of_one_that_went_the_whole_way(world: Any) -> None:
         assert said in page, said
     for secret in (NAME, PHONE, "赵志愿"):
         assert secret not in page + read(client, "/suggestions/") + read(client, "/suggestions/?sort=most")
+    own = read(client, f"/t/{made.token}/") + read(staff(world, "曲科员"), f"/loop/r/{made.request.code}/")
+    assert "suggestions." not in own and "核实" in own  # every step is called something in the trail
     shot = re.search(r'src="(/suggestions/photo/[^"]+)"', page)
     assert shot is not None and client.get(shot[1]).status_code == 200
 

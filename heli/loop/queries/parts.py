@@ -214,6 +214,15 @@ class TrailEntry:
     photos: Sequence[Any] = ()
 
 
+Title = tuple[Words, Words | None, int, bool]
+OTHER_TITLES: dict[str, Title] = {}  # of what rooms further right do with a request
+
+
+def register_titles(titles: Mapping[str, Title]) -> None:
+    """A room further right says once, at start, how its steps about a request are called in the trail (as TITLES)."""
+    OTHER_TITLES.update(titles)
+
+
 # step → (title for staff, title for the resident or None when the same, station letter 1–4 or 0, the resident's own act)
 TITLES: Mapping[str, tuple[Words, Words | None, int, bool]] = {
     "request.hear": (gettext_lazy("The resident told us"), gettext_lazy("You told us"), 1, True),
@@ -354,7 +363,7 @@ def trail(events: Iterable[Event], remarks: Mapping[int, Any], *, public: bool) 
     """What happened, newest first. For residents only public events, in words to them."""
     made = []
     for e in events:
-        staff_title, own_title, station, you = TITLES.get(e.step, (e.step, None, 0, False))
+        staff_title, own_title, station, you = TITLES.get(e.step) or OTHER_TITLES.get(e.step, (e.step, None, 0, False))
         slots = {
             "unit_name": e.data.get("unit_name", ""),
             "clock": ClockKind(e.data["kind"]).label if e.step.startswith("clock.") else "",

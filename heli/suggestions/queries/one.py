@@ -165,7 +165,13 @@ def stations(s: Any, answers: list[tuple[Answer, str, list[MeasureShown]]], now:
     r = s.request
     told = Station(_("Suggested"), "done", words.day(r.heard_at, now))
     if r.unit is None:
-        return [told, Station(_("To be sent to a unit"), "now"), Station(_("Answer")), Station(_("What comes of it"))]
+        late = r.due_at is not None and r.due_at < now
+        return [
+            told,
+            Station(_("To be sent to a unit"), "late" if late else "now"),
+            Station(_("Answer")),
+            Station(_("What comes of it")),
+        ]
     sent = Station(_("Sent to %(unit)s") % {"unit": r.unit.short_name}, "done", words.day(r.dispatched_at, now))
     if not answers:
         late = r.due_at is not None and r.due_at < now

@@ -35,7 +35,7 @@ CHIPS = {Verdict.ADOPTED: "done", Verdict.PARTLY: "done", Verdict.NOT_ADOPTED: "
 SORTS: Mapping[str, Words] = {"new": _("newest first"), "most": _("most seconded first")}
 GONE = ("merged", "withdrawn")  # their page still says where they went
 NEWEST = 2000  # of a county's public ones, looked through for something alike
-ALIKE = 0.3  # share of the shorter text's pairs of characters, without those below
+ALIKE = 0.24  # share of the shorter text's pairs of characters, without those below
 EMPTY_PAIRS = frozenset(
     [
         "建议",
@@ -87,7 +87,11 @@ class Row:
 
     s: Suggestion
     chip: tuple[str, Words]
-    station: int
+
+    @property
+    def says_more(self) -> bool:
+        """Whether the words say more than the title."""
+        return len(self.s.text) > len(self.s.title) + 1
 
 
 def with_stage(rows: QuerySet[Suggestion], now: dt.datetime) -> Any:
@@ -125,6 +129,8 @@ def chip_of(s: Any, now: dt.datetime) -> tuple[str, Words]:
         return "back", _("not taken") if s.request.state == "declined" else _("taken back")
     if s.verdict is None:
         late = s.request.due_at is not None and s.request.due_at < now
+        if s.request.unit_id is None:
+            return ("late", _("overdue at the desk")) if late else ("", _("waiting for a unit"))
         return ("late", _("answer overdue")) if late else ("doing", _("waiting for an answer"))
     if s.verdict in TAKEN_UP:
         if s.overdue:
@@ -133,13 +139,6 @@ def chip_of(s: Any, now: dt.datetime) -> tuple[str, Words]:
             return "done", _("measures finished")
         return "doing", _("adopted, in hand") if s.verdict == Verdict.ADOPTED else _("adopted in part, in hand")
     return CHIPS[s.verdict], Verdict(s.verdict).label
-
-
-def station_of(s: Any) -> int:
-    """1 told, 2 with a unit, 3 answered and in hand, 4 at its end."""
-    if s.verdict is None:
-        return 2 if s.request.unit_id else 1
-    return 3 if s.unfinished else 4
 
 
 def shown(s: Suggestion) -> str:
@@ -162,7 +161,7 @@ def wall(f: Filters, now: dt.datetime, *, after: str | None = None, size: int = 
         rows = rows.filter(call=int(f.call))
     rows = at_stage(rows, f.stage)
     order = ("-seconds", "-request_id") if f.sort == "most" else ("-request_id",)
-    return keyset(rows, order=order, after=after, size=size).map(lambda s: Row(s, chip_of(s, now), station_of(s)))
+    return keyset(rows, order=order, after=after, size=size).map(lambda s: Row(s, chip_of(s, now)))
 
 
 def open_calls(now: dt.datetime, *, limit: int = 4) -> list[Call]:
@@ -211,7 +210,7 @@ def tally(call: Call, now: dt.datetime) -> Tally:
         waiting=Count("pk", filter=Q(verdict=None)),
     )  # fmt: skip
     best = at_stage(rows, "adopted").select_related("request__area", "request__unit", "credit_record")
-    return Tally(**found, best=[Row(s, chip_of(s, now), station_of(s)) for s in best.order_by("-seconds", "-pk")[:20]])
+    return Tally(**found, best=[Row(s, chip_of(s, now)) for s in best.order_by("-seconds", "-pk")[:20]])
 
 
 @dataclass(frozen=True, slots=True)
