@@ -35,6 +35,7 @@ def rule(world: Any, key: str, value: Any) -> None:
         value=value,
         citation="区里定的",
         valid_from=local_day(AT) - dt.timedelta(days=30),
+        reason="试点",
     )
     set_rule(rule=new, by=world.actor("姜管理"), at=AT - HOUR * 24 * 30)
 

@@ -127,8 +127,9 @@ class CloseIn(In):
 @operation("POST", "orders/{order_id}/close", **OVERSEE, out=OrderOut, calls="close_order")
 def close_order(request: ApiRequest, order_id: Id, body: CloseIn) -> OrderOut:
     """Every unit's report is accepted: the order ends, with what residents may read."""
-    said = {"decision": body.decision, "public_words": body.public_words}
-    return OrderOut.of(steps.close_order(order_id=order_id, **said, **say(request)))
+    words = body.public_words
+    made = steps.close_order(order_id=order_id, decision=body.decision, public_words=words, **say(request))
+    return OrderOut.of(made)
 
 
 @operation("POST", "orders/{order_id}/withdraw", **OVERSEE, out=OrderOut, calls="withdraw_order")

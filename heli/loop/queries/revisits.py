@@ -65,7 +65,7 @@ def tabbed(rows: QuerySet[Revisit], tab: str, now: dt.datetime) -> QuerySet[Revi
 
 def listed(actor: Actor, tab: str, f: Filters, now: dt.datetime) -> QuerySet[Revisit]:
     """What list and export show."""
-    rows = narrowed(tabbed(waiting(actor), tab, now), f, now)
+    rows: QuerySet[Revisit] = narrowed(tabbed(waiting(actor), tab, now), f, now)
     return rows.select_related("request__area__parent", "request__category", "request__unit")
 
 
@@ -103,7 +103,7 @@ def next_call(actor: Actor, now: dt.datetime, *, but: int = 0) -> Revisit | None
 def call_of(actor: Actor, request: Request) -> Revisit | None:
     """The waiting call of a request's present round; None when it was not drawn or is over. One statement."""
     rows = Revisit.objects.visible_to(actor).filter(request=request, lap=request.lap, state="waiting")
-    return rows.first()  # type: ignore[no-any-return]
+    return rows.first()
 
 
 def tries_of(request: Request) -> list[Attempt]:
