@@ -240,15 +240,15 @@ def notes(r: Any, public: bool) -> str:
     """The real station in words: "closed" alone would be taken for "mended"."""
     said = str(NOTES[r.state]) % {"unit": r.unit.name if r.unit else _("A unit")}
     if r.state == "closed" and public and r.solved:
-        said = f"{said} {SOLVED[r.solved]}"
+        said = _("%(one)s %(other)s") % {"one": said, "other": SOLVED[r.solved]}
     if r.lap > 1:
-        said = f"{said} {_('Round %(n)s.') % {'n': r.lap}}"
+        said = _("%(one)s %(other)s") % {"one": said, "other": _("Round %(n)s.") % {"n": r.lap}}
     return said
 
 
 def address(area: Area) -> str:
     """Community, then street: from the nearest to the widest, as the specification asks."""
-    names = [area.name]
+    names = [area.short_name if area.level > COUNTY + 1 and area.short_name else area.name]
     if area.parent is not None and area.level > COUNTY + 1:
         names.append(area.parent.name)
     return "，".join(names)

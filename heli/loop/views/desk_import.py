@@ -82,16 +82,20 @@ def batch(request: HeliRequest, batch_id: int) -> HttpResponse:
 
 
 def show(
-    request: HeliRequest, found: Batch, *, wrong: dict[str, str] | None = None, typed: Any = None, status: int = 200
+    request: HeliRequest,
+    found: Batch,
+    *,
+    wrong: dict[str, str] | None = None,
+    typed: dict[str, str] | None = None,
+    status: int = 200,
 ) -> HttpResponse:
-    """The page of a batch; `wrong`: {name of a field of the form: why}, with what was `typed`."""
+    """The page of a batch; `wrong`: {field:their word: why}, with what was `typed` for it."""
     now = timezone.now()
     look = queries.look_at(found, by=request.actor, at=now) if found.state == "draft" else None
     choices = queries.choices() if look is not None and look.unknown else {}
     for one in look.unknown if look is not None else ():
-        name = f"as_{one.field}_{one.n}"
-        one.wrong = (wrong or {}).get(name, "")
-        one.typed = typed.get(name, "") if typed is not None else ""
+        one.wrong = (wrong or {}).get(f"{one.field}:{one.word}", "")
+        one.typed = (typed or {}).get(f"{one.field}:{one.word}", "")
     context = {
         "batch": found,
         "chip": queries.STATES[found.state],
@@ -145,7 +149,7 @@ def batch_do(request: HeliRequest, batch_id: int, verb: str) -> HttpResponse:
 
 def remap(request: HeliRequest, found: Batch) -> HttpResponse | None:
     """Keep what was chosen; the page again where a word that was typed means nothing here."""
-    given, wrong = request.POST, dict[str, str]()
+    given, wrong, again = request.POST, dict[str, str](), dict[str, str]()
     values = {f: dict(known) for f, known in found.values.items()}
     names = batches.categories_by_name()
     within = request.actor.paths(Cap.IMPORT_REQUESTS)
@@ -157,7 +161,8 @@ def remap(request: HeliRequest, found: Batch) -> HttpResponse | None:
             if code := meant(name, typed, names, within):
                 values.setdefault(name, {})[word] = code
             else:
-                wrong[f"as_{name}_{n}"] = (
+                again[f"{name}:{word}"] = typed
+                wrong[f"{name}:{word}"] = (
                     _("We could not tell where this is. Choose the street and community.")
                     if name == "area"
                     else _("Choose one from the list.")
@@ -174,7 +179,7 @@ def remap(request: HeliRequest, found: Batch) -> HttpResponse | None:
         default_area=found.default_area,
     )
     if wrong:
-        return show(request, queries.seen(request.actor, found.pk), wrong=wrong, typed=given, status=400)
+        return show(request, queries.seen(request.actor, found.pk), wrong=wrong, typed=again, status=400)
     return None
 
 
