@@ -30,6 +30,7 @@ from heli.core.scope import within
 from heli.loop import links
 from heli.loop.models import AREA_READERS, Voice
 from heli.loop.views.public import for_oneself, private
+from heli.loop.views.track import by_link
 from heli.places import queries as places
 from heli.rulebook import queries as rulebook
 from heli.snaps import queries, steps, where
@@ -163,11 +164,12 @@ def place(request: HeliRequest) -> HttpResponse:
 
 
 @page("done/<str:token>/", scope=Scope.LINK)
-def done(request: HeliRequest, token: str) -> HttpResponse:
+@by_link
+def done(request: HeliRequest, voice: Voice) -> HttpResponse:
     """It is taken: the code, the link, and the next one."""
-    voice = links.voice_of(token, timezone.now())
-    context = {"voice": voice, "r": voice.request, "token": token, "left_out": request.GET.get("photo") == "out"}
-    return private(render(request, "snaps/done.html", context))
+    left_out = request.GET.get("photo") == "out"
+    context = {"voice": voice, "r": voice.request, "token": links.token_of(voice), "left_out": left_out}
+    return render(request, "snaps/done.html", context)
 
 
 # What became of them -----------------------------------------------------------------------------------------------------
