@@ -31,7 +31,7 @@ from heli.rulebook.queries import RuleVersion
 
 Words = str | Promise
 TABS: Mapping[str, Words] = {
-    "mine": gettext_lazy("Your turn"),
+    "mine": pgettext_lazy("orders", "Your turn"),
     "open": pgettext_lazy("orders", "Open"),
     "late": pgettext_lazy("orders", "Overdue"),
     "ended": pgettext_lazy("orders", "Ended"),
