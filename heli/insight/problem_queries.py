@@ -64,7 +64,7 @@ SAID: Mapping[str, Words] = {
     "problem.measure_dropped": gettext_lazy("A measure is dropped"),
     "problem.begin": gettext_lazy("Work began"),
     "problem.report": gettext_lazy("The owner reported"),
-    "problem.close": gettext_lazy("Closed"),
+    "problem.close": gettext_lazy("The problem is closed"),
     "problem.go_on": gettext_lazy("It goes on"),
     "problem.give_up": gettext_lazy("Given up"),
     "problem.relapse": gettext_lazy("Relapsed: people speak of it again"),
@@ -103,7 +103,7 @@ def why(c: Candidate) -> str:
     days = (c.until - c.since).days
     slots = {
         "people": words.count(c.people), "requests": words.count(c.requests), "days": days,
-        "expected": f"{c.expected:.1f}", "windows": sum(1 for n in c.periods if n >= candidates.PAIR), "of": len(c.periods),
+        "expected": f"{c.expected:.1f}" if c.expected else "0", "windows": sum(1 for n in c.periods if n >= candidates.PAIR), "of": len(c.periods),
     }  # fmt: skip
     if c.why == "surge":
         return (
@@ -291,17 +291,18 @@ def weeks(p: Problem, now: dt.datetime) -> tuple[dict[str, Any], list[tuple[str,
     table = [(f"{d:%m-%d}", found.get(n, 0)) for n, d in enumerate(days)]
     names = (_("before it was named"), _("while it was in hand"), _("since it was closed"))
     parts = [0 if d + WEEK <= p.named_at else 2 if _closed(p, d) else 1 for d in days]
-    chart = {
+    chart: dict[str, Any] = {
         "kind": "bar",
         "x": [d for d, _n in table],
         "unit": _("people"),
-        "goal": round(p.usual / 4, 1),
         "series": [
             {"name": name, "data": [n if part == i else None for (_d, n), part in zip(table, parts, strict=True)]}
             for i, name in enumerate(names)
         ],
         "stack": True,
     }
+    if p.usual:
+        chart["goal"] = round(p.usual / 4, 1)
     return chart, table
 
 

@@ -125,7 +125,8 @@ def _shown(request: HeliRequest, f: Open, days: int, where: str) -> HttpResponse
         "kept": query,
         "above": [a for a in f.crumbs if a.level >= 2 or a.path in ancestors(home)],
         "rates": [(TITLES[k], s, f.rules[KEYS[k]]) for k, s in f.whole.rates.items()],
-        "tables": [t for t in tables if t[2]],
+        "tables": [(key, title, [r for r in rows if r[0]["some"]]) for key, title, rows in tables],
+        "quiet": [r for r in tables[0][2] if not r[0]["some"]],
         "columns": [TITLES[k] for k in SHOWN],
         "files": [(kind, f"{where}figures.{kind}{query}") for kind in FILES],
         "small": ENOUGH,
@@ -135,7 +136,8 @@ def _shown(request: HeliRequest, f: Open, days: int, where: str) -> HttpResponse
 
 
 def _row(x: Line) -> dict[str, Any]:
-    return {"name": x.name, "key": x.key, "counts": x.counts, "rates": [x.rates[k] for k in SHOWN]}
+    some = any(n != 0 for n in x.counts.values())  # None: kept back
+    return {"name": x.name, "key": x.key, "counts": x.counts, "rates": [x.rates[k] for k in SHOWN], "some": some}
 
 
 # Files ----------------------------------------------------------------------------------------------------------------

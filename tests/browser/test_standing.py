@@ -88,7 +88,7 @@ def test_named_planned_closed_and_back_again(chromium_path, site, world, told):
         officer = sit("于科员", 390)
         officer.goto("/board/problems/")
         officer.get_by_role("link", name="大海阳社区反复停水").click()
-        officer.get_by_label("准备怎么办").fill("换加压泵，再查管网。")
+        officer.locator("textarea[name=plan]").fill("换加压泵，再查管网。")
         officer.locator("textarea[name=words]").fill("加压泵本周换新，停水会提前一天贴通知。")
         officer.get_by_role("button", name="写好方案").click()
         officer.get_by_text("加一项措施").click()
