@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -227,7 +228,7 @@ def my_pledge(actor: Actor, pledge_id: int, now: dt.datetime) -> Mine:
     return as_mine(found, now)
 
 
-def pledged_before(actor: Actor, form_key: object) -> Pledge | None:
+def pledged_before(actor: Actor, form_key: uuid.UUID | None) -> Pledge | None:
     """What was promised with this form before: sent twice, it leads to the same page."""
     return Pledge.objects.given_by(actor).filter(form_key=form_key).first() if form_key else None
 

@@ -77,6 +77,8 @@ def _write(
     until: dt.date | None,
 ) -> None:
     """Put what the worker wrote into the row; nothing is saved. Raises as `check` says."""
+    if s.by.user_id is None:  # a person looked in
+        raise Forbidden
     today, request = local_day(s.at), wish.request
     found = rules(wish.area_path, (EXPIRY, MONEY), s.at)
     s.rule(*found.values())

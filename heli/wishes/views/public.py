@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from heli.core import files, vault
+from heli.core import files, tries, vault
 from heli.core.actor import Actor
 from heli.core.caps import Cap, Scope
 from heli.core.errors import AlreadyDone, HeliError, NotFound
@@ -80,6 +80,7 @@ def new(request: HeliRequest) -> HttpResponse:
         form.add_error("area", _("Choose the street and community."))
     if form.is_valid():
         try:
+            tries.filed(request)
             token = make(for_oneself(request.actor), form.cleaned_data)
             return private(see_other("loop:sent", token))
         except HeliError as error:
@@ -241,7 +242,7 @@ def my_page(
 def photo(request: HeliRequest, pledge_id: int) -> HttpResponse:
     """The giver's photo of what was given, for the giver and for the wish's unit."""
     found = Pledge.objects.visible_to(request.actor).filter(pk=pledge_id).exclude(photo=None).first()
-    row = StoredFile.objects.filter(pk=found.photo).first() if found is not None else None
+    row = StoredFile.objects.filter(pk=found.photo).first() if found is not None and found.photo else None
     if row is None:
         raise NotFound
     return private(files.serve(row))
