@@ -109,7 +109,8 @@ def _one(m: Month, told: dict[str, Any], at: dt.datetime, call: int | None, n: i
         by=PUBLIC,
         at=at,
     )
-    pk, m.counted["suggestions"] = said.suggestion.pk, m.counted["suggestions"] + 1
+    pk = int(said.suggestion.pk)
+    m.counted["suggestions"] += 1
     if fate == "reading":
         return pk
     if fate == "private":

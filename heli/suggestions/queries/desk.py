@@ -231,7 +231,7 @@ def drafts(actor: Actor, *, limit: int = 50) -> list[Call]:
     return list(rows.annotate(turn=turn).order_by("turn", "last_day", "id").annotate(n=Count("suggestions"))[:limit])
 
 
-def to_export(actor: Actor, f: Filters, now: dt.datetime) -> QuerySet[Any]:
+def to_export(actor: Actor, f: Filters, now: dt.datetime) -> Any:
     """All suggestions as filtered, the newest first."""
     return suggestions(actor, "all", f, now).order_by(F("request_id").desc())
 
