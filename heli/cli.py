@@ -32,7 +32,14 @@ grants = typer.Typer(help="Who may do what, where, until when.", no_args_is_help
 loop = typer.Typer(help="Requests on their way.", no_args_is_help=True)
 sites = typer.Typer(help="Stations and friendly places.", no_args_is_help=True)
 vault = typer.Typer(help="The personal data vault.", no_args_is_help=True)
-for name, group in (("areas", areas), ("rules", rules), ("grants", grants), ("loop", loop), ("sites", sites), ("vault", vault)):
+for name, group in (
+    ("areas", areas),
+    ("rules", rules),
+    ("grants", grants),
+    ("loop", loop),
+    ("sites", sites),
+    ("vault", vault),
+):
     app.add_typer(group, name=name)
 app.add_typer(ops_commands.app, name="ops")
 app.add_typer(data_commands.db, name="db")
