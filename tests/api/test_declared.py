@@ -99,7 +99,8 @@ def test_only_what_is_public_is_open() -> None:
     open_ = {o.name for o in OPERATIONS if o.route.scope is Scope.PUBLIC}
     assert open_ == {
         "discovery", "search_areas", "resolve_area", "get_area", "get_figures", "list_categories", "list_rules",
-        "get_rule", "get_year", "search_units", "hear", "find",
+        "get_rule", "get_year", "search_units", "hear", "find", "list_wishes",
+        "list_suggestions", "list_sites", "list_notices",
     }  # fmt: skip
 
 
