@@ -146,7 +146,9 @@ def deliver(
         wish, mine = lock_pledge(s, pledge_id)
         as_giver(s, mine, worker=True)
         if not local_day(mine.made_at) <= delivered_on <= local_day(at):
-            raise Invalid(_("Name the day it was delivered: not before you promised it, not after today."), field="day")
+            raise Invalid(
+                _("Name the day it was delivered: not before you promised it, not after today."), field="delivered_on"
+            )
         if mine.gift == Gift.MONEY and not reference.strip():
             raise ReferenceMissing(keeper=wish.keeper, field="reference")
         mine.delivered_on, mine.delivered_how = delivered_on, by_staff(how, 200)
