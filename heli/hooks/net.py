@@ -17,6 +17,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -136,6 +137,7 @@ class Answer:
     status: int = 0
     head: bytes = b""
     reason: str = ""  # '', 'timeout', 'connect', 'tls', 'broken'; sending.py adds its own
+    wait: float = 0.0  # seconds the receiver asks us to wait (Retry-After)
 
     @property
     def ok(self) -> bool:
@@ -170,6 +172,17 @@ def context() -> ssl.SSLContext:
     return made
 
 
+def _asked_to_wait(said: str) -> float:
+    """Retry-After in seconds from now: a number, or a date (RFC 9110, 10.2.3); 0 where it says nothing that can be read."""
+    said = said.strip()
+    if said.isascii() and said.isdecimal() and len(said) < 10:
+        return float(said)
+    with contextlib.suppress(ValueError, OverflowError):
+        when = parsedate_to_datetime(said)
+        return max(0.0, when.timestamp() - time.time())
+    return 0.0
+
+
 def post(target: Target, body: bytes, headers: Mapping[str, str], *, tls: ssl.SSLContext | None = None) -> Answer:
     """POST to a checked target; never raises for what the network or the other side does.
 
@@ -193,7 +206,7 @@ def post(target: Target, body: bytes, headers: Mapping[str, str], *, tls: ssl.SS
         connection.sock.settimeout(max(0.1, TOTAL - (time.monotonic() - began)))
         connection.request("POST", target.path, body, {"Host": target.host_header, **headers, "Connection": "close"})
         answer = connection.getresponse()
-        return Answer(answer.status, answer.read(MOST))
+        return Answer(answer.status, answer.read(MOST), wait=_asked_to_wait(answer.getheader("Retry-After", "")))
     except TimeoutError:
         return Answer(reason="timeout")
     except ssl.SSLError:

@@ -10,6 +10,7 @@ earlier one is delivered or skipped, also not while an earlier one has failed fo
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import logging
 import random
@@ -22,9 +23,11 @@ from typing import Any
 from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import F
-from django.utils import timezone
+from django.utils import timezone, translation
+from django.utils.translation import gettext as _
 
-from heli.core.errors import HeliError
+from heli.core.actor import SYSTEM
+from heli.core.errors import HeliError, WrongState
 from heli.core.logs import scrub
 from heli.core.models import Event
 from heli.hooks import net, secrets
@@ -39,6 +42,8 @@ LEASE = dt.timedelta(seconds=90)  # longer than a name's slowest resolution and 
 JITTER = 0.2  # each delay is up to so much shorter or longer: what failed together is not tried together
 AT_ONCE = 16  # messages under way
 PER_ENDPOINT = 4  # of them to one endpoint; one while it fails
+LONGEST = dt.timedelta(hours=6)  # a receiver may ask for more than our own pause, but not for longer than this
+GONE = 410
 NEVER = dt.timedelta(days=3650)  # what stands behind a failed one waits for a person
 CLAIM = """
 UPDATE hooks_delivery d SET due_at = %(lease)s, attempts = d.attempts + 1
@@ -158,6 +163,8 @@ def write_down(claimed: Claimed, answer: net.Answer, *, at: dt.datetime) -> bool
     """Keep the outcome of a try; False when the claim was no longer ours (the lease ended, or a person skipped it)."""
     row, ok = claimed.delivery, answer.ok
     wait_for = None if ok else delay(row.attempts)
+    if wait_for is not None and answer.wait:
+        wait_for = max(wait_for, min(dt.timedelta(seconds=answer.wait), LONGEST))
     due_at = at if wait_for is None else at + wait_for
     changed: dict[str, Any] = {"status": answer.status or None, "reason": reason_of(answer), "due_at": due_at}
     changed["answer"] = "" if ok else first_bytes(answer.head)
@@ -176,7 +183,19 @@ def write_down(claimed: Claimed, answer: net.Answer, *, at: dt.datetime) -> bool
         if row.attempts > 1 or not ok:
             # Nothing behind it can go earlier: it need not be looked at until then, and goes on at once after it.
             behind(row).update(due_at=due_at if ok or wait_for else at + NEVER)
+    if answer.status == GONE:
+        _gone(row.endpoint_id, at)
     return True
+
+
+def _gone(endpoint_id: int, at: dt.datetime) -> None:
+    """The receiver says for good that nobody is there: the endpoint ends with that reason, as a person would end it."""
+    from heli.hooks.steps import end_endpoint
+
+    with translation.override(settings.LANGUAGE_CODE):
+        reason = _("its receiver answered 410: gone for good")
+    with contextlib.suppress(WrongState):  # ended meanwhile
+        end_endpoint(endpoint_id=endpoint_id, reason=reason, by=SYSTEM, at=at)
 
 
 def behind(row: Delivery) -> Any:

@@ -410,3 +410,50 @@ def test_a_slow_receiver_does_not_hold_up_another(fire_db: str, world: Any, rece
     assert len(order) == 24 and time.monotonic() - began < 8
     assert order.index(False) < 12 and sum(order[:18]) <= 10, "the quick one is done while the slow one is under way"
     assert {s for e in (slow, quick) for _step, s in states(e)} == {"delivered"}
+
+
+# What a receiver asks of us ---------------------------------------------------------------------------------------------
+@pytest.mark.django_db
+def test_a_receiver_that_is_gone_is_told_nothing_more(world: Any) -> None:
+    endpoint, _secret = listen(world, "https://9.9.9.9/heli")
+    relayed(world, 2)
+    now = timezone.now()
+    first = claim(endpoint, at=now, most=1)[0]
+    assert write_down(first, net.Answer(410, b"gone"), at=now)
+    endpoint.refresh_from_db()
+    assert endpoint.state == "ended" and endpoint.ended_at == now
+    assert {s for _step, s in states(endpoint)} == {"skipped"}
+    ended = Event.objects.get(step="hooks.end_endpoint", subject_id=endpoint.pk)
+    assert "410" in ended.data["reason"] and ended.user_id is None
+    assert sending.with_work(now + LONG) == []
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("asked", "least", "most"),
+    [(0, 0, 60), (1800, 1800, 1800), (10**7, 6 * 3600, 6 * 3600)],
+    ids=["nothing asked", "half an hour", "longer than we wait"],
+)
+def test_who_asks_us_to_wait_is_given_time(world: Any, settings: Any, asked: int, least: int, most: int) -> None:
+    settings.HELI_HOOKS_BACKOFF = (10, 20)
+    endpoint, _secret = listen(world, "https://9.9.9.9/heli")
+    relayed(world, 1)
+    now = timezone.now()
+    write_down(claim(endpoint, at=now, most=1)[0], net.Answer(429, wait=asked), at=now)
+    waits = (Delivery.objects.get(endpoint=endpoint).due_at - now).total_seconds()
+    assert least <= waits <= most
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [("120", 120), (" 5 ", 5), ("", 0), ("soon", 0), ("-3", 0), ("9" * 30, 0), ("Mon, 01 Jan 2001 00:00:00 GMT", 0)],
+)
+def test_how_long_it_asks(said: str, seconds: int) -> None:
+    assert net._asked_to_wait(said) == seconds
+
+
+def test_a_day_to_wait_until() -> None:
+    from email.utils import format_datetime
+
+    said = format_datetime(dt.datetime.now(dt.UTC) + dt.timedelta(seconds=90), usegmt=True)
+    assert 80 < net._asked_to_wait(said) <= 90
