@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
@@ -13,7 +14,7 @@ from django.utils.translation import pgettext
 
 from heli.core import export
 from heli.core.caps import Cap, Scope
-from heli.core.errors import HeliError
+from heli.core.errors import HeliError, NotFound
 from heli.core.pages import HeliRequest, page
 from heli.orgs import pickers, queries, steps
 from heli.orgs.exports import purpose_of, row_cap
@@ -187,6 +188,10 @@ def grant(request: HeliRequest, grant_id: int) -> HttpResponse:
 @page("grants/people/<int:user_id>/", name="person", needs=Cap.MANAGE_GRANTS, scope=Scope.AREA)
 def person(request: HeliRequest, user_id: int) -> HttpResponse:
     """谁有什么权: all that one person may do in the actor's areas, and could do before."""
+    return _person_page(request, user_id)
+
+
+def _person_page(request: HeliRequest, user_id: int, form: ReasonForm | None = None, status: int = 200) -> HttpResponse:
     someone = queries.person_seen(request.actor, user_id)
     rows = queries.grants_of(request.actor, user_id, at=timezone.now())
     now_caps = [c for r in rows if r.in_force for c in r.grant.role.caps]
@@ -195,8 +200,36 @@ def person(request: HeliRequest, user_id: int) -> HttpResponse:
         "rows": [_said(r) for r in rows],
         "caps": caps_said(now_caps),
         "own": user_id == request.actor.user_id,
+        "form": form or ReasonForm(),
+        "staff_mfa": settings.HELI_STAFF_MFA,
     }
-    return render(request, "orgs/person.html", context)
+    return render(request, "orgs/person.html", context, status=status)
+
+
+@page(
+    "grants/people/<int:user_id>/factor/",
+    name="reset_factor",
+    needs=Cap.MANAGE_GRANTS,
+    scope=Scope.AREA,
+    methods=("POST",),
+)
+def reset_factor(request: HeliRequest, user_id: int) -> HttpResponse:
+    """A colleague lost their second factor: they set up a new one at the next log-in."""
+    form = ReasonForm(request.POST)
+    if not form.is_valid():
+        return _person_page(request, user_id, form, 400)
+    try:
+        someone = steps.reset_second_factor(
+            user_id=user_id, reason=form.cleaned_data["reason"], by=request.actor, at=timezone.now()
+        )
+    except NotFound:
+        raise
+    except HeliError as error:
+        put_error(form, error)
+        return _person_page(request, user_id, form, error.status)
+    said = _("Taken off. At the next log-in %(name)s sets up a new one.") % {"name": someone}
+    messages.success(request, said)
+    return redirect("orgs:person", user_id=user_id)
 
 
 @page("grants/people/new/", name="person_new", needs=Cap.MANAGE_GRANTS, scope=Scope.AREA, methods=("GET", "POST"))

@@ -13,14 +13,17 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from allauth.mfa.models import Authenticator
 from django.db import IntegrityError, models, transaction
 from django.utils.translation import gettext as _
 
+from heli.core import sessions
 from heli.core.actor import SYSTEM, Actor
 from heli.core.caps import Cap
 from heli.core.errors import Forbidden, Invalid, NotFound, PaperMissing, WrongState
 from heli.core.scope import ancestors, covers
 from heli.core.steps import Step, step
+from heli.engines.identifiers import without_personal
 from heli.orgs.errors import (
     GrantedAlready,
     MemberAlready,
@@ -420,6 +423,38 @@ def end_grant(*, grant_id: int, reason: str, by: Actor, at: dt.datetime) -> Gran
         _about(s, grant)
         s.record(user_id=grant.user_id, role=grant.role.key, org_id=grant.org_id)
     return grant
+
+
+def reset_second_factor(*, user_id: int, reason: str, by: Actor, at: dt.datetime) -> User:
+    """A colleague lost their second factor: it is taken off, with its spare codes, every session of theirs ends, and
+    the next log-in asks them to set up a new one before any grant counts. Before that somebody made sure who asks.
+
+    Raises:
+        NotFound: nobody with a grant in the actor's areas (L-404). OwnGrant: one's own account (L-602).
+        TooWide: they hold something outside the actor's areas (L-603). PaperMissing: no reason (L-103).
+        Invalid: there is no second factor to take off (L-400).
+    """
+    with step("orgs.reset_second_factor", by=by, at=at) as s:
+        if not Grant.objects.visible_to(by).filter(user=user_id).exists():
+            raise NotFound
+        held = list(Grant.objects.filter(user=user_id).in_force(at))
+        user = User.objects.select_for_update().get(pk=user_id)
+        if not by.system:
+            if by.user_id == user_id:
+                raise OwnGrant
+            if not held or not all(by.can(Cap.MANAGE_GRANTS, path=p) for g in held for p in g.paths):
+                raise TooWide
+            s.require(Cap.MANAGE_GRANTS, path=held[0].paths[0])
+        if not reason.strip():
+            raise PaperMissing(field="reason", paper=_("how you made sure who asks"))
+        if not Authenticator.objects.filter(user=user).delete()[0]:
+            raise Invalid(
+                _("They have no second factor set up; at the next log-in they are asked for one."), field="reason"
+            )
+        ended = sessions.end(user.pk)
+        s.about("people.user", user.pk, common_area([p for g in held for p in g.paths]) if held else "")
+        s.record(user, reason=without_personal(reason.strip())[:200], ended=ended)
+    return user
 
 
 def as_data(grant: Grant) -> dict[str, Any]:

@@ -181,3 +181,49 @@ def test_grants_sleep_even_on_a_page_that_is_always_open(world: Any, rf: Any) ->
     request = rf.get("/account/password/")
     request.user, request.session = world.jiang_admin, {}
     assert not actor_of(request).is_staff
+
+
+# Lost ---------------------------------------------------------------------------------------------------------------
+def test_an_administrator_takes_a_lost_one_off_and_a_new_one_is_set_up(world: Any) -> None:
+    from heli.core.models import Event
+
+    colleague = start("yu.keyuan")
+    set_up(colleague)
+    assert colleague.get("/loop/inbox/").status_code == 200
+    admin = start()
+    set_up(admin)
+    person = f"/orgs/grants/people/{world.yu_officer.pk}/"
+    assert f"{person}factor/" in admin.get(person).content.decode()
+    assert admin.post(person + "factor/", {"reason": ""}).status_code == 400
+    assert admin.post(person + "factor/", {"reason": "在办公室当面核对"}).status_code == 302
+    assert not Authenticator.objects.filter(user=world.yu_officer).exists()
+    assert "login" in colleague.get("/loop/inbox/")["Location"], "every session ended"
+    again = start("yu.keyuan")
+    assert again.get("/loop/inbox/")["Location"] == "/account/2fa/on/", "before anything else a new one"
+    event = Event.objects.get(step="orgs.reset_second_factor")
+    assert (event.user_id, event.subject_id) == (world.jiang_admin.pk, world.yu_officer.pk)
+    assert event.data["reason"] == "在办公室当面核对"
+    nothing = admin.post(person + "factor/", {"reason": "再来一次"})
+    assert nothing.status_code == 400, "there is none any more"
+
+
+def test_not_ones_own_nor_who_holds_something_elsewhere(world: Any) -> None:
+    from heli.core.errors import NotFound
+    from heli.orgs.errors import OwnGrant, TooWide
+
+    def reset(who: str, by: str) -> None:
+        steps.reset_second_factor(user_id=world.user(who).pk, reason="试", by=world.actor(by), at=BORN)
+
+    for who, by, error in (
+        ("姜管理", "姜管理", OwnGrant),
+        ("外县人", "姜管理", NotFound),
+        ("王桂兰", "姜管理", NotFound),
+        ("于科员", "孙坐席", NotFound),
+    ):
+        with pytest.raises(error):
+            reset(who, by)
+    steps.give_grant(
+        user_id=world.yu_officer.pk, role="viewer", paths=("370613",), reason="借调", by=SYSTEM, at=BORN
+    )  # fmt: skip
+    with pytest.raises(TooWide):
+        reset("于科员", "姜管理")
