@@ -7,6 +7,8 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from django.db.models import QuerySet
+
 from heli.api.models import Token
 from heli.core.actor import Actor, GrantView
 from heli.core.caps import Cap
@@ -99,11 +101,18 @@ def tokens_page(
     actor: Actor, *, at: dt.datetime, after: str | None = None, size: int = 50, grant_id: int | None = None
 ) -> Page[TokenRow]:
     """Tokens of the grants in the actor's areas, newest first. Two statements."""
-    rows = Token.objects.visible_to(actor).filter(grant__in=Grant.objects.touching(actor.paths(Cap.MANAGE_GRANTS)))
+    page = keyset(tokens(actor, grant_id=grant_id), order=("-id",), after=after, size=size)
+    return Page(token_rows(actor, page.rows, at=at), page.next)
+
+
+def tokens(actor: Actor, *, grant_id: int | None = None) -> QuerySet[Token]:
+    """Tokens of the grants in the actor's areas, for a page or an export."""
+    rows: QuerySet[Token] = Token.objects.visible_to(actor).filter(
+        grant__in=Grant.objects.touching(actor.paths(Cap.MANAGE_GRANTS))
+    )
     if grant_id is not None:
         rows = rows.filter(grant=grant_id)
-    page = keyset(rows.select_related(*WITH), order=("-id",), after=after, size=size)
-    return Page(token_rows(actor, page.rows, at=at), page.next)
+    return rows.select_related(*WITH)
 
 
 def own_tokens(actor: Actor, *, at: dt.datetime) -> list[TokenRow]:

@@ -12,13 +12,15 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, pgettext_lazy
+from django.utils.translation import gettext_lazy, pgettext, pgettext_lazy
 
 from heli.api import queries, steps
 from heli.api.describe import description
+from heli.core import export
 from heli.core.caps import Cap, Scope
 from heli.core.errors import HeliError, NotFound
 from heli.core.pages import HeliRequest, page
+from heli.orgs.exports import purpose_of, row_cap
 from heli.orgs.forms import ReasonForm, next_midnight
 from heli.orgs.models import Grant
 from heli.orgs.queries import grant_rows, grant_seen
@@ -115,7 +117,36 @@ def tokens(request: HeliRequest) -> HttpResponse:
     """Every token of a grant that reaches into the actor's areas."""
     grant = _number(request.GET.get("grant", ""))
     found = queries.tokens_page(request.actor, at=timezone.now(), after=request.GET.get("after"), grant_id=grant)
-    return render(request, "api/tokens.html", {"page": found.map(_said), "grant_id": grant, "now": timezone.now()})
+    context = {
+        "page": found.map(_said),
+        "grant_id": grant,
+        "now": timezone.now(),
+        "query": request.GET.urlencode(),
+    }
+    return render(request, "api/tokens.html", context)
+
+
+@page("tokens/export/", name="tokens_export", needs=Cap.MANAGE_GRANTS, scope=Scope.AREA, methods=("POST",))
+def export_tokens(request: HeliRequest) -> HttpResponse:
+    """The list as a spreadsheet; no secret is in it, nor anywhere else."""
+    now, grant = timezone.now(), _number(request.GET.get("grant", ""))
+    most = row_cap(request.actor, now)
+    found = list(queries.tokens(request.actor, grant_id=grant).order_by("-id")[: most + 1])
+    rows = queries.token_rows(request.actor, found, at=now)
+    purpose = purpose_of(request, "tokens", Cap.MANAGE_GRANTS, len(rows), now)
+    columns: list[export.Column[queries.TokenRow]] = [
+        (_("System"), lambda r: r.token.name),
+        (_("Begins with"), lambda r: r.token.prefix),
+        (_("Acts as"), lambda r: str(r.grant.grant.user)),
+        (_("Role"), lambda r: str(r.grant.grant.role)),
+        (_("Unit"), lambda r: r.grant.grant.org.name if r.grant.grant.org else ""),
+        (pgettext("orgs", "Areas"), lambda r: _(", ").join(r.grant.areas)),
+        (pgettext("orgs", "Until"), lambda r: r.token.expires_at),
+        (_("Last used"), lambda r: r.token.last_used_at),
+        (_("State"), lambda r: str(STATES[r.state][1])),
+    ]
+    book = export.workbook(_("Tokens"), columns, rows, cap=most, notes=[purpose])
+    return export.download(book, f"tokens-{timezone.localdate(now):%Y%m%d}.xlsx")
 
 
 @page(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+import io
 from typing import Any
 
 import pytest
 from django.test import Client
 from django.utils import timezone
+from openpyxl import load_workbook
 
 from heli.api.models import Token
 from heli.api.steps import end_token, mark_used, mint_token
@@ -16,6 +18,7 @@ from heli.core.errors import HeliError
 from heli.core.models import Event
 from heli.orgs.steps import close_org, end_grant
 from tests.api.asking import Machine, grant_of, machine, minted
+from tests.invariants.everyone import content
 from tests.loop.staff import log_in
 from tests.loop.told import tell
 
@@ -181,3 +184,18 @@ def test_whoever_it_acts_as_sees_it_and_ends_it(db: None, world: Any, settings: 
     assert Machine(secret).get("inbox").status_code == 401
     assert officer.post("/tokens/mine/", {"which": "x"}).status_code == 404
     assert Client().get("/tokens/mine/").status_code == 302
+
+
+def test_the_list_as_a_file_holds_no_secret(db: None, world: Any, settings: Any) -> None:
+    settings.HELI_STAFF_MFA = False
+    made = mint(world, "姜管理", "于科员")
+    admin = log_in(world, "姜管理")
+    assert "/tokens/export/" in admin.get("/tokens/").content.decode()
+    assert admin.post("/tokens/export/", {"purpose": " "}).status_code == 400
+    sent = admin.post("/tokens/export/", {"purpose": "年度核对"})
+    rows = list(load_workbook(io.BytesIO(sent.content)).worksheets[0].values)
+    assert len(rows) == 2 and rows[1][:2] == ("市平台", made.secret[:9])
+    assert made.secret.encode() not in content(sent)
+    assert Event.objects.get(step="list.export").data["purpose"] == "年度核对"
+    assert log_in(world, "孙坐席").post("/tokens/export/", {"purpose": "看"}).status_code == 403
+    assert log_in(world, "于科员").post("/tokens/export/", {"purpose": "看"}).status_code == 403
