@@ -286,6 +286,7 @@ TITLES: Mapping[str, tuple[Words, Words | None, int, bool]] = {
     "exclusion.refuse": (gettext_lazy("Exclusion refused"), None, 0, False),
     "exclusion.lift": (gettext_lazy("Counts in the rates again"), None, 0, False),
     "voice.link": (gettext_lazy("The resident's link holds again"), None, 0, False),
+    "voice.replace_link": (gettext_lazy("The resident's link was ended and replaced"), None, 0, False),
     "record.reveal": (gettext_lazy("Contact data was read"), None, 0, False),
 }
 SOLVED: Mapping[str, Words] = {

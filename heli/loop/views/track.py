@@ -28,6 +28,7 @@ from heli.loop.models import Voice
 from heli.loop.queries import public as queries
 from heli.loop.queries import track as tracks
 from heli.loop.steps.handle import WORDS_LIMIT
+from heli.loop.steps.link import replace_link
 from heli.loop.views.public import private
 
 P = ParamSpec("P")
@@ -215,6 +216,14 @@ def withdraw(request: HeliRequest, voice: Voice) -> HttpResponse:
     except HeliError as error:
         return track_page(request, voice, note=str(error), status=error.status)
     return to_track(voice, "withdrawn")
+
+
+@page("t/<str:token>/replace/", name="replace_link", scope=Scope.LINK, methods=("POST",))
+@by_link
+def replace(request: HeliRequest, voice: Voice) -> HttpResponse:  # noqa: ARG001  (the link is enough)
+    """End this link and give a new one: to the page with its code and QR."""
+    fresh = replace_link(voice_id=voice.pk, by=links.bearer(voice), at=timezone.now())
+    return HttpResponseRedirect(reverse("loop:sent", args=[links.token_of(fresh)]), status=303)
 
 
 @page("t/<str:token>/seen/", name="seen", scope=Scope.LINK)
