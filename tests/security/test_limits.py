@@ -324,6 +324,8 @@ def test_an_address_may_not_flood_us_with_requests(world: Any, settings: Any) ->
     assert [s.status_code for s in said] == [303, 303, 303, 429]
     assert "第 3 盏路灯不亮" in said[-1].content.decode() and "L-536" in said[-1].content.decode()
     assert stranger(77).post("/tips/", {"name": "某基金会"}).status_code == 429, "one door's flood is every door's"
+    wish = {"go": "send", "text": "想要一台收音机", "area": COMMUNITY, "name": "章大姐", "phone": "13700000009"}
+    assert stranger(77).post("/wishes/new/", wish).status_code == 429
     assert stranger(78).post("/submit/", typed | {"text": "别处来的"}).status_code == 303
     settings.HELI_FILINGS = 0
     assert stranger(77).post("/submit/", typed | {"text": "测量的时候"}).status_code == 303
