@@ -42,7 +42,7 @@ def own_unit(snap: Snap, voice: Voice) -> Doubt | None:
     if root.unit_id is None:
         return None
     works = Grant.objects.filter(user=voice.user_id, org=root.unit_id).exists()
-    return (Why.OWN, [root.pk]) if works else None
+    return (Why.OWN, []) if works else None
 
 
 def same_photo(snap: Snap, voice: Voice, rules: Mapping[str, RuleVersion]) -> Doubt | None:

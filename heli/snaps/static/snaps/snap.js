@@ -10,7 +10,7 @@
   const say = (name) => form.getAttribute('data-say-' + name) || '';
   const show = (selector, on) => all(selector).forEach((el) => { el.hidden = !on; });
   const LONGEST = 1600, SQUARE = 0.16;
-  let photo = null, whole = null, position = null, entry = null, locating = false;
+  let photo = null, whole = null, position = null, entry = null, locating = false, last = '';
 
   /* The photo: made small and turned upright by the browser, so that the camera's own data are gone ---------------------- */
   const canvas = one('[data-canvas]');
@@ -34,6 +34,7 @@
       whole = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
       photo = await jpeg();
       show('[data-photo]', true);
+      one('.s-photo').classList.add('s-taken');
       show('[data-unmark]', false);
     } catch (e) {
       photo = null;
@@ -147,6 +148,7 @@
     }
     const made = collect(button.value, button.textContent.trim(), 'queued');
     if (!await keep(made)) { return; }
+    last = made.key;
     clear();
     show('[data-form-part]', false);
     show('[data-done]', true);
@@ -155,12 +157,11 @@
     one('[data-done]').scrollIntoView();
     await list();
     await flush();
-    const now = await snapQueue.get(made.key);
-    if (now) { told(now); }
   });
   function told(now) {
     const link = one('[data-done-link]');
     link.hidden = now.state !== 'sent';
+    one('[data-done-words]').classList.toggle('h-code', now.state === 'sent');
     if (now.state === 'sent') {
       one('[data-done-head]').textContent = say('sent');
       one('[data-done-words]').textContent = now.code + (now.photoLeftOut ? ' · ' + say('left-out') : '');
@@ -181,12 +182,15 @@
       }
     } catch (e) { /* the next opening of the page tries again */ }
     await list();
+    const now = last && await snapQueue.get(last);
+    if (now) { told(now); }
   }
   function clear() {
     photo = whole = entry = position = null;
     form.reset();
     one('[name=area]').value = '';
     show('[data-photo], [data-unmark]', false);
+    one('.s-photo').classList.remove('s-taken');
     tell(say('place'));
     wrong('');
   }
@@ -266,9 +270,10 @@
   }
   async function resend(row, more) {
     await snapQueue.put(Object.assign(row, more, { state: 'queued', why: '', whyCode: '' }));
+    last = row.key;
     await flush();
     const now = await snapQueue.get(row.key);
-    if (now && now.state === 'sent') { show('[data-form-part]', false); show('[data-done]', true); told(now); }
+    if (now && now.state === 'sent') { show('[data-form-part]', false); show('[data-done]', true); }
   }
   async function again(row) {  // back into the form: its photo, its place, what was typed
     entry = row;
