@@ -7,6 +7,7 @@ import io
 import random
 from collections import Counter
 from dataclasses import dataclass
+from typing import Any
 
 from PIL import Image, ImageDraw
 
@@ -72,7 +73,7 @@ def live(county: Staff, begin: dt.datetime, now: dt.datetime, rng: random.Random
             at += DAY * (0.6 + rng.random() / 2)
             if at >= now:
                 break
-            keys = {"tip_id": tip.pk, "by": who, "at": at}
+            keys: dict[str, Any] = {"tip_id": tip.pk, "by": who, "at": at}
             if verb == "look":
                 steps.look(**keys)
             elif verb == "pass_on":
