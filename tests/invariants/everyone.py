@@ -297,7 +297,9 @@ def suggested(world: Any, laid: Laid, *, community: str, unit: str, now: dt.date
     offer = steps.offer(request_id=pk, unit_id=org, at=now - HOUR * 4, **say)
     steps.accept(dispatch_id=offer.pk, at=now - HOUR * 3, **say)
     plans = [Plan(f"{laid.mark}：装三处", org, (now + HOUR * 200).date())]
-    suggestions.answer(request_id=pk, verdict="adopted", reasons=f"{laid.mark}：可行", plans=plans, at=now - HOUR * 2, **say)
+    suggestions.answer(
+        request_id=pk, verdict="adopted", reasons=f"{laid.mark}：可行", plans=plans, at=now - HOUR * 2, **say
+    )
     measure = Measure.objects.get(suggestion=pk)
     word = suggestions.report(measure_id=measure.pk, text=f"{laid.mark}：开工", at=now - HOUR, photos=[photo()], **say)
     voice = Voice.objects.get(request=pk)
