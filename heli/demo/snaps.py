@@ -96,8 +96,18 @@ class Round:
     rng: random.Random
     count: Counter[str]
 
-    def snap(self, area: Area, at: dt.datetime, by: Actor, fate: str, hazard: str, words: str, spot: str) -> None:
-        point = self.point(area)
+    def snap(
+        self,
+        area: Area,
+        at: dt.datetime,
+        by: Actor,
+        fate: str,
+        hazard: str,
+        words: str,
+        spot: str,
+        about: float = 0.0008,
+    ) -> None:
+        point = self.point(area, about)
         taken = steps.take(
             by=by, at=at, hazard=hazard, words=words, area_path=area.path, spot=spot, lat=point[0], lon=point[1],
             accuracy=self.rng.randrange(6, 60), photo=drawn(hazard, self.rng) if self.rng.random() < 0.4 else None,
@@ -108,11 +118,11 @@ class Round:
         except HeliError as error:  # somebody came too late for it, as people do
             self.count[f"refused {error.code}"] += 1
 
-    def point(self, area: Area) -> tuple[Decimal, Decimal]:
-        """A point for each community, always the same, with some metres around it."""
+    def point(self, area: Area, about: float) -> tuple[Decimal, Decimal]:
+        """A point for each community, always the same, and at most so many degrees away from it."""
         own = random.Random(area.path)
-        lat = CENTRE[0] + own.uniform(-0.02, 0.02) + self.rng.uniform(-0.0008, 0.0008)
-        lon = CENTRE[1] + own.uniform(-0.03, 0.03) + self.rng.uniform(-0.0008, 0.0008)
+        lat = CENTRE[0] + own.uniform(-0.02, 0.02) + self.rng.uniform(-about, about)
+        lon = CENTRE[1] + own.uniform(-0.03, 0.03) + self.rng.uniform(-about, about)
         return Decimal(f"{lat:.6f}"), Decimal(f"{lon:.6f}")
 
     def handle(self, taken: steps.Taken, fate: str, at: dt.datetime) -> None:
@@ -164,9 +174,9 @@ def live(county: Staff, begin: dt.datetime, now: dt.datetime, rng: random.Random
         at = now - DAY * rng.uniform(0.1, 3) if late else begin + (now - begin) * rng.uniform(0, 0.85)
         by = PUBLIC if n % 5 == 4 else people[n % len(people)]
         life.snap(rng.choice(areas), at, by, fate, hazard, rng.choice(said), rng.choice(SPOTS))
-    same, at = areas[0], begin + DAY * 5  # the same bin three days running: for a person to look at
+    same, at = areas[0], begin + DAY * 5 + HOUR * 9  # the same bin three days running: for a person to look at
     for n in range(3):
-        life.snap(same, at + DAY * n, people[0], "closed", "waste", "", "菜市场口")
+        life.snap(same, at + DAY * n, people[0], "closed", "waste", "", "菜市场口", about=0.0001)
     thank_due(now, paths=(COUNTY,))
     life.count["感谢分"] = Thanks.objects.count()
     return life.count
