@@ -1,5 +1,4 @@
-"""Standing problems of the demo: what came before the month is told and lived here, so that there is a baseline; one
-problem at each station, one that came back, and candidates that the count finds by itself."""
+"""Standing problems of the demo: one at each station, one that came back, and candidates that the count finds by itself."""
 
 from __future__ import annotations
 
@@ -8,7 +7,7 @@ import random
 from collections import Counter
 from dataclasses import dataclass
 
-from heli.core.actor import PUBLIC
+from heli.core.actor import PUBLIC, SYSTEM
 from heli.demo.county import COUNTY, Staff
 from heli.insight import candidates, refresh
 from heli.insight import problem_steps as steps
@@ -20,6 +19,7 @@ from heli.loop.clocks import local_day
 from heli.loop.models import Request
 from heli.orgs.models import Organisation
 from heli.places.models import Area
+from heli.rulebook.steps import NewRule, set_rule
 
 DAY = dt.timedelta(days=1)
 WATER, PUMP, LAMP, NOISE, PARKING, COVER = "020101", "020102", "040401", "060101", "010101", "040302"
@@ -50,9 +50,9 @@ DARK = (
     "晚上跳完舞回 {n} 号楼，一路没有灯。",
 )
 MATTERS = {
-    "surge": Matter("370602003006", WATER, 9, 12, NO_WATER),
+    "surge": Matter("370602003006", WATER, 9, 6, NO_WATER),
     "live": Matter("370602003004", LAMP, 7, 15, DARK),
-    "working": Matter("370602002001", PUMP, 8, 20, LOW),
+    "working": Matter("370602002001", PUMP, 8, 6, LOW),
 }
 
 
@@ -102,6 +102,16 @@ class Telling:
 def live(staff: Staff, begin: dt.datetime, now: dt.datetime, rng: random.Random) -> Counter[str]:
     """One problem at each station; candidates from what people say."""
     count: Counter[str] = Counter()
+    for key, value in (("problem.window", 7), ("problem.baseline", 21)):  # a county heard for one month looks at weeks
+        rule = NewRule(
+            key=key,
+            area_path=COUNTY,
+            value=value,
+            citation="演示：开通才一个月，先按周比",
+            valid_from=local_day(begin),
+            applies_to={},
+        )
+        set_rule(rule=rule, by=SYSTEM, at=begin)
     telling = Telling(staff, rng, count)
     for m in MATTERS.values():
         telling.all_say(m, now - DAY / 4)

@@ -5,14 +5,15 @@ after month.
 same area and category in the windows before, over `problem.baseline` days. Under a Poisson law of unknown rate with
 Jeffreys' prior, after b people in n windows, the number in one more window is negative binomial with size b + ½ and
 probability n / (n + 1); its upper tail at what was seen is the chance of so many by luck. A candidate has at least
-`problem.min_count` people and a chance of at most one in `problem.surprise`.
+`problem.min_count` people and a chance of at most one in `problem.surprise`. Windows before a county's first request are not
+counted among the n: a young system is surprised by little.
 Source: Höhle, "surveillance: an R package for the monitoring of infectious diseases", Computational Statistics 22 (2007)
 571–582, `algo.bayes`; Gelman et al., *Bayesian Data Analysis*, 3rd ed. (2013), §2.6. The thresholds are rules.
 
 **Month after month.** At least two people in each of `problem.recurring` windows of the last thirteen, this one among them.
 
 People are counted, not requests: one who says it five times is one, in each window anew. Who gave no name and no number
-counts as one for each time. The count reads one county at a time, three statements each, and writes the same rows however
+counts as one for each time. The count reads one county at a time, four statements each, and writes the same rows however
 often it is run for a moment; nothing is kept that could differ from the requests.
 """
 
@@ -26,7 +27,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Q
+from django.db.models import Min, Q
 from django.db.models.functions import Left
 
 from heli.core.scope import within
@@ -144,11 +145,20 @@ def counted(path: str, limits: Limits, until: dt.datetime) -> dict[tuple[str, in
     return dict(found)
 
 
-def judged(key: tuple[str, int], seen: Seen, limits: Limits) -> Found | None:
-    """Whether what was said makes a candidate, and why."""
+def known(path: str, limits: Limits, until: dt.datetime) -> float:
+    """How many windows before the present one a county was listened to: the baseline, or since its first request if that
+    is less. A young system knows little of what is usual, and is surprised by little. One statement."""
+    span = dt.timedelta(days=limits.window)
+    oldest = until - span * (limits.windows + 1)
+    first = Request.objects.filter(within("area_path", [path]), heard_at__gt=oldest).aggregate(n=Min("heard_at"))["n"]
+    return 0.0 if first is None else max(0.0, min(float(limits.windows), (until - first) / span - 1))
+
+
+def judged(key: tuple[str, int], seen: Seen, limits: Limits, windows: float) -> Found | None:
+    """Whether what was said makes a candidate, and why; `windows`: how many of the baseline are known."""
     people = seen.people.get(0, 0)
     before = sum(n for win, n in seen.people.items() if 1 <= win <= limits.windows)
-    odds = tail(people, before, limits.windows)
+    odds = tail(people, before, windows) if windows > 0 else 1.0
     surge = people >= limits.least and odds <= 1 / limits.surprise
     often = sum(1 for win in range(SHOWN) if seen.people.get(win, 0) >= PAIR)
     again = often >= limits.recurring and people >= PAIR
@@ -157,7 +167,8 @@ def judged(key: tuple[str, int], seen: Seen, limits: Limits) -> Found | None:
     periods = [seen.people.get(win, 0) for win in range(min(limits.windows, SHOWN), -1, -1)]
     why = "surge" if surge else "recurring"
     requests = seen.requests.get(0, 0)
-    return Found(key[0], key[1], why, people, requests, round(before / limits.windows, 2), odds, periods)
+    expected = round(before / windows, 2) if windows > 0 else 0.0
+    return Found(key[0], key[1], why, people, requests, expected, odds, periods)
 
 
 def smallest(found: Iterable[Found]) -> list[Found]:
@@ -187,7 +198,8 @@ def refresh(until: dt.datetime, paths: Iterable[str] | None = None) -> int:
 
 def _county(path: str, until: dt.datetime) -> int:
     limits = Limits.of(path, local_day(until))
-    found = smallest(f for key, s in counted(path, limits, until).items() if (f := judged(key, s, limits)))
+    windows = known(path, limits, until)
+    found = smallest(f for key, s in counted(path, limits, until).items() if (f := judged(key, s, limits, windows)))
     with transaction.atomic():
         with connection.cursor() as cur:
             cur.execute("SELECT pg_advisory_xact_lock(%s)", [TURN])

@@ -45,13 +45,13 @@ STATES: Mapping[str, tuple[Words, str]] = {  # words, and the look of the chip
     "working": (gettext_lazy("being worked on"), "doing"),
     "review": (gettext_lazy("reported, to be decided"), "you"),
     "relapsed": (gettext_lazy("relapsed"), "late"),
-    "closed": (gettext_lazy("closed"), "done"),
+    "closed": (gettext_lazy("problem closed"), "done"),
     "given_up": (gettext_lazy("no longer followed"), "pause"),
 }
 TABS: Mapping[str, tuple[Words, tuple[str, ...]]] = {
     "live": (gettext_lazy("in hand"), LIVE),
     "relapsed": (gettext_lazy("relapsed"), ("relapsed",)),
-    "closed": (gettext_lazy("closed"), ("closed",)),
+    "closed": (gettext_lazy("problem closed"), ("closed",)),
     "all": (gettext_lazy("all of them"), tuple(STATES)),
 }
 SAID: Mapping[str, Words] = {
@@ -103,7 +103,8 @@ def why(c: Candidate) -> str:
     days = (c.until - c.since).days
     slots = {
         "people": words.count(c.people), "requests": words.count(c.requests), "days": days,
-        "expected": f"{c.expected:.1f}" if c.expected else "0", "windows": sum(1 for n in c.periods if n >= candidates.PAIR), "of": len(c.periods),
+        "expected": f"{c.expected:.1f}" if c.expected else "0",
+        "windows": sum(1 for n in c.periods if n >= candidates.PAIR), "of": len(c.periods),
     }  # fmt: skip
     if c.why == "surge":
         return (

@@ -20,7 +20,7 @@ from heli.insight import problem_steps as steps
 from heli.insight.models import Problem
 from heli.loop.clocks import local_day
 from heli.loop.models import Handling
-from tests.insight.water import water
+from tests.insight.water import long_heard, water
 
 
 @contextmanager
@@ -52,6 +52,7 @@ def at_work(chromium: str, site: str, world: Any, width: int = 1280) -> Iterator
 def told(site: str, world: Any, settings: Any) -> list[Any]:
     """Six people without water, each with 城管局 at work on it."""
     settings.HELI_STAFF_MFA = False
+    long_heard(world, timezone.now())
     made = water(world, 6, at=timezone.now())
     for one in made:
         one.dispatch()

@@ -18,7 +18,7 @@ from heli.insight.candidates import Found, Limits, Seen
 from heli.insight.models import Candidate
 from heli.loop.models import Request
 from tests.insight.county import DAHAIYANG, DAY, DONGSHAN, NOW, YUDONG
-from tests.insight.water import NO_WATER, named, person, water
+from tests.insight.water import NO_WATER, long_heard, named, person, water
 from tests.loop.told import tell
 
 COUNTY = "370602"
@@ -54,11 +54,12 @@ def test_the_tail_is_that_of_the_gamma_mixture(seen, before):
 def test_people_are_counted_not_requests_and_the_baseline_matters():
     quiet = Seen({0: 6}, {0: 6})
     usual = Seen(dict.fromkeys(range(14), 6), dict.fromkeys(range(14), 6))
-    found = candidates.judged((DAHAIYANG, 1), quiet, LIMITS)
+    found = candidates.judged((DAHAIYANG, 1), quiet, LIMITS, 13)
     assert found is not None and found.why == "surge" and found.odds < 1 / 1000
-    again = candidates.judged((DAHAIYANG, 1), usual, LIMITS)
+    again = candidates.judged((DAHAIYANG, 1), usual, LIMITS, 13)
+    assert candidates.judged((DAHAIYANG, 1), quiet, LIMITS, 0.1) is None, "a young system does not know what is usual"
     assert again is not None and again.why == "recurring" and again.expected == 6.0
-    assert candidates.judged((DAHAIYANG, 1), Seen({0: 4}, {0: 40}), LIMITS) is None, "four people, however often"
+    assert candidates.judged((DAHAIYANG, 1), Seen({0: 4}, {0: 40}), LIMITS, 13) is None, "four people, however often"
 
 
 def test_each_matter_once_where_most_of_its_people_are():
@@ -72,6 +73,7 @@ def test_each_matter_once_where_most_of_its_people_are():
 
 
 def test_water_in_one_community_becomes_a_candidate(world):
+    long_heard(world)
     water(world, 6)
     for _ in range(7):  # one person, seven times
         tell(world, "东山又停水", at=NOW - DAY, area_path=DONGSHAN, category=NO_WATER, **person(99))
@@ -82,6 +84,7 @@ def test_water_in_one_community_becomes_a_candidate(world):
 
 
 def test_what_is_usual_there_is_no_surge(world):
+    long_heard(world)
     for month in range(1, 14):
         water(world, 6, at=NOW - 28 * DAY * month, first=10 * month, days=20)
     water(world, 6)
@@ -91,6 +94,7 @@ def test_what_is_usual_there_is_no_surge(world):
 
 
 def test_counted_again_it_is_the_same_and_agrees_with_plain_sql(world):
+    long_heard(world)
     water(world, 6)
     water(world, 3, at=NOW - 40 * DAY)
     kept = candidates.counted(COUNTY, LIMITS, NOW)
@@ -115,6 +119,7 @@ def test_counted_again_it_is_the_same_and_agrees_with_plain_sql(world):
 
 
 def test_what_was_withdrawn_or_declined_is_not_said(world):
+    long_heard(world)
     told = water(world, 6)
     from heli.loop import steps as loop
 
@@ -131,6 +136,7 @@ def test_a_county_costs_one_count(world):
 
 
 def test_a_dismissed_one_is_quiet_until_clearly_more_say_it(world):
+    long_heard(world)
     water(world, 6)
     candidates.refresh(NOW)
     c = Candidate.objects.get()
@@ -152,6 +158,7 @@ def test_a_dismissed_one_is_quiet_until_clearly_more_say_it(world):
 
 
 def test_what_is_in_hand_is_no_candidate_any_more(world):
+    long_heard(world)
     water(world, 6)
     candidates.refresh(NOW)
     named(world, candidate_id=Candidate.objects.get().pk)
@@ -160,7 +167,8 @@ def test_what_is_in_hand_is_no_candidate_any_more(world):
 
 
 def test_what_no_longer_stands_out_goes(world):
+    long_heard(world)
     water(world, 6)
     candidates.refresh(NOW)
     candidates.refresh(NOW + 60 * DAY)
-    assert not Candidate.objects.exists() and Request.objects.count() == 6
+    assert not Candidate.objects.exists() and Request.objects.count() == 7

@@ -38,3 +38,9 @@ def named(world: Any, *, at: dt.datetime = NOW, unit: str = "城管局", **more:
         "review_on": REVIEW, "by": world.actor("吕部长"), "at": at,
     }  # fmt: skip
     return steps.name(**(said | more))
+
+
+def long_heard(world: Any, at: dt.datetime = NOW) -> None:
+    """The county was listened to for the whole of the baseline: one request of long ago, of another kind."""
+    when = at - 392 * DAY + dt.timedelta(minutes=1)
+    tell(world, "去年就坏了的路面", at=when, area_path="370602002001", **person(9999))
