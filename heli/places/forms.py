@@ -66,6 +66,9 @@ class AreaPicker(forms.Widget):
     def id_for_label(self, id_: str) -> str:
         return id_
 
+    def use_required_attribute(self, initial: Any) -> bool:  # noqa: ARG002  (Django gives it)
+        return False  # the radio buttons below may hold the answer while the search field is empty
+
 
 class AreaField(forms.Field):
     """A field whose value is an Area in force, inside `within` if given, of one of `levels` if given."""
