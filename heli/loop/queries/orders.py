@@ -370,7 +370,7 @@ def notice(actor: Actor, clock_id: int, now: dt.datetime) -> Notice:
 
 def proposed(paths: Collection[str]) -> QuerySet[Request]:
     """Requests of these areas for which the ladder proposes an order, and that have none."""
-    top = Clock.objects.filter(request=OuterRef("pk"), outcome="running", rung__gte=len(RUNGS))
+    top = Clock.objects.filter(request=OuterRef("pk"), outcome="running", rung__gte=len(RUNGS), unit__isnull=False)
     under = OrderRequest.objects.filter(request=OuterRef("pk"), open=True)
     rows: QuerySet[Request] = Request.objects.filter(within("area_path", paths))
     return rows.filter(Exists(top), ~Exists(under))

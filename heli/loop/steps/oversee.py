@@ -34,7 +34,7 @@ class Ladder:
 
     def next_rung(self, clock: Clock, rung: int) -> dt.datetime | None:
         """When a running clock that has reached `rung` reaches the one above, by the rules where it runs."""
-        if rung >= len(RUNGS):
+        if rung >= (len(RUNGS) if clock.unit_id else len(RUNGS) - 1):  # an order goes to units, not to the desk
             return None
         r = clock.request
         key = (clock.area_path, r.urgency, r.kind, r.category_id, local_day(clock.due_at))
