@@ -82,7 +82,7 @@ def test_import_and_climb(heli, tmp_path):
     batch.write_text("n,t\n1,路灯不亮\n2,井盖响\n")
     words = ("loop", "import", str(batch), "--map", "key=n,text=t", "--area", "370602", "--json")
     assert heli(*words)["taken"] == 2 and heli(*words)["known"] == 2
-    assert set(heli("loop", "climb", "--json")) == {"remind", "urge", "supervise", "lapsed"}
+    assert set(heli("loop", "climb", "--json")) == {"remind", "urge", "supervise", "propose", "lapsed"}
 
 
 def test_vault_rotation(heli):
