@@ -29,9 +29,6 @@ UNITS = (
     ("minute", pgettext_lazy("unit", "minutes")),
 )
 _LABELS = {
-    "files": _("Files"),
-    "megabytes": _("Megabytes each"),
-    "megapixels": _("Megapixels each"),
     "metres": _("Metres"),
     "days": _("Days"),
 }
@@ -137,7 +134,6 @@ _SHAPES: dict[str, tuple[Fields, Callable[[Data], Any], Callable[[Any], Data]]] 
         lambda d: {"weekday": d["weekday"], "hour": d["hour"]},
         dict,
     ),
-    "upload": _named("files", "megabytes", "megapixels"),
     "nearby": _named("metres", "days"),
     "formula": (
         {

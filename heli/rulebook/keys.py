@@ -124,12 +124,6 @@ HOURS = Shape(
     lambda v: pgettext("list", ", ").join("–".join(pair) for pair in v["periods"]),
     '{"periods": [["08:30", "12:00"], ["13:30", "17:30"]]}',
 )
-UPLOAD = Shape(
-    "upload",
-    _numbers("files", "megabytes", "megapixels"),
-    lambda v: _now("%(files)s files, %(megabytes)s MB and %(megapixels)s megapixels each") % v,
-    '{"files": 6, "megabytes": 20, "megapixels": 60}',
-)
 NEARBY = Shape(
     "nearby",
     _numbers("metres", "days"),
@@ -288,7 +282,6 @@ _ALL = (
     Key("snap.burst", _("So many snaps of one person; thanks wait for a person"), BURST),
     Key("snap.photo_days", _("How long the fingerprint of a snap's photo is kept"), DAYS),
     Key("notice.second_person", _("A second person publishes a notice"), FLAG),
-    Key("upload.limits", _("What may be uploaded"), UPLOAD),
     Key("export.row_cap", _("Most rows in one export"), ROWS),
     Key("api.token", _("Longest life of a token for another system"), DAYS),
     Key("suggestion.read", _("Time for the keeper to read a suggestion before it is public"), PERIOD),

@@ -250,11 +250,6 @@ def test_what_is_wrong_stands_beside_the_field(
         ("export.row_cap", {"number": "100"}, "100 行"),
         ("track.link_days", {"number": "30"}, "30 天"),
         ("merge.window", {"metres": "80", "days": "30"}, "80 米、30 天以内"),
-        (
-            "upload.limits",
-            {"files": "3", "megabytes": "10", "megapixels": "30"},
-            "3 个文件，每个最多 10 MB、30 百万像素",
-        ),
         ("work.hours", {"opens": "09:00", "closes": "17:00"}, "09:00–17:00"),
         ("rates.formula.response", {"count": "contacted", "of": "judged"}, "居民说联系过的 ÷ 居民评过的"),
     ],
