@@ -12,7 +12,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from heli.core.actor import Actor
+from heli.core.actor import PUBLIC, Actor
 from heli.core.errors import HeliError
 from heli.demo.county import COUNTY, Staff
 from heli.engines.opening import Periods, parse
@@ -226,5 +226,7 @@ def _tell(writer: Actor, begin: dt.datetime, now: dt.datetime, rng: random.Rando
                 if rng.random() < 0.06:
                     clear = rng.random() < 0.75
                     words = "" if clear else rng.choice(WORDS)
-                    notices.say_clear(notice_id=draft.pk, clear=clear, words=words, group=group, at=min(day, now))
+                    notices.say_clear(
+                        notice_id=draft.pk, clear=clear, words=words, group=group, by=PUBLIC, at=min(day, now)
+                    )
     return len(NOTICES)

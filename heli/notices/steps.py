@@ -204,10 +204,11 @@ def count_reading(*, notice_id: int, group: str, at: dt.datetime) -> None:
     _counted(notice_id, group, at, read=1)
 
 
-def say_clear(*, notice_id: int, clear: bool, words: str, group: str, at: dt.datetime) -> None:
-    """Whether it was clear, and what was not. What could point at a person is taken out of the words."""
+def say_clear(*, notice_id: int, clear: bool, words: str, group: str, by: Actor, at: dt.datetime) -> None:
+    """Whether it was clear, and what was not. What could point at a person is taken out of the words, and the event does
+    not say who: it is written as the public."""
     words = without_personal(" ".join(words.split()))[:200]
-    with step("notice.clear", by=PUBLIC, at=at) as s:
+    with step("notice.clear", by=by if by.system else PUBLIC, at=at) as s:
         notice = _counted(notice_id, group, at, clear=int(clear), unclear=int(not clear))
         if words and not clear:
             Unclear.objects.create(notice=notice, day=timezone.localdate(at), words=words)

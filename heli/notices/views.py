@@ -142,6 +142,6 @@ def clear(request: HeliRequest, notice_id: int) -> HttpResponse:
         return _notice_page(request, queries.shown(notice_id), wrong=_("Choose one of the two."))
     steps.say_clear(
         notice_id=notice_id, clear=chosen == "yes", words=request.POST.get("words", ""), group=group_of(request),
-        at=timezone.now(),
+        by=request.actor, at=timezone.now(),
     )  # fmt: skip
     return redirect(f"{reverse('notices:notice', args=[notice_id])}?thanks=1#clear")
