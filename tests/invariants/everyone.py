@@ -391,6 +391,7 @@ def ours(world: Any, now: dt.datetime) -> Laid:
         world, laid, community=COMMUNITY, unit="心桥社工", worker=world.li_social_worker, giver=world.zhao_volunteer, now=now
     )  # fmt: skip
     laid.values |= tipped(laid, COMMUNITY, now)
+    laid.values |= snapped(world, laid, community=COMMUNITY, unit="城管局", by=world.yu_officer, now=now)
     laid.values |= told_places(laid, community=COMMUNITY, lat=37.536, lon=121.387, now=now)
     laid.values |= suggested(world, laid, community=COMMUNITY, unit="城管局", now=now)
     laid.values |= standing(laid, community=COMMUNITY, org_id=laid.values["org_id"], now=now)
