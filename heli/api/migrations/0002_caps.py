@@ -10,10 +10,11 @@ class Migration(migrations.Migration):
         ('api', '0001_initial'),
     ]
 
+    # The database knows no choices: the column stays as it is.
     operations = [
-        migrations.AlterField(
+        migrations.SeparateDatabaseAndState(state_operations=[migrations.AlterField(
             model_name='token',
             name='caps',
             field=django.contrib.postgres.fields.ArrayField(base_field=models.CharField(choices=[('hear', 'hear'), ('dispatch', 'dispatch'), ('appoint_lead', 'appoint_lead'), ('handle_requests', 'handle_requests'), ('approve_reply', 'approve_reply'), ('supervise', 'supervise'), ('revisit', 'revisit'), ('view_requests', 'view_requests'), ('view_personal', 'view_personal'), ('export', 'export'), ('exclude', 'exclude'), ('manage_areas', 'manage_areas'), ('manage_duty', 'manage_duty'), ('manage_rules', 'manage_rules'), ('manage_orgs', 'manage_orgs'), ('manage_grants', 'manage_grants'), ('import_requests', 'import_requests'), ('post_wishes', 'post_wishes'), ('pledge', 'pledge'), ('keep_suggestions', 'keep_suggestions'), ('handle_tips', 'handle_tips'), ('manage_sites', 'manage_sites'), ('keep_site', 'keep_site'), ('publish_notices', 'publish_notices')], max_length=40), size=None),
-        ),
+        )]),
     ]
