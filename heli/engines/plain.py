@@ -79,4 +79,6 @@ def read(text: str) -> Reading:
     long = tuple(p for p, n in zip(parts, sizes, strict=True) if n > LONG)
     found = sorted((at, w) for w in OFFICIAL if (at := text.find(w)) >= 0)
     kept = [w for _at, w in found if not any(w != o and w in o for _b, o in found)]
-    return Reading(len(parts), round(sum(sizes) / len(sizes)) if sizes else 0, long, tuple(Word(w, OFFICIAL[w]) for w in kept))
+    return Reading(
+        len(parts), round(sum(sizes) / len(sizes)) if sizes else 0, long, tuple(Word(w, OFFICIAL[w]) for w in kept)
+    )

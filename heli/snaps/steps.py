@@ -70,8 +70,8 @@ def take(
     `about_place`: whoever sends it was asked and says that it is about the place, not about a person.
 
     Raises:
-        NothingShown (L-204): no such button, or no words for "something else". AboutSomebody (L-203).
-        PlaceUnclear (L-201), PlaceElsewhere (L-202), and what loop.steps.hear raises: AlreadyDone (L-104) among them.
+        NothingShown (L-264): no such button, or no words for "something else". AboutSomebody (L-263).
+        PlaceUnclear (L-261), PlaceElsewhere (L-262), and what loop.steps.hear raises: AlreadyDone (L-104) among them.
         files.*: too large, no photo, too many pixels (L-511 … 513). One that cannot be looked at for faces is left out.
     """
     chosen = all_hazards().get(hazard)
@@ -131,7 +131,7 @@ def likeness(picture: files.Cleaned | None) -> int | None:
 
 
 def place_of(spot: str, lat: Decimal | None, lon: Decimal | None) -> str:
-    """The area of what was typed, or else of the point; PlaceUnclear (L-201), PlaceElsewhere (L-202)."""
+    """The area of what was typed, or else of the point; PlaceUnclear (L-261), PlaceElsewhere (L-262)."""
     home = str(settings.HELI_HOME_AREA)
     if spot.strip():
         read = places.resolve(spot, within=home)
@@ -229,7 +229,7 @@ def enter(s: Step, root: Request, voice: Voice, rules: dict[str, RuleVersion], *
 def decide(*, request_id: int, give: bool, reason: str, by: Actor, at: dt.datetime) -> Snap:
     """A person decides about thanks that were held, or has second thoughts; the reason is read by whoever sent it.
 
-    Raises: DayFull (L-205) when the cap of that day is reached, NoThanksOwn (L-207) for one's own snap, WrongState.
+    Raises: DayFull (L-265) when the cap of that day is reached, NoThanksOwn (L-267) for one's own snap, WrongState.
     """
     with step("snap.decide", by=by, at=at) as s:
         snap = s.lock(Snap, request_id, related=("request__merged_into",))
@@ -265,7 +265,7 @@ Place = tuple[float, float, float, float]
 def cover(*, file_id: uuid.UUID, places: Sequence[Place], by: Actor, at: dt.datetime) -> StoredFile:
     """Whoever sees a face or a plate in a snap's photo covers it: the stored file is written anew, the old one is gone.
 
-    Anybody on the staff who may see the request. Raises NoFile (L-206) without a place, NotFound, files.Missing.
+    Anybody on the staff who may see the request. Raises NoFile (L-266) without a place, NotFound, files.Missing.
     """
     if not places:
         raise NoFile(field="cells")

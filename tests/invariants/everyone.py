@@ -271,7 +271,9 @@ def tipped(laid: Laid, community: str, now: dt.datetime) -> dict[str, Any]:
     return {"tip_id": tip.pk, "tip_photo": tip.photos[0], "told": tip_link(tip)}
 
 
-def wished(world: Any, laid: Laid, *, community: str, unit: str, worker: Any, giver: Any, now: dt.datetime) -> dict[str, Any]:
+def wished(
+    world: Any, laid: Laid, *, community: str, unit: str, worker: Any, giver: Any, now: dt.datetime
+) -> dict[str, Any]:
     """A wish of a county on the wall (where everybody sees it, so without the mark) with one promise."""
     caps, org = frozenset({Cap.HEAR, Cap.HANDLE_REQUESTS, Cap.POST_WISHES}), world.org(unit).pk
     by = Actor(worker.pk, grants=(GrantView(0, caps, org, unit, (community[:6],)),))
@@ -317,10 +319,22 @@ def suggested(world: Any, laid: Laid, *, community: str, unit: str, now: dt.date
 def told_places(laid: Laid, *, community: str, lat: float, lon: float, now: dt.datetime) -> dict[str, Any]:
     """A station of a county, which everybody sees (so without the mark), and the draft of a notice, which nobody else does."""
     site = site_steps.add_site(
-        area_path=community, name="驿站", address="路 1 号", lat=lat, lon=lon, week=((Period(480, 1080),),) * 7, by=SYSTEM, at=now
+        area_path=community,
+        name="驿站",
+        address="路 1 号",
+        lat=lat,
+        lon=lon,
+        week=((Period(480, 1080),),) * 7,
+        by=SYSTEM,
+        at=now,
     )
     draft = notices.write_notice(
-        title=f"{laid.mark}通知", meaning=f"{laid.mark}：能喝热水", groups=["riders"], area_path=community[:6], by=SYSTEM, at=now
+        title=f"{laid.mark}通知",
+        meaning=f"{laid.mark}：能喝热水",
+        groups=["riders"],
+        area_path=community[:6],
+        by=SYSTEM,
+        at=now,
     )
     return {"site_id": site.pk, "notice_id": draft.pk}
 
@@ -368,7 +382,12 @@ def standing(laid: Laid, *, community: str, org_id: int, now: dt.datetime) -> di
 def snapped(world: Any, laid: Laid, *, community: str, unit: str, by: Any, now: dt.datetime) -> dict[str, Any]:
     """A snap with a photo, by somebody of the unit that handled it: its thanks wait for a person."""
     made = snaps.take(
-        by=Actor(by.pk), at=now - HOUR * 30, hazard="lamp", words=f"{laid.mark}：灯杆歪了", area_path=community, photo=photo()
+        by=Actor(by.pk),
+        at=now - HOUR * 30,
+        hazard="lamp",
+        words=f"{laid.mark}：灯杆歪了",
+        area_path=community,
+        photo=photo(),
     )
     pk, say = made.heard.request.pk, {"by": SYSTEM}
     offer = steps.offer(request_id=pk, unit_id=world.org(unit).pk, at=now - HOUR * 29, **say)

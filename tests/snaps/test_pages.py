@@ -80,7 +80,7 @@ def test_a_queue_hears_in_json_what_was_taken_and_what_was_not(phone):
     assert first.status_code == again.status_code == 200
     assert first.json()["token"] == again.json()["token"] and Request.objects.count() == 1
     refused = phone.post("/snap/", told(area=""), **QUEUE)
-    assert (refused.status_code, refused.json()["code"], refused.json()["field"]) == (400, "L-201", "area")
+    assert (refused.status_code, refused.json()["code"], refused.json()["field"]) == (400, "L-261", "area")
 
 
 def test_one_key_used_for_two_things_takes_both(phone):

@@ -30,7 +30,7 @@ class WishOut(Out):
     id: int
     title: str
     words: str
-    gift: Literal["goods", "time", "money"]
+    gift: str
     street: str
     needed: int
     taken: int

@@ -32,6 +32,7 @@ from heli.core.errors import Invalid
 from heli.core.scope import within
 from heli.engines.identifiers import BadIdentifier
 from heli.insight import queries as insight
+from heli.insight.models import READERS
 from heli.loop import importing
 from heli.loop.clocks import local_day
 from heli.loop.models import AREA_READERS
@@ -534,7 +535,7 @@ def _rate(r: Any) -> RateOut:
     return RateOut(key=r.key, count=r.count, of=r.of, share=r.value)
 
 
-@operation("GET", "board/{area_path}", needs=insight.READERS, scope=Scope.AREA, tag="figures", out=BoardOut)
+@operation("GET", "board/{area_path}", needs=READERS, scope=Scope.AREA, tag="figures", out=BoardOut)
 def get_board(request: ApiRequest, area_path: AreaPath, days: Literal[7, 30, 90] = 30) -> BoardOut:
     """What has to be dealt with in an area, how it goes, and the same for each area inside."""
     b = insight.board(request.actor, area_path, days, timezone.now())

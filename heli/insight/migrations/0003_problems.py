@@ -81,7 +81,7 @@ class Migration(migrations.Migration):
             name='Round',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('how', models.CharField(choices=[('note', 'internal note'), ('reply', 'reply')], max_length=6)),
+                ('how', models.CharField(choices=[('note', 'internal note'), ('reply', 'the reply of this round')], max_length=6)),
                 ('text', models.TextField(max_length=2000)),
                 ('at', models.DateTimeField()),
                 ('requests', django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), size=None)),

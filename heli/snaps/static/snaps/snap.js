@@ -226,7 +226,7 @@
     words.appendChild(el('div', 'h-sub', state));
     if (row.state === 'later') { acts.appendChild(button(say('finish'), () => again(row))); }
     if (row.state === 'refused') {
-      if (row.whyCode === 'L-203') {
+      if (row.whyCode === 'L-263') {
         acts.appendChild(toForm(row));
         acts.appendChild(button(say('about-place'), () => resend(row, { aboutPlace: true })));
       } else { acts.appendChild(button(say('correct'), () => again(row))); }
