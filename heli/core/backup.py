@@ -235,7 +235,8 @@ def back_up(
     """Copy the database behind `url` (as its owner) and the files into `folder`, while everything goes on.
 
     Rows are counted and dumped in one snapshot, by `jobs` connections. `link`: hard links instead of copies of the
-    files, which never change once written (same volume only). `keys`: where this process's secrets go, mode 0600.
+    files: none is written into, one that is covered is replaced (same volume only). `keys`: where this process's
+    secrets go, mode 0600.
 
     Raises:
         NotEmpty: the folder holds something (L-544). KeysInside (L-545). LocalPgError: pg_dump failed.

@@ -17,11 +17,12 @@ import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 from django.conf import settings
 from django.db import transaction
-from django.http import FileResponse, HttpResponse
+from django.http import FileResponse, HttpRequest, HttpResponse
+from django.utils.cache import get_conditional_response
 from django.utils.translation import gettext_lazy as _
 from PIL import Image
 
@@ -253,8 +254,13 @@ def _write(cleaned: Cleaned, subject_type: str, subject_id: int) -> StoredFile:
         subject_type=subject_type,
         subject_id=subject_id,
     )
-    target = where(row.id)
-    target.parent.mkdir(parents=True, exist_ok=True)
+    where(row.id).parent.mkdir(parents=True, exist_ok=True)
+    _put(content, where(row.id))
+    return row
+
+
+def _put(content: bytes, target: Path) -> None:
+    """Write beside, sync, and give it its name: there is never half a file under it."""
     draft = target.with_suffix(PART)
     try:
         with draft.open("wb") as out:
@@ -266,14 +272,17 @@ def _write(cleaned: Cleaned, subject_type: str, subject_id: int) -> StoredFile:
         draft.unlink(missing_ok=True)
         raise
     _sync_folder(target.parent)
-    return row
 
 
 def cover(row: StoredFile, places: Sequence[tuple[float, float, float, float]]) -> StoredFile:
-    """A photo with these places (left, top, right, bottom, as shares of its width and height) made unreadable: a new
-    file under a new name, so that no cache shows the old one, which is discarded. Call inside a transaction.
+    """A photo with these places (left, top, right, bottom, as shares of its width and height) made unreadable: written
+    anew under its own name, so that whoever names it (rows that may never change among them) needs no change. The old
+    content is gone. Call inside a transaction that holds what the photo belongs to.
 
-    Raises Missing (L-514); NotAllowed (L-512) for what is no photo.
+    The content is replaced before the commit: where that fails, the photo is covered and its row says otherwise
+    (`heli audit` tells of it), never the other way round.
+
+    Raises Missing (L-514); NotAllowed (L-512) for what is no photo; DiskFull (L-515).
     """
     if row.kind != "image/jpeg":
         raise NotAllowed(field="photos")
@@ -287,9 +296,15 @@ def cover(row: StoredFile, places: Sequence[tuple[float, float, float, float]]) 
             content = _jpeg(blur.cover(image.convert("RGB"), boxes, margin=0))
     except FileNotFoundError as error:
         raise Missing from error
-    made = keep((content, row.kind, w, h), subject_type=row.subject_type, subject_id=row.subject_id)
-    discard([row.pk])
-    return made
+    row.sha256, row.size, row.width, row.height = hashlib.sha256(content).hexdigest(), len(content), w, h
+    row.save(update_fields=["sha256", "size", "width", "height"])
+    try:
+        _put(content, where(row.id))
+    except OSError as error:
+        if error.errno in NO_ROOM:
+            raise DiskFull(field="photos") from error
+        raise
+    return row
 
 
 def discard(ids: Sequence[uuid.UUID]) -> None:
@@ -354,17 +369,28 @@ def sweep(before: dt.datetime) -> dict[str, int]:
     return {"files": seen, "drafts": drafts, "orphans": len(orphans)}
 
 
-def serve(row: StoredFile) -> HttpResponse:
-    """The file for somebody whose access the caller has checked. Images may be shown, all else is saved."""
+def serve(row: StoredFile, request: HttpRequest) -> HttpResponse:
+    """The file for somebody whose access the caller has checked. Images may be shown, all else is saved.
+
+    A browser keeps it, and asks each time whether it is still the same (304): a photo that was covered meanwhile is
+    never shown from there.
+    """
+    etag = f'"{row.sha256}"'
+    same = get_conditional_response(request, etag=etag)
+    response = _whole(row) if same is None else same
+    response["ETag"] = etag
+    response["X-Content-Type-Options"] = "nosniff"
+    response["Content-Security-Policy"] = "default-src 'none'; sandbox"
+    response["Cache-Control"] = "private, no-cache"
+    return cast(HttpResponse, response)
+
+
+def _whole(row: StoredFile) -> FileResponse:
     try:
         body = where(row.id).open("rb")
     except FileNotFoundError as error:
         raise Missing from error
     ending = {"image/jpeg": "jpg", "application/pdf": "pdf"}[row.kind]
-    response = FileResponse(
+    return FileResponse(
         body, content_type=row.kind, as_attachment=row.kind != "image/jpeg", filename=f"{row.id.hex[:8]}.{ending}"
     )
-    response["X-Content-Type-Options"] = "nosniff"
-    response["Content-Security-Policy"] = "default-src 'none'; sandbox"
-    response["Cache-Control"] = "private, max-age=3600"
-    return response  # type: ignore[return-value]

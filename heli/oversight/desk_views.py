@@ -274,4 +274,4 @@ def _reveal(request: HeliRequest, tip_id: int) -> HttpResponse:
 @page("queue/<int:tip_id>/photos/<uuid:tip_photo>/", name="photo", needs=Cap.HANDLE_TIPS, scope=Scope.AREA)
 def photo(request: HeliRequest, tip_id: int, tip_photo: uuid.UUID) -> HttpResponse:
     """A photo of a tip, for those who handle it."""
-    return files.serve(queries.photo(request.actor, tip_id, tip_photo))
+    return files.serve(queries.photo(request.actor, tip_id, tip_photo), request)

@@ -8,11 +8,11 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import IO, Any
+from typing import IO
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q, Sum
+from django.db.models import Sum
 from PIL import Image
 
 from heli.core import files
@@ -23,7 +23,7 @@ from heli.core.models import StoredFile
 from heli.core.steps import Step, step
 from heli.engines import blur
 from heli.loop.clocks import local_day
-from heli.loop.models import Exclusion, Kind, Remark, Request, Voice, said_of
+from heli.loop.models import Exclusion, Kind, Request, Voice, said_of
 from heli.loop.steps.hear import SUBJECT, Heard, by_staff, hear
 from heli.people.models import User
 from heli.places import queries as places
@@ -263,7 +263,7 @@ Place = tuple[float, float, float, float]
 
 
 def cover(*, file_id: uuid.UUID, places: Sequence[Place], by: Actor, at: dt.datetime) -> StoredFile:
-    """Whoever sees a face or a plate in a snap's photo covers it: the stored file is written anew, the old one is gone.
+    """Whoever sees a face or a plate in a snap's photo covers it: its content is written anew, the old one is gone.
 
     Anybody on the staff who may see the request. Raises NoFile (L-266) without a place, NotFound, files.Missing.
     """
@@ -279,17 +279,9 @@ def cover(*, file_id: uuid.UUID, places: Sequence[Place], by: Actor, at: dt.date
         s.about(SUBJECT, request.pk, request.area_path)
         if not by.can(Cap.VIEW_REQUESTS, path=request.area_path):
             s.record(public=False)
-        same = Request.objects.select_for_update().filter(Q(pk=request.pk) | Q(parent=request)).order_by("pk")
-        remarks = list(Remark.objects.filter(request=request, photos__contains=[file_id]))
-        holders: list[Any] = [*(r for r in same if file_id in r.photos), *remarks]
-        if not holders:
-            raise NotFound
-        made = files.cover(row, places)
-        for holder in holders:
-            holder.photos = [made.pk if p == file_id else p for p in holder.photos]
-            holder.save(update_fields=["photos"])
-        s.record(places=len(places), photo=str(made.pk))
-    return made
+        covered = files.cover(row, places)
+        s.record(places=len(places), photo=str(row.pk))
+    return covered
 
 
 def forget_likeness(*, at: dt.datetime, batch: int = 2000) -> int:

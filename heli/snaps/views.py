@@ -41,6 +41,7 @@ from heli.snaps.hazards import buttons
 SCRIPTS = Path(__file__).parent / "static" / "snaps"
 STAFF = (*AREA_READERS, Cap.HANDLE_REQUESTS, Cap.APPROVE_REPLY, Cap.HEAR)
 MAY_DECIDE = queries.READERS
+ASKED = tries.Limit(300)  # what phones ask by themselves; many of them share one address of their network
 GRID = 8  # rows and columns of squares that are marked to be covered
 TITLES = {
     "held": gettext_lazy("To look at"),
@@ -149,7 +150,7 @@ def ready(request: HeliRequest) -> HttpResponse:
     return private(JsonResponse({"token": get_token(request), "who": who(request.actor)}))
 
 
-@page("place/", name="place", scope=Scope.PUBLIC, methods=("POST",))
+@page("place/", name="place", scope=Scope.PUBLIC, methods=("POST",), limit=ASKED)
 def place(request: HeliRequest) -> HttpResponse:
     """The community a point lies in, in words; asked by POST, so that no point of a person stands in a log."""
     form = PointForm(request.POST)
@@ -192,7 +193,7 @@ def mine(request: HeliRequest) -> HttpResponse:
     return private(render(request, "snaps/mine.html", context))
 
 
-@page("states/", name="states", scope=Scope.PUBLIC, methods=("POST",))
+@page("states/", name="states", scope=Scope.PUBLIC, methods=("POST",), limit=ASKED)
 def states(request: HeliRequest) -> HttpResponse:
     """What became of the snaps whose links a phone kept: {link: {code, words, thanks}}."""
     found = queries.of_links(request.POST.getlist("token"), timezone.now())

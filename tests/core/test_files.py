@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import errno
+import hashlib
 import io
 import struct
 import uuid
@@ -12,11 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import transaction
+from django.test import RequestFactory
 from PIL import Image
 
 from heli.core import files
 from heli.core.models import StoredFile
 
+ASKED = RequestFactory().get("/")
 MARK = b"CANARY-13912345678"
 
 
@@ -206,7 +211,7 @@ def test_stored_outside_the_web_root_and_served_as_what_it_is(settings: Any, tmp
     row = files.store(io.BytesIO(with_exif()), subject_type="loop.request", subject_id=1)
     on_disk = [p for p in tmp_path.rglob("*") if p.is_file()]
     assert [p.name for p in on_disk] == [row.id.hex]
-    response = files.serve(row)
+    response = files.serve(row, ASKED)
     assert b"".join(response.streaming_content).startswith(b"\xff\xd8\xff")
     assert response["Content-Type"] == "image/jpeg"
     assert response["X-Content-Type-Options"] == "nosniff"
@@ -214,10 +219,47 @@ def test_stored_outside_the_web_root_and_served_as_what_it_is(settings: Any, tmp
 
 
 @pytest.mark.django_db
+def test_a_browser_that_keeps_a_photo_is_told_when_it_was_covered(settings: Any, tmp_path: Path) -> None:
+    settings.HELI_FILES = tmp_path
+    row = files.store(io.BytesIO(picture()), subject_type="x", subject_id=1)
+    first = files.serve(row, ASKED)
+    assert first["Cache-Control"] == "private, no-cache"
+    again = RequestFactory().get("/", HTTP_IF_NONE_MATCH=first["ETag"])
+    same = files.serve(row, again)
+    assert same.status_code == 304 and same.content == b"" and same["Cache-Control"] == "private, no-cache"
+    files.cover(row, [(0, 0, 0.5, 0.5)])
+    other = files.serve(StoredFile.objects.get(pk=row.pk), again)
+    shown = b"".join(other.streaming_content)
+    assert other.status_code == 200 and other["ETag"] != first["ETag"]
+    with Image.open(io.BytesIO(shown)) as image:
+        corner = image.convert("L").crop((20, 20, 300, 220)).getextrema()
+        rest = image.convert("L").crop((340, 260, 620, 460)).getextrema()
+    assert corner[1] - corner[0] < 60 < rest[1] - rest[0], "noise stays only where nothing was covered"
+
+
+@pytest.mark.django_db
+def test_a_cover_that_finds_no_room_leaves_the_photo_and_its_row(
+    settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.HELI_FILES = tmp_path
+    row = files.store(io.BytesIO(picture()), subject_type="x", subject_id=1)
+    before = files.where(row.pk).read_bytes()
+
+    def full(_fd: int) -> None:
+        raise OSError(errno.ENOSPC, "full")
+
+    monkeypatch.setattr(files.os, "fsync", full)
+    with pytest.raises(files.DiskFull), transaction.atomic():
+        files.cover(row, [(0, 0, 1, 1)])
+    assert files.where(row.pk).read_bytes() == before and not list(tmp_path.rglob("*.part"))
+    assert StoredFile.objects.get(pk=row.pk).sha256 == hashlib.sha256(before).hexdigest()
+
+
+@pytest.mark.django_db
 def test_a_pdf_is_saved_never_shown(settings: Any, tmp_path: Path) -> None:
     settings.HELI_FILES = tmp_path
     row = files.store(io.BytesIO(b"%PDF-1.7\n%%EOF"), subject_type="x", subject_id=1, limits=files.PAPER)
-    assert files.serve(row)["Content-Disposition"].startswith("attachment")
+    assert files.serve(row, ASKED)["Content-Disposition"].startswith("attachment")
 
 
 @pytest.mark.django_db
@@ -225,7 +267,7 @@ def test_a_row_without_its_file_says_so(settings: Any, tmp_path: Path) -> None:
     settings.HELI_FILES = tmp_path
     row = StoredFile(id=uuid.uuid4(), kind="image/jpeg", size=1, stored_at=dt.datetime.now(dt.UTC))
     with pytest.raises(files.Missing):
-        files.serve(row)
+        files.serve(row, ASKED)
 
 
 @pytest.mark.django_db

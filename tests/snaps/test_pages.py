@@ -13,11 +13,13 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from PIL import Image
 
+from heli.core import tries
 from heli.core.errors import HeliError
 from heli.loop import links
 from heli.loop.models import Request, Voice
 from heli.snaps import steps
 from heli.snaps.models import Snap, Thanks
+from heli.snaps.views import ASKED
 from tests.loop.told import AT
 from tests.loop.visitors import statements
 from tests.snaps.taken import LAT, LON, handled, picture, take
@@ -151,6 +153,16 @@ def test_the_place_of_a_point_in_words(phone, world):
     assert phone.post("/snap/place/", {"lat": "x"}).json()["words"] == ""
 
 
+def test_what_phones_ask_by_themselves_has_a_limit_by_address(world):
+    one, other = Client(REMOTE_ADDR="203.0.113.7"), Client(REMOTE_ADDR="203.0.113.8")
+    for url in ("/snap/place/", "/snap/states/"):
+        name = url.split("/")[2]
+        for _ in range(ASKED.most):
+            tries.spend(f"page:{name}", "at:203.0.113.7", ASKED)
+        assert one.post(url, {}).status_code == 429, url
+        assert other.post(url, {}).status_code == 200, url
+
+
 # On the phone -------------------------------------------------------------------------------------------------------------
 def test_what_is_kept_on_a_phone_holds_nothing_of_an_account(world):
     client = as_(world, "薛师傅")
@@ -227,23 +239,24 @@ def test_the_list_of_thanks_costs_the_same_for_one_and_for_many(world):
     assert 3 < cost[0] == cost[1] <= 8
 
 
-def test_covering_by_squares(world, django_capture_on_commit_callbacks):
+def test_covering_by_squares(world):
     made = take(world, photo=picture())
-    lead, old = as_(world, "吕部长"), made.heard.request.photos[0]
-    assert lead.get(f"/snap/cover/{old}/").content.decode().count('name="cell"') == 64
-    assert lead.post(f"/snap/cover/{old}/", {}).status_code == 400
-    with django_capture_on_commit_callbacks(execute=True):
-        assert lead.post(f"/snap/cover/{old}/", {"cell": ["9", "10", "x", "999"]}).status_code == 303
-    made.heard.request.refresh_from_db()
-    assert made.heard.request.photos != [old]
-    assert as_(world, "外县人").get(f"/snap/cover/{made.heard.request.photos[0]}/").status_code == 404
+    lead, photo = as_(world, "吕部长"), made.heard.request.photos[0]
+    assert lead.get(f"/snap/cover/{photo}/").content.decode().count('name="cell"') == 64
+    assert lead.post(f"/snap/cover/{photo}/", {}).status_code == 400
+    seen = lead.get(f"/loop/files/{photo}/")
+    assert lead.get(f"/loop/files/{photo}/", headers={"if-none-match": seen["ETag"]}).status_code == 304
+    assert lead.post(f"/snap/cover/{photo}/", {"cell": ["9", "10", "x", "999"]}).status_code == 303
+    now = lead.get(f"/loop/files/{photo}/", headers={"if-none-match": seen["ETag"]})
+    assert now.status_code == 200 and now["ETag"] != seen["ETag"], "the covered one is shown at once"
+    assert as_(world, "外县人").get(f"/snap/cover/{photo}/").status_code == 404
 
 
 def test_every_error_of_the_room_is_a_sentence():
     from heli.snaps import errors
 
     own = [e for e in vars(errors).values() if isinstance(e, type) and issubclass(e, HeliError) and e is not HeliError]
-    assert len({e.code for e in own}) == len(own) and all(e.code.startswith("L-20") for e in own)
+    assert len({e.code for e in own}) == len(own) and all(e.code.startswith("L-26") for e in own)
 
 
 def test_a_link_that_is_cut_short_says_so(phone, world):

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import uuid
 from decimal import Decimal
 
 import pytest
 from django.conf import settings
+from django.db import ProgrammingError, connection, transaction
+from PIL import Image
 
 from heli.core import files
 from heli.core.errors import AlreadyDone, NotFound
 from heli.core.models import Event, StoredFile
 from heli.engines import blur
 from heli.loop import steps as loop
-from heli.loop.models import Kind, Request
+from heli.loop.models import Kind, Remark, Request
 from heli.snaps import steps, where
 from heli.snaps.errors import AboutSomebody, NoFile, NothingShown, PlaceElsewhere, PlaceUnclear
 from heli.snaps.hazards import all_hazards, buttons
@@ -133,18 +137,40 @@ def loop_bearer(made):
     return links.bearer(made.heard.voice)
 
 
-def test_staff_cover_what_the_machine_missed_and_the_old_file_is_gone(world, django_capture_on_commit_callbacks):
+def test_staff_cover_what_the_machine_missed_and_the_old_content_is_gone(world):
     made = take(world, photo=picture())
     request = made.heard.request
-    old = request.photos[0]
-    before = files.where(old).read_bytes()
-    with django_capture_on_commit_callbacks(execute=True):
-        new = steps.cover(file_id=old, places=[(0.25, 0.25, 0.5, 0.5)], by=world.actor("吕部长"), at=AT)
+    file_id = request.photos[0]
+    before = files.where(file_id).read_bytes()
+    steps.cover(file_id=file_id, places=[(0.25, 0.25, 0.5, 0.5)], by=world.actor("吕部长"), at=AT)
+    covered(file_id, before)
     request.refresh_from_db()
-    assert request.photos == [new.pk] and new.pk != old
-    assert not files.where(old).exists() and not StoredFile.objects.filter(pk=old).exists()
-    assert files.where(new.pk).read_bytes() != before
+    assert request.photos == [file_id]
     assert Event.objects.filter(subject_id=request.pk, step="snap.cover").exists()
+
+
+def test_a_photo_added_later_is_covered_though_its_row_may_never_change(world):
+    made = take(world, photo=picture())
+    request = made.heard.request
+    loop.add_words(request_id=request.pk, by=loop_bearer(made), at=AT, text="再拍一张", photos=[picture(2)])
+    remark = Remark.objects.exclude(photos=[]).get(request=request)
+    with connection.cursor() as cur:
+        cur.execute("SELECT current_user")
+        assert cur.fetchone() == ("heli_app",)
+    with pytest.raises(ProgrammingError, match="permission denied"), transaction.atomic():
+        Remark.objects.filter(pk=remark.pk).update(photos=[])
+    before = files.where(remark.photos[0]).read_bytes()
+    steps.cover(file_id=remark.photos[0], places=[(0, 0, 0.5, 0.5)], by=world.actor("吕部长"), at=AT)
+    covered(remark.photos[0], before)
+
+
+def covered(file_id, before):
+    """The content is another, and its row says what lies on the disk."""
+    row, now = StoredFile.objects.get(pk=file_id), files.where(file_id).read_bytes()
+    assert now != before
+    assert (row.sha256, row.size) == (hashlib.sha256(now).hexdigest(), len(now))
+    with Image.open(io.BytesIO(now)) as image:
+        assert image.size == (row.width, row.height)
 
 
 def test_who_may_not_see_it_covers_nothing(world):

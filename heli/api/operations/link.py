@@ -143,7 +143,7 @@ def follow_readings(
 )  # fmt: skip
 def follow_file(request: ApiRequest, token: Link, file_id: uuid.UUID) -> HttpResponse:
     """A photo of one's own request, or of the reply to it."""
-    return files.serve(public.file_for_voice(links.voice_of(token, timezone.now()), file_id))
+    return files.serve(public.file_for_voice(links.voice_of(token, timezone.now()), file_id), request)
 
 
 @operation(

@@ -45,7 +45,7 @@ def get_timeline(request: ApiRequest, code: Code) -> ListOf[TimelineEntry]:
 )
 def get_file(request: ApiRequest, file_id: uuid.UUID) -> HttpResponse:
     """A photo or paper of a request or reply that the reader may see."""
-    return files.serve(unit.file_for(request.actor, file_id))
+    return files.serve(unit.file_for(request.actor, file_id), request)
 
 
 # For the desk ---------------------------------------------------------------------------------------------------------

@@ -354,7 +354,7 @@ def _do(
 @page("loop/orders/files/<uuid:file_id>/", name="order_file", needs=READERS, scope=Scope.AREA)
 def order_file(request: HeliRequest, file_id: uuid.UUID) -> HttpResponse:
     """A paper of a report."""
-    return files.serve(queries.paper(request.actor, file_id))
+    return files.serve(queries.paper(request.actor, file_id), request)
 
 
 # The ladder -----------------------------------------------------------------------------------------------------------

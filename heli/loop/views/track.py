@@ -237,6 +237,6 @@ def seen(request: HeliRequest, voice: Voice) -> HttpResponse:
 
 @page("t/<str:token>/file/<uuid:file_id>/", name="track_file", scope=Scope.LINK)
 @by_link
-def track_file(request: HeliRequest, voice: Voice, file_id: uuid.UUID) -> HttpResponse:  # noqa: ARG001  (the link is enough)
+def track_file(request: HeliRequest, voice: Voice, file_id: uuid.UUID) -> HttpResponse:
     """A photo of one's own request, or of the reply."""
-    return files.serve(queries.file_for_voice(voice, file_id))
+    return files.serve(queries.file_for_voice(voice, file_id), request)

@@ -332,7 +332,7 @@ def reply_hints(request: HeliRequest) -> HttpResponse:
 @page("loop/files/<uuid:file_id>/", name="file", needs=STAFF, scope=Scope.AREA)
 def file(request: HeliRequest, file_id: uuid.UUID) -> HttpResponse:
     """A photo or paper of a request or a reply, for staff who may see that."""
-    return files.serve(queries.file_for(request.actor, file_id))
+    return files.serve(queries.file_for(request.actor, file_id), request)
 
 
 def back_to(code: str, *, tab: str = "") -> HttpResponse:

@@ -270,4 +270,4 @@ def own_do(request: HeliRequest, voice: Voice, verb: str) -> HttpResponse:
 @page("photo/<uuid:file_id>/", scope=Scope.PUBLIC)
 def photo(request: HeliRequest, file_id: uuid.UUID) -> HttpResponse:
     """A photo of a measure."""
-    return files.serve(ones.photo_seen(request.actor, file_id))
+    return files.serve(ones.photo_seen(request.actor, file_id), request)

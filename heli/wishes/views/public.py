@@ -245,7 +245,7 @@ def photo(request: HeliRequest, pledge_id: int) -> HttpResponse:
     row = StoredFile.objects.filter(pk=found.photo).first() if found is not None and found.photo else None
     if row is None:
         raise NotFound
-    return private(files.serve(row))
+    return private(files.serve(row, request))
 
 
 # The resident's own page ----------------------------------------------------------------------------------------------
