@@ -610,7 +610,7 @@ FILLED: dict[str, Any] = {
     "way": "phone", "reached": "yes", "contacted": "yes", "solved": "yes", "satisfaction": "4", "words": "好", "kind": "more", "days": "1",
     "decide": "yes", "evidence": "民初 1 号", "urgency": "urgent", "purpose": "核对", "x-purpose": "核对", "category": PAVEMENT,
     "area": COMMUNITY, "area_path": COMMUNITY, "spot": "26 号门前", "phone": "13700000009", "contact": "phone", "name": "章大姐",
-    "go": "send", "channel": "counter", "code": "ZF-ZZZZ-ZZ", "route": "去法院", "title": "题目", "language": "en", "theme": "dark",
+    "go": "send", "channel": "counter", "checked": "看过本人", "code": "ZF-ZZZZ-ZZ", "route": "去法院", "title": "题目", "language": "en", "theme": "dark",
     "username": "wai.xianren", "role": "viewer", "paths": "370602", "valid_to": "2027-05-01", "short_name": "短名", "unit_id": "1",
     "next": "https://evil.example/", "q": "标记", "note": "备注", "citation": "区委 3 号文", "valid_from": "2027-01-01",
 }  # fmt: skip

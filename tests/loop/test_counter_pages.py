@@ -10,9 +10,10 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from heli.core.models import Access
+from heli.core.models import Access, Event
 from heli.loop import links, steps
-from heli.loop.models import Dispatch, Handling, Remark, Request, Review
+from heli.loop.models import Dispatch, Handling, Remark, Request, Review, Voice
+from heli.loop.views.track import qr, secret_url
 from tests.loop.told import Told, tell
 from tests.loop.visitors import DAY, NAME, PHONE, TYPED, WORDS, joined, lately, picture, staff
 from tests.world import COMMUNITY
@@ -132,6 +133,58 @@ def test_a_code_typed_at_the_counter_opens_its_request(world):
     assert seat.get("/counter/open/", {"code": "ZF"}).status_code == 400
     for name in ("外县人",):
         assert staff(world, name).get(f"/counter/judge/{told.request.code}/").status_code == 404
+
+
+# A lost slip ------------------------------------------------------------------------------------------------------------------
+def renewed(client: Client, told: Told, **more: Any) -> Any:
+    return client.post(f"/counter/link/{told.request.code}/", {"checked": "本人带着身份证来窗口"} | more)
+
+
+def test_who_left_no_number_gets_a_slip_with_a_new_link(world, public):
+    told = lately(world, name="", phone="")
+    seat = staff(world, "孙坐席")
+    assert "小票丢了" in seat.get(f"/counter/judge/{told.request.code}/").content.decode()
+    answer = renewed(seat, told)
+    slip = answer.content.decode()
+    assert answer.status_code == 200 and "新小票" in slip and "只显示一次" in slip and "data-print" in slip
+    fresh = Voice.objects.get(pk=told.voice.pk)
+    assert qr(secret_url(fresh)) in slip and links.token_of(fresh) != told.token
+    assert "no-store" in answer["Cache-Control"]
+    assert public.get(f"/t/{told.token}/").status_code == 410
+    assert public.get(f"/t/{links.token_of(fresh)}/").status_code == 200
+    event = Event.objects.get(step="voice.replace_link")
+    assert (event.user_id, event.data["reason"]) == (world.user("孙坐席").pk, "本人带着身份证来窗口")
+
+
+def test_who_left_a_number_types_it_and_the_counter_holds_no_link(world, public):
+    told = lately(world)
+    slip = renewed(staff(world, "孙坐席"), told).content.decode()
+    fresh = Voice.objects.get(pk=told.voice.pk)
+    assert fresh.link_nonce == 1 and links.token_of(fresh) not in slip and qr(secret_url(fresh)) not in slip
+    assert "填您的电话" in slip and "只显示一次" not in slip
+    assert public.get(f"/t/{told.token}/").status_code == 410
+
+
+def test_how_one_made_sure_is_asked_and_who_stands_here(world):
+    kept, twin = joined(world)
+    seat = staff(world, "孙坐席")
+    for checked in ("", "  "):
+        asked = renewed(seat, kept, checked=checked, voice=str(twin.voice.pk))
+        assert asked.status_code == 400 and "请写明怎样确认是本人" in asked.content.decode()
+    asked = renewed(seat, kept)
+    assert asked.status_code == 400
+    assert "来的是谁" in asked.content.decode() and "本人带着身份证来窗口" in asked.content.decode(), (
+        "what was typed stays"
+    )
+    assert renewed(seat, kept, voice=str(twin.voice.pk)).status_code == 200
+    assert [v.link_nonce for v in (Voice.objects.get(pk=t.voice.pk) for t in (kept, twin))] == [0, 1]
+
+
+@pytest.mark.parametrize(("who", "status"), [("外县人", 404), ("于科员", 403), ("王桂兰", 403), ("薛师傅", 403)])
+def test_nobody_else_ends_a_link(world, who, status):
+    told = lately(world)
+    assert renewed(staff(world, who), told).status_code == status
+    assert Voice.objects.get(pk=told.voice.pk).link_nonce == 0
 
 
 # Files of staff ------------------------------------------------------------------------------------------------------------------

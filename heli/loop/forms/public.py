@@ -139,6 +139,17 @@ class WordsForm(forms.Form):
     photos = PhotosField(label=_("Photos"))
 
 
+class LinkForm(forms.Form):
+    """At the counter: an end to a link that was lost or shown around, for somebody who was seen."""
+
+    checked = forms.CharField(
+        max_length=200,
+        label=_("How you made sure who asks"),
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+        error_messages={"required": _("Write how you made sure: it stands in the history.")},
+    )
+
+
 class FindForm(forms.Form):
     """A code, and the phone number that was left with it."""
 

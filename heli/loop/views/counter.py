@@ -6,6 +6,7 @@ import uuid
 from typing import Any
 
 from django.conf import settings
+from django.db.models import QuerySet
 from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
@@ -20,13 +21,14 @@ from heli.core.fields import wrong as what_is_wrong
 from heli.core.pages import HeliRequest, page
 from heli.engines.identifiers import BadIdentifier, normalise, phone
 from heli.loop import steps
-from heli.loop.forms.public import PHOTOS, REACH, CounterForm, JudgeForm, WordsForm, new_key
+from heli.loop.forms.public import PHOTOS, REACH, CounterForm, JudgeForm, LinkForm, WordsForm, new_key
 from heli.loop.models import Channel, Request, Voice
 from heli.loop.queries import public as queries
 from heli.loop.queries import track as tracks
 from heli.loop.queries.detail import by_code, voices_of
 from heli.loop.steps.handle import WORDS_LIMIT
 from heli.loop.steps.hear import TEXT_LIMIT
+from heli.loop.steps.link import replace_link
 from heli.loop.views.public import Wrong, about_context, place_context, private
 from heli.loop.views.track import JUDGED_WORDS, qr, secret_url
 
@@ -119,19 +121,32 @@ def slip(request: HeliRequest, code: str) -> HttpResponse:
     to whoever took the request down, until the request is sent on.
     """
     found = by_code(request.actor, code, "category", "area__parent__parent")
-    voice = Voice.objects.select_related("record", "request__category").filter(request=found).order_by("id").first()
+    voice = slip_of(Voice.objects.filter(request=found))
     if voice is None or found.heard_by_id != request.actor.user_id:
         raise NotFound
-    has_phone = voice.record is not None and voice.record.phone_index is not None
-    with_link = not has_phone and found.state == "heard"
-    look_up = f"{settings.HELI_PUBLIC_URL}{reverse('loop:find')}?{urlencode({'code': found.code})}"
-    now = timezone.now()
+    return slip_page(request, voice, with_link=not has_phone(voice) and found.state == "heard")
+
+
+def slip_of(voices: QuerySet[Voice]) -> Voice | None:
+    """The first of these voices, with what its slip says."""
+    return voices.select_related("record", "request__category", "request__area__parent__parent").order_by("id").first()
+
+
+def has_phone(voice: Voice) -> bool:
+    return voice.record is not None and voice.record.phone_index is not None
+
+
+def slip_page(request: HeliRequest, voice: Voice, *, with_link: bool, renewed: bool = False) -> HttpResponse:
+    """The slip of a voice (with its record and its request's category); `renewed`: its link was just replaced."""
+    told, now = voice.request, timezone.now()
+    look_up = f"{settings.HELI_PUBLIC_URL}{reverse('loop:find')}?{urlencode({'code': told.code})}"
     context = {
         "s": tracks.sent(voice, now),
-        "request_": found,
-        "place": queries.place_of(found.area),
-        "has_phone": has_phone,
+        "request_": told,
+        "place": queries.place_of(told.area),
+        "has_phone": has_phone(voice),
         "with_link": with_link,
+        "renewed": renewed,
         "qr": qr(secret_url(voice) if with_link else look_up),
         "now": now,
     }
@@ -201,6 +216,33 @@ def counter_words(request: HeliRequest, code: str) -> HttpResponse:
     return HttpResponseRedirect(reverse("loop:counter", args=[found.code]) + "?done=added", status=303)
 
 
+@page("counter/link/<str:code>/", name="counter_link", needs=Cap.HEAR, scope=Scope.AREA, methods=("POST",))
+def counter_link(request: HeliRequest, code: str) -> HttpResponse:
+    """The link on an old slip ends, and whoever stands here gets a new slip.
+
+    Where a number was left, the new slip leads to the page that asks for it. Without one it carries the new link, and
+    this answer is the only one that shows it to the counter.
+    """
+    found = open_request(request.actor, code)
+    form = LinkForm(request.POST)
+    if not form.is_valid():
+        return counter_page(request, found, link=form, status=400)
+    try:
+        voice = replace_link(
+            voice_id=chosen_voice(request.actor, found, request.POST.get("voice")).pk,
+            by=request.actor,
+            at=timezone.now(),
+            checked=form.cleaned_data["checked"],
+        )
+    except HeliError as error:
+        form.add_error(error.field if error.field in form.fields else None, error.words)
+        return counter_page(request, found, link=form, status=error.status)
+    fresh = slip_of(Voice.objects.filter(pk=voice.pk))
+    if fresh is None:
+        raise NotFound
+    return slip_page(request, fresh, with_link=not has_phone(fresh), renewed=True)
+
+
 def open_request(actor: Actor, code: str) -> Request:
     """The request of a code that this seat sees, within the areas where it takes requests down; else NotFound."""
     related = ("category", "unit", "area__parent__parent", "merged_into")
@@ -229,10 +271,11 @@ def counter_page(
     *,
     judge: JudgeForm | None = None,
     words: WordsForm | None = None,
+    link: LinkForm | None = None,
     done: str = "",
     status: int = 200,
 ) -> HttpResponse:
-    """One request as the counter sees it: where it is, the reply, and the two forms."""
+    """One request as the counter sees it: where it is, the reply, and the forms."""
     now = timezone.now()
     voices = voices_of(request.actor, found)
     for v in voices:
@@ -248,6 +291,7 @@ def counter_page(
         "judge_form": judge or JudgeForm(),
         "words_form": words or WordsForm(),
         "words_open": words is not None,
+        "link_form": link or LinkForm(),
         "words_limit": WORDS_LIMIT,
         "judged_words": JUDGED_WORDS,
         "photos_most": PHOTOS,
