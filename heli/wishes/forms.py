@@ -187,6 +187,11 @@ class DeliverForm(Explained):
         if not money:
             del self.fields["reference"]
 
+    def put(self, error: HeliError) -> None:
+        if error.field == "photos":  # as files are called wherever there may be several
+            error.field = "photo"
+        super().put(error)
+
 
 class ReasonForm(Explained):
     reason = forms.CharField(

@@ -11,6 +11,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from heli.engines import blur
 from heli.loop import steps as loop
 from heli.suggestions import steps
 from heli.suggestions.models import Call, Second, Suggestion
@@ -318,6 +319,31 @@ def test_a_unit_answers_and_says_how_measures_go(world: Any) -> None:
     assert keeper.post(f"/suggestions/measures/{m}/confirm/", {}).status_code == 303
     assert keeper.post(f"/suggestions/measures/{m}/confirm/", {}).status_code == 409
     assert keeper.post(f"/suggestions/measures/{m}/else/", {}).status_code == 404
+
+
+@pytest.mark.parametrize("act", ["report", "finish"])
+def test_a_photo_of_a_measure_is_covered_or_refused_beside_its_field(
+    world: Any, monkeypatch: pytest.MonkeyPatch, act: str
+) -> None:
+    made = suggest(world, at=AT - DAY * 30).publish().handled()
+    made.answer()
+    officer, url = staff(world, "曲科员"), f"/suggestions/measures/{made.measure.pk}/{act}/"
+
+    def blind(_photo: Any) -> Any:
+        raise blur.CannotLook
+
+    with monkeypatch.context() as m:
+        m.setattr(blur, "find", blind)
+        refused = officer.post(url, {"text": "开工了", "photos": [photo()]})
+    page = refused.content.decode()
+    assert refused.status_code == 503 and "开工了" in page
+    field = re.search(r'<input type="file".*?</div>', page, re.S)
+    assert field and "没法遮住" in field[0], "the sentence stands beside the photos"
+    assert not made.measure.progress.exclude(photos=[]).exists()
+    asked: list[tuple[int, int]] = []
+    monkeypatch.setattr(blur, "find", lambda picture: asked.append(picture.size) or [])
+    assert officer.post(url, {"text": "开工了", "photos": [photo()]}).status_code == 303
+    assert len(asked) == 1 and made.measure.progress.exclude(photos=[]).count() == 1
 
 
 def test_an_overdue_measure_is_seen_by_everybody(world: Any) -> None:

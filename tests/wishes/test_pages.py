@@ -15,12 +15,13 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from heli.core.models import Event
+from heli.core.models import Event, StoredFile
+from heli.engines import blur
 from heli.loop.models import Request
 from heli.wishes import jobs, steps
 from heli.wishes.models import Pledge, Wish
 from heli.wishes.wording import names_somebody
-from tests.loop.visitors import statements
+from tests.loop.visitors import picture, statements
 from tests.wishes.made import HOME, NAME, PHONE, SPOT, TEXT, Made, post
 from tests.world import COMMUNITY
 
@@ -200,9 +201,32 @@ def test_promised_twice_at_once_and_somebody_faster(world: Any) -> None:
     assert "要送的" in text(shop.get("/wishes/desk/")) and "三条厚毛毯过冬" in text(shop.get("/wishes/mine/"))
 
 
-def test_from_the_giver_s_hands_to_the_resident_s_word(world: Any, tmp_path: Any) -> None:
-    from tests.loop.visitors import picture
+def test_a_photo_of_a_delivery_is_covered_or_refused_beside_its_field(
+    world: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = post(world, at=now(), needed=1)
+    giver = client(world, "赵志愿")
+    mine = giver.post(f"/wishes/{made.wish_id}/pledge/", promise())["Location"]
+    typed = {"act": "deliver", "delivered_on": f"{timezone.localdate()}", "how": "放在社区了"}
 
+    def blind(_photo: Any) -> Any:
+        raise blur.CannotLook
+
+    with monkeypatch.context() as m:
+        m.setattr(blur, "find", blind)
+        refused = giver.post(mine, typed | {"photo": picture()})
+    page = text(refused)
+    field = re.search(r'<input type="file".*?</div>', page, re.S)
+    assert refused.status_code == 503 and "放在社区了" in page, "what was typed stays"
+    assert field and "没法遮住" in field[0], "the sentence stands beside the photo"
+    assert Pledge.objects.get().state == "promised" and not StoredFile.objects.filter(subject_type="wishes.pledge")
+    asked: list[tuple[int, int]] = []
+    monkeypatch.setattr(blur, "find", lambda photo: asked.append(photo.size) or [])
+    assert giver.post(mine, typed | {"photo": picture()}).status_code == 303
+    assert len(asked) == 1 and Pledge.objects.get().photo
+
+
+def test_from_the_giver_s_hands_to_the_resident_s_word(world: Any, tmp_path: Any) -> None:
     made = post(world, at=now(), needed=1)
     giver = client(world, "赵志愿")
     mine = giver.post(f"/wishes/{made.wish_id}/pledge/", promise())["Location"]

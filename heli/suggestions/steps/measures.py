@@ -59,9 +59,13 @@ def next_word(s: Step, measure: Measure) -> dt.datetime:
 
 
 def report(*, measure_id: int, text: str, by: Actor, at: dt.datetime, photos: Sequence[IO[bytes]] = ()) -> Progress:
-    """The responsible unit says how it goes; the next word is due an interval later (suggestion.report)."""
+    """The responsible unit says how it goes; the next word is due an interval later (suggestion.report).
+
+    Photos are public: faces and plates in them are covered before anything is kept; NotLookedAt (L-200) when that
+    cannot be done.
+    """
     text = said(text)
-    cleaned = [files.clean(p, files.PHOTO) for p in photos]
+    cleaned = [files.clean(p, files.STREET) for p in photos]
     with step("suggestions.report", by=by, at=at) as s:
         measure = lock(s, measure_id)
         s.allow(measure, Cap.HANDLE_REQUESTS, Scope.OWN_UNIT)
@@ -74,9 +78,9 @@ def report(*, measure_id: int, text: str, by: Actor, at: dt.datetime, photos: Se
 
 
 def finish(*, measure_id: int, text: str, by: Actor, at: dt.datetime, photos: Sequence[IO[bytes]] = ()) -> Measure:
-    """The unit says it is done, and how it can be seen; its keeper looks."""
+    """The unit says it is done, and how it can be seen; its keeper looks. Photos as in `report`."""
     text = said(text)
-    cleaned = [files.clean(p, files.PHOTO) for p in photos]
+    cleaned = [files.clean(p, files.STREET) for p in photos]
     with step("suggestions.finish", by=by, at=at) as s:
         measure = lock(s, measure_id)
         s.move(measure, MEASURE, "finish", text="yes")

@@ -139,9 +139,10 @@ def deliver(
 ) -> Pledge:
     """The giver says it is delivered (or tells the worker, who writes it down); now the resident is asked.
 
-    Raises ReferenceMissing (L-217): money needs the number of the receipt of who took it.
+    Raises ReferenceMissing (L-217): money needs the number of the receipt of who took it; NotLookedAt (L-200) for a
+    photo in which faces and plates could not be covered: others see it, and it can be left out.
     """
-    picture = files.clean(photo, files.PHOTO) if photo is not None else None
+    picture = files.clean(photo, files.STREET) if photo is not None else None
     with step("pledge.deliver", by=by, at=at) as s:
         wish, mine = lock_pledge(s, pledge_id)
         as_giver(s, mine, worker=True)
