@@ -143,10 +143,10 @@ def renewed(client: Client, told: Told, **more: Any) -> Any:
 def test_who_left_no_number_gets_a_slip_with_a_new_link(world, public):
     told = lately(world, name="", phone="")
     seat = staff(world, "孙坐席")
-    assert "小票丢了" in seat.get(f"/counter/judge/{told.request.code}/").content.decode()
+    assert "小条丢了" in seat.get(f"/counter/judge/{told.request.code}/").content.decode()
     answer = renewed(seat, told)
     slip = answer.content.decode()
-    assert answer.status_code == 200 and "新小票" in slip and "只显示一次" in slip and "data-print" in slip
+    assert answer.status_code == 200 and "新小条" in slip and "只显示一次" in slip and "data-print" in slip
     fresh = Voice.objects.get(pk=told.voice.pk)
     assert qr(secret_url(fresh)) in slip and links.token_of(fresh) != told.token
     assert "no-store" in answer["Cache-Control"]
