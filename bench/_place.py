@@ -86,6 +86,12 @@ def python(name: str, *args: str, as_owner: bool = False) -> None:
     subprocess.run([sys.executable, *args], check=True, cwd=ROOT, env=env)
 
 
+def migrate(name: str) -> None:
+    """Bring a database to the tables, rules, roles and rollups of the present project."""
+    python(name, "-m", "django", "migrate", "--skip-checks", "-v", "0", as_owner=True)
+    python(name, "-m", "bench._catch_up", as_owner=True)
+
+
 def owner(name: str = "postgres", **more: object) -> psycopg.Connection:
     """A connection as the owner, each statement on its own."""
     return psycopg.connect(localpg.urls(VAR, name).owner_url, autocommit=True, **more)  # type: ignore[arg-type]
@@ -131,8 +137,11 @@ def seed_now() -> str:
 
 
 def tables_now() -> str:
-    """What decides the tables: a database with older ones is migrated."""
-    return digest("heli/*/migrations/*.py", "heli/core/dbroles.py")
+    """What decides tables, rules and roles: a database with older ones is migrated, and these are read in anew."""
+    return digest(
+        "heli/*/migrations/*.py", "heli/core/dbroles.py", "heli/rulebook/data/*.yaml", "heli/orgs/data/roles.yaml",
+        "bench/_catch_up.py",
+    )  # fmt: skip
 
 
 def stamp(name: str, text: str) -> None:

@@ -22,6 +22,7 @@ from bench._place import (
     digest,
     drop,
     exists,
+    migrate,
     owner,
     python,
     say,
@@ -48,7 +49,7 @@ def base() -> None:
         return
     timer = Timer()
     if exists(BASE) and stamped(BASE).startswith(rows):
-        python(BASE, "-m", "django", "migrate", "--skip-checks", "-v", "0", as_owner=True)
+        migrate(BASE)
         timer.mark("migrate")
         stamp(BASE, want)
         return
@@ -74,7 +75,7 @@ def current(size: int) -> bool:
         return False
     if tables != tables_now():
         say(f"{name}: migrating")
-        python(name, "-m", "django", "migrate", "--skip-checks", "-v", "0", as_owner=True)
+        migrate(name)
         stamp(name, f"{seed_now()} {tables_now()}")
     return True
 
