@@ -9,10 +9,11 @@ from collections import Counter
 from heli.core.actor import Actor
 from heli.core.errors import HeliError
 from heli.demo.county import Staff
-from heli.loop import digests, steps
+from heli.loop import steps
 from heli.loop.clocks import local_day
 from heli.loop.models import Request
 from heli.loop.oversight_models import Order, OrderPart, Recheck, Revisit
+from heli.loop.steps import digests
 from heli.loop.steps.orders import Meeting, Share
 from heli.orgs.models import Organisation
 

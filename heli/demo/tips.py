@@ -11,6 +11,7 @@ from typing import Any
 
 from PIL import Image, ImageDraw
 
+from heli.core.actor import PUBLIC
 from heli.demo.county import COUNTY, Staff
 from heli.oversight import steps
 
@@ -63,7 +64,7 @@ def live(county: Staff, begin: dt.datetime, now: dt.datetime, rng: random.Random
     for n, t in enumerate(TOLD):
         at = max(begin, now - DAY * t.ago - HOUR * rng.random())
         tip = steps.receive(
-            at=at, area_path=t.path, name=t.name, posing=t.posing, asked=t.asked, paid=t.paid, text=t.text, spot=t.spot,
+            by=PUBLIC, at=at, area_path=t.path, name=t.name, posing=t.posing, asked=t.asked, paid=t.paid, text=t.text, spot=t.spot,
             seen_on=(at - DAY).date(), photos=[_poster(t.name or "扫码捐款")] if t.photo else [], phone=t.contact,
             teller="反映人" if t.contact else "",
         )  # fmt: skip

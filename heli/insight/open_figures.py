@@ -22,7 +22,8 @@ from django.utils.translation import gettext_lazy as _
 
 from heli.core.errors import NotFound
 from heli.core.scope import LENGTHS, ancestors, within
-from heli.insight.counting import MARKS, NOW_SETS, STATE, TOO_MANY, below, column, counters, stale_cells, with_cell
+from heli.insight import counting
+from heli.insight.counting import MARKS, NOW_SETS, STATE, below, column, counters, stale_cells, with_cell
 from heli.insight.models import FINEST, Problem, Refresh, Slice, Tally
 from heli.insight.states import LIVE
 from heli.insight.withhold import covered, shares_covered, small, withheld, withheld_shares
@@ -125,7 +126,7 @@ def _moment(rows: list[Any], names: Sequence[str], now: dt.datetime) -> dt.datet
     if state is None:
         return None
     rows.remove(state)
-    late = state[f"n_{names[0]}"] > TOO_MANY
+    late = state[f"n_{names[0]}"] > counting.TOO_MANY
     return dt.datetime.fromtimestamp(state[f"n_{names[1]}"], dt.UTC) if late else now
 
 

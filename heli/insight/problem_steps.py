@@ -287,10 +287,10 @@ def end_measure(*, problem_id: int, measure_id: int, by: Actor, at: dt.datetime,
         measure.done_at, measure.dropped_at = (at, None) if done else (None, at)
         measure.save(update_fields=["done_at", "dropped_at", "done_words"])
         s.record(measure, text=measure.text, words=words)
-        if done and problem.state == "planned":
-            problem.state = "working"
-            problem.save(update_fields=["state"])
-            s.event.before, s.event.after = "planned", "working"
+        if done and problem.state == "planned":  # whoever's measure it was, the work has begun
+            with step("problem.begin", by=SYSTEM, at=at) as begun:
+                begun.move(problem, PROBLEM, "begin")
+                begun.about(s.event.subject_type, s.event.subject_id, s.event.area_path)
     return measure
 
 

@@ -29,6 +29,7 @@ TITLES = {
     "exclusion": "Exclusion from the rates",
     "order": "Supervision order",
     "order_part": "A unit's part in a supervision order",
+    "recheck": "A second listen",
 }
 
 

@@ -96,7 +96,7 @@ def revisit_messages(timestamp: int) -> int:
 @app.task(name="loop.digests", queue="clocks", queueing_lock="loop.digests")
 def digests(timestamp: int) -> int:
     """Every hour: the weekly digests whose hour has come."""
-    from heli.loop.digests import compose_due
+    from heli.loop.steps.digests import compose_due
 
     return compose_due(timezone.now()) if steady() else 0
 

@@ -19,7 +19,7 @@ from heli.core.steps import Step
 from heli.engines.workdays import Interval
 from heli.loop.clocks import Board, rules_for
 from heli.loop.errors import CallTaken
-from heli.loop.models import ClockKind, Confidentiality, Kind, Request, Review, Urgency, Voice, said_of
+from heli.loop.models import ClockKind, Confidentiality, Kind, Request, Review, Urgency, Voice
 from heli.loop.oversight_models import Attempt, Recheck, Revisit
 from heli.rulebook import queries as rulebook
 from heli.rulebook.keys import hours
@@ -88,7 +88,7 @@ def begin(s: Step, request: Request, board: Board) -> None:
     if request.parent_id is not None:
         return  # a part of a split request is judged with the whole
     why = reason_to_call(request, board.rules)
-    if not why or not can_be_called(request):
+    if not why or not request.reachable:
         return
     board.start(ClockKind.REVISIT)
     message, phone = waits(board.rules["revisit.channels"].value)
@@ -103,11 +103,6 @@ def begin(s: Step, request: Request, board: Board) -> None:
         call_at=allowed(s.at + HOUR * phone, hours(board.rules["revisit.hours"].value)),
         made_at=s.at,
     )
-
-
-def can_be_called(request: Request) -> bool:
-    """Whether somebody who said it left a number. One statement where the first voice left none: a twin may have."""
-    return request.reachable or Voice.objects.filter(said_of(request.pk), record__phone__isnull=False).exists()
 
 
 def end(request: Request, at: dt.datetime, state: str) -> None:

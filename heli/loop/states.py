@@ -108,7 +108,15 @@ ORDER_PART = Lifecycle(
     arrow("withdraw", "issued acknowledged reported sent_back", "withdrawn", Cap.SUPERVISE),
 )
 
-LIFECYCLES = (REQUEST, DISPATCH, HANDLING, EXTENSION, EXCLUSION, ORDER, ORDER_PART)
+# A second listen: another caller asks the same once more.
+RECHECK = Lifecycle(
+    "recheck",
+    arrow("same", "waiting", "same", Cap.REVISIT),
+    arrow("differs", "waiting", "differs", Cap.REVISIT),
+    arrow("unreached", "waiting", "unreached", Cap.REVISIT),
+)
+
+LIFECYCLES = (REQUEST, DISPATCH, HANDLING, EXTENSION, EXCLUSION, ORDER, ORDER_PART, RECHECK)
 
 OPEN = ("heard", "dispatched", "handling", "appealed", "split")  # somebody on our side has something to do
 WITH_UNIT = ("dispatched", "handling")

@@ -26,6 +26,7 @@ from heli.core import vault
 from heli.core.models import Once, VaultRecord
 from heli.hooks.models import Endpoint
 from heli.hooks.secrets import kind_of as endpoint_kind
+from heli.loop.batch_models import Batch
 
 BATCH = 500
 PASSES = 5  # what others held during one pass is met in the next
@@ -155,6 +156,7 @@ def everything() -> list[Sealed]:
         Sessions(),
         SecondFactors(),
         Columns("answers", Once.objects.all(), ("answer",), "once:", lambda once: f"once:{once.who}:{once.key}"),
+        Columns("batches", Batch.objects.exclude(content=""), ("content",), "batch:", lambda b: f"batch:{b.uid.hex}"),
         Columns("hooks", Endpoint.objects.all(), ("secret", "old_secret"), "hooks.secret:", endpoint_kind),
     ]
 

@@ -37,6 +37,7 @@ FIELDS = ("name", "phone", "note")
 
 def receive(
     *,
+    by: Actor,
     at: dt.datetime,
     area_path: str,
     name: str = "",
@@ -49,7 +50,6 @@ def receive(
     photos: Sequence[IO[bytes]] = (),
     teller: str = "",
     phone: str = "",
-    user_id: int | None = None,
     form_key: uuid.UUID | None = None,
 ) -> Tip:
     """Somebody tells of an impostor. The event is nobody's: who told it stands in the vault alone, and only if they
@@ -57,7 +57,8 @@ def receive(
 
     Args:
         photos: at most six; re-encoded before they are kept.
-        teller, phone: contact; may be empty. user_id: the account of who left it, to see who read it.
+        by: who tells; only their account is kept, in the vault, and only beside a contact, to see who read it.
+        teller, phone: contact; may be empty.
 
     Raises:
         NothingTold: no photo, no name, no words (L-251). UnknownPlace (L-112). TooLong (L-118). files.* (L-511 … 513).
@@ -77,7 +78,7 @@ def receive(
             area, prefix = place_of(area_path)
             if teller or phone or original:
                 record = vault.seal(
-                    name=teller, phone=phone, note=original, user_id=user_id if teller or phone else None
+                    name=teller, phone=phone, note=original, user_id=by.user_id if teller or phone else None
                 )
             tip = Tip(
                 name=shown[0],

@@ -48,13 +48,13 @@ def _told(request: HeliRequest, form: TipForm) -> Tip:
     """Take it down. Sent twice, it counts once and leads to the same page."""
     told, now = form.told(), timezone.now()
     try:
-        return steps.receive(at=now, user_id=request.actor.user_id, **told)
+        return steps.receive(at=now, by=request.actor, **told)
     except AlreadyDone:
         if before := queries.sent_before(told["form_key"], told["name"], told["text"]):
             return before
         for photo in told["photos"]:
             photo.seek(0)
-        return steps.receive(at=now, user_id=request.actor.user_id, **told | {"form_key": uuid.uuid4()})
+        return steps.receive(at=now, by=request.actor, **told | {"form_key": uuid.uuid4()})
 
 
 def _where(tip: Tip) -> str:

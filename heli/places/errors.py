@@ -83,4 +83,4 @@ class HoursUnclear(HeliError):
 class SiteRowsWrong(HeliError):
     code = "L-235"
     status = 400
-    sentence = _("%(n)s rows cannot be taken, so none was. The first: line %(line)s, %(words)s")
+    sentence = _("%(n)s rows cannot be taken, so none was. The first is line %(line)s: %(words)s.")

@@ -350,7 +350,7 @@ def import_sites(*, rows: Iterable[Mapping[str, str]], by: Actor, at: dt.datetim
                 done.added += 1
         if done.problems:
             first = done.problems[0]
-            raise SiteRowsWrong(n=len(done.problems), line=first.line, words=first.words)
+            raise SiteRowsWrong(n=len(done.problems), line=first.line, words=str(first.words).rstrip(".。"))
     return done
 
 

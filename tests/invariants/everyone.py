@@ -27,12 +27,12 @@ from heli.insight.models import Candidate, Problem, Round
 from heli.insight.problem_acts import VERBS as PROBLEM_ACTS
 from heli.insight.problem_steps import name as name_problem
 from heli.loop import steps
-from heli.loop.digests import compose, monday
 from heli.loop.duty import put_row
 from heli.loop.forms.desk import FORMS as DESK_FORMS
 from heli.loop.models import Category, Clock, Dispatch, DutyRow, Extension, Handling, Request, Review, Voice
 from heli.loop.oversight_models import OrderPart, Recheck, Revisit
 from heli.loop.steps.batch import open_batch
+from heli.loop.steps.digests import compose, monday
 from heli.loop.views.acts import VERBS
 from heli.loop.views.desk_acts import VERBS as DESK_VERBS
 from heli.notices import steps as notices
@@ -266,7 +266,12 @@ def token_of(grant_id: int, now: dt.datetime) -> dict[str, Any]:
 def tipped(laid: Laid, community: str, now: dt.datetime) -> dict[str, Any]:
     """A tip of a county with a photo, for those who handle tips there."""
     tip = receive_tip(
-        at=now - HOUR, area_path=community, name=f"{laid.mark}基金会", text=f"{laid.mark}：只收现金", photos=[photo()]
+        by=PUBLIC,
+        at=now - HOUR,
+        area_path=community,
+        name=f"{laid.mark}基金会",
+        text=f"{laid.mark}：只收现金",
+        photos=[photo()],
     )
     return {"tip_id": tip.pk, "tip_photo": tip.photos[0], "told": tip_link(tip)}
 

@@ -13,6 +13,7 @@ import pytest
 from heli.core.caps import Scope
 from heli.loop.models import Request, Voice
 from tests.invariants.everyone import (
+    CHOICES,
     EVERYBODY,
     FILLED,
     NOBODY,
@@ -186,7 +187,7 @@ def test_a_link_opens_its_own_request_only(counties: Counties) -> None:
     whole, other = here.tokens[0], there.tokens[0]
     for way in (w for w in WAYS if w.route.scope is Scope.LINK):
         method = way.route.methods[0]
-        good = {"token": whole, "file_id": here.pick("file", "heard")}
+        good = {"token": whole, "file_id": here.pick("file", "heard"), **CHOICES.get(str(way), [{}])[0]}
         assert asker.ask(method, way.url(good)).status_code < 500
         nothing = way.url(good | {"token": "A" * 30})
         ended = asker.ask(method, nothing)

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from heli.loop import digests, steps
+from heli.loop import steps
 from heli.loop.oversight_models import Digest
+from heli.loop.steps import digests
 from tests.database import race
 from tests.loop.staff import counted, log_in, text_of
 from tests.loop.told import AT, tell

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
+from heli.core.actor import PUBLIC
 from heli.oversight import steps
 from heli.oversight.models import Tip
 from tests.loop.told import AT
@@ -18,6 +19,7 @@ NAME = "烟台爱心助老基金会"
 def told(*, at: dt.datetime = AT, **more: Any) -> Tip:
     """Somebody saw a poster."""
     said: dict[str, Any] = {
+        "by": PUBLIC,
         "area_path": COMMUNITY,
         "name": NAME,
         "posing": "foundation",

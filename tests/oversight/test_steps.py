@@ -10,7 +10,7 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from heli.core import files
-from heli.core.actor import SYSTEM
+from heli.core.actor import SYSTEM, Actor
 from heli.core.errors import AlreadyDone, Forbidden, Invalid, NotFound, PaperMissing, WrongState
 from heli.core.models import Access, Event, StoredFile, VaultRecord
 from heli.oversight import links, queries, steps
@@ -125,7 +125,12 @@ def test_the_same_form_counts_once() -> None:
 
 
 def test_numbers_and_tellers_stand_in_the_vault_alone(world: Any) -> None:
-    tip = told(text="打 13912345678 付定金", teller="章大姐", phone="13700000009", user_id=world.wang_resident.pk)
+    tip = told(
+        text="打 13912345678 付定金",
+        teller="章大姐",
+        phone="13700000009",
+        by=Actor(world.wang_resident.pk, name="王桂兰"),
+    )
     assert "13912345678" not in tip.text and tip.contact
     shown = steps.reveal(purpose="核对账号", **keys(world, tip))
     assert shown["phone"] == "13700000009" and shown["name"] == "章大姐" and "13912345678" in shown["note"]
@@ -137,7 +142,9 @@ def test_numbers_and_tellers_stand_in_the_vault_alone(world: Any) -> None:
 
 
 def test_events_name_nobody(world: Any) -> None:
-    tip = told(teller="章大姐", phone="13700000009", spot="世学路 26 号", user_id=world.wang_resident.pk)
+    tip = told(
+        teller="章大姐", phone="13700000009", spot="世学路 26 号", by=Actor(world.wang_resident.pk, name="王桂兰")
+    )
     steps.look(**keys(world, tip))
     steps.note(text="金丝雀备注", **keys(world, tip, 2))
     steps.pass_on(to="police", number="金丝雀文号", **keys(world, tip, 3))

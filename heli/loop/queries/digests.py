@@ -15,9 +15,9 @@ from django.utils.translation import pgettext_lazy
 from heli.core.actor import Actor
 from heli.core.errors import NotFound
 from heli.core.paging import Page, keyset
-from heli.loop.digests import lines_of
 from heli.loop.models import Request
 from heli.loop.oversight_models import Digest, Order
+from heli.loop.steps.digests import lines_of
 from heli.places.models import Area
 
 Words = str | Promise

@@ -305,6 +305,9 @@ def merge(*, request_id: int, into_id: int, by: Actor, at: dt.datetime) -> Reque
         clocks.save()
         release(twin, at)
         twin.merged_into, twin.unit = kept, None
+        if twin.reachable and not kept.reachable:  # one who said the same can be asked
+            kept.reachable = True
+            kept.save(update_fields=["reachable"])
         s.move(twin, REQUEST, "merge", save=(*DUE, "merged_into", "unit"))
         s.about(SUBJECT, twin.pk, twin.area_path)
         s.record(public=True, into=kept.pk)

@@ -17,6 +17,7 @@ from heli.loop.clocks import rules_for
 from heli.loop.errors import CallTaken, HandlerCannotJudge, NotNow, SameCaller
 from heli.loop.models import Dispatch, Request
 from heli.loop.oversight_models import Attempt, Recheck, Revisit
+from heli.loop.states import RECHECK
 from heli.loop.steps.judge import check_hands
 from heli.rulebook.keys import hours
 
@@ -144,10 +145,9 @@ def record_check(
         check.at, check.by_id, check.words = at, by.user_id, without_personal(words.strip())[:300]
         if reached:
             check.contacted, check.solved, check.satisfaction = contacted, solved, satisfaction
-        check.state = "unreached" if not reached else "differs" if differs(check) else "same"
         check.save()
+        s.move(check, RECHECK, "unreached" if not reached else "differs" if differs(check) else "same")
         s.record(check, state=check.state)
-        s.event.after = check.state
     return check
 
 
