@@ -3,16 +3,14 @@ wider than the window, one heading of the first order, everything named that can
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from django.db import connections
 from django.test import Client
 from django.utils import timezone
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect
 
+from tests.browser.asking import aside
 from tests.invariants.everyone import NOBODY, addresses, may_enter, ours, ways
 
 pytestmark = pytest.mark.xdist_group("browser-pages")
@@ -66,27 +64,6 @@ LOOK = """() => {
 
 REFUSED = """document.addEventListener('securitypolicyviolation', (e) =>
   window.policyRefused(e.effectiveDirective + ' ' + e.blockedURI + ' ' + (e.sourceFile || '') + ' ' + (e.sample || '')));"""
-
-
-def aside(ask: Any) -> Any:
-    """Ask the database in a thread of its own: the browser's holds an event loop."""
-
-    def run() -> Any:
-        try:
-            return ask()
-        finally:
-            connections.close_all()
-
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(run).result()
-
-
-@pytest.fixture
-def browser(chromium_path: str) -> Iterator[Browser]:
-    with sync_playwright() as play:
-        started = play.chromium.launch(executable_path=chromium_path, args=["--no-sandbox"])
-        yield started
-        started.close()
 
 
 class Reader:

@@ -4,48 +4,19 @@ requests and reports, it is closed, and it comes back."""
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from django.db import connection
-from django.test import Client
 from django.utils import timezone
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import expect
 
 from heli.insight import candidates
 from heli.insight import problem_steps as steps
 from heli.insight.models import Problem
 from heli.loop.clocks import local_day
 from heli.loop.models import Handling
+from tests.browser.asking import aside
 from tests.insight.water import long_heard, water
-
-
-@contextmanager
-def at_work(chromium: str, site: str, world: Any, width: int = 1280) -> Iterator[Any]:
-    """A browser in which one may sit down as anybody of the cast; an error of a script fails the test."""
-    keys = {}
-    for name in ("吕部长", "于科员", "外县人"):
-        client = Client()
-        client.force_login(world.user(name))
-        keys[name] = client.cookies["sessionid"].value
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        errors: list[str] = []
-
-        def sit(name: str, width: int = width) -> Page:
-            context = browser.new_context(viewport={"width": width, "height": 900}, locale="zh-CN", base_url=site)
-            context.add_cookies([{"name": "sessionid", "value": keys[name], "url": site}])
-            page = context.new_page()
-            page.set_default_timeout(30_000)
-            page.on("pageerror", lambda e: errors.append(str(e)))
-            return page
-
-        yield sit
-        browser.close()
-        assert errors == []
 
 
 @pytest.fixture
@@ -63,60 +34,55 @@ def told(site: str, world: Any, settings: Any) -> list[Any]:
 
 def come_back(world: Any) -> str:
     """All six were answered with the plan's words; twenty days later six others say it. Returns the area."""
-    try:
-        assert Handling.objects.filter(text__contains="加压泵").count() == 6
-        later = timezone.now() + dt.timedelta(days=20)
-        water(world, 6, at=later, first=50)
-        assert steps.relapse_due(later) == 1
-        return Problem.objects.get().area_path
-    finally:
-        connection.close()
+    assert Handling.objects.filter(text__contains="加压泵").count() == 6
+    later = timezone.now() + dt.timedelta(days=20)
+    water(world, 6, at=later, first=50)
+    assert steps.relapse_due(later) == 1
+    return Problem.objects.get().area_path
 
 
-def test_named_planned_closed_and_back_again(chromium_path, site, world, told):
+def test_named_planned_closed_and_back_again(told, open_as, world):
     day = local_day(timezone.now())
-    with at_work(chromium_path, site, world) as sit:
-        boss = sit("吕部长")
-        boss.goto("/")
-        boss.get_by_role("link", name="点一道题").first.click()
-        expect(boss.locator("table").first).to_contain_text("6 人说")
-        boss.get_by_role("link", name="点成一道题").click()
-        boss.get_by_label("题目叫什么").fill("大海阳社区反复停水")
-        boss.get_by_label("牵头单位").select_option(label="城管局")
-        boss.get_by_role("button", name="点成一道题").click()
-        expect(boss.locator("h1")).to_have_text("大海阳社区反复停水")
+    boss = open_as("吕部长", 1280)
+    boss.goto("/")
+    boss.get_by_role("link", name="点一道题").first.click()
+    expect(boss.locator("table").first).to_contain_text("6 人说")
+    boss.get_by_role("link", name="点成一道题").click()
+    boss.get_by_label("题目叫什么").fill("大海阳社区反复停水")
+    boss.get_by_label("牵头单位").select_option(label="城管局")
+    boss.get_by_role("button", name="点成一道题").click()
+    expect(boss.locator("h1")).to_have_text("大海阳社区反复停水")
 
-        officer = sit("于科员", 390)
-        officer.goto("/board/problems/")
-        officer.get_by_role("link", name="大海阳社区反复停水").click()
-        officer.locator("textarea[name=plan]").fill("换加压泵，再查管网。")
-        officer.locator("textarea[name=words]").fill("加压泵本周换新，停水会提前一天贴通知。")
-        officer.get_by_role("button", name="写好方案").click()
-        officer.get_by_text("加一项措施").click()
-        officer.locator("#m-text").fill("换加压泵")
-        officer.locator("#m-due").fill((day + dt.timedelta(days=7)).isoformat())
-        officer.get_by_role("button", name="加进方案").click()
-        officer.get_by_label("这一轮的答复").check()
-        officer.get_by_role("button", name="写给勾上的诉求").click()
-        expect(officer.get_by_text("写好 6 件")).to_be_visible()
-        officer.get_by_role("link", name="回到这道题").click()
-        officer.get_by_text("写明结果").click()
-        officer.get_by_label("做了什么，或者为什么不做了").fill("换好了，试压合格")
-        officer.get_by_role("button", name="做完了").click()
-        officer.get_by_label("做了什么，管住了没有？").fill("泵换了，没有再停。")
-        officer.get_by_role("button", name="报给督办").click()
+    officer = open_as("于科员", 390)
+    officer.goto("/board/problems/")
+    officer.get_by_role("link", name="大海阳社区反复停水").click()
+    officer.locator("textarea[name=plan]").fill("换加压泵，再查管网。")
+    officer.locator("textarea[name=words]").fill("加压泵本周换新，停水会提前一天贴通知。")
+    officer.get_by_role("button", name="写好方案").click()
+    officer.get_by_text("加一项措施").click()
+    officer.locator("#m-text").fill("换加压泵")
+    officer.locator("#m-due").fill((day + dt.timedelta(days=7)).isoformat())
+    officer.get_by_role("button", name="加进方案").click()
+    officer.get_by_label("这一轮的答复").check()
+    officer.get_by_role("button", name="写给勾上的诉求").click()
+    expect(officer.get_by_text("写好 6 件")).to_be_visible()
+    officer.get_by_role("link", name="回到这道题").click()
+    officer.get_by_text("写明结果").click()
+    officer.get_by_label("做了什么，或者为什么不做了").fill("换好了，试压合格")
+    officer.get_by_role("button", name="做完了").click()
+    officer.get_by_label("做了什么，管住了没有？").fill("泵换了，没有再停。")
+    officer.get_by_role("button", name="报给督办").click()
 
-        boss.reload()
-        boss.get_by_label("怎么定，为什么").fill("数下来了")
-        boss.get_by_role("button", name="结题").click()
-        expect(boss.get_by_text("结题了。会一直盯着")).to_be_visible()
-        expect(boss.locator("[data-chart] svg")).to_be_visible()
+    boss.reload()
+    boss.get_by_label("怎么定，为什么").fill("数下来了")
+    boss.get_by_role("button", name="结题").click()
+    expect(boss.get_by_text("结题了。会一直盯着")).to_be_visible()
+    expect(boss.locator("[data-chart] svg")).to_be_visible()
 
-        with ThreadPoolExecutor(1) as beside:  # playwright's thread may not ask the database
-            path = beside.submit(come_back, world).result()
-        boss.reload()
-        expect(boss.get_by_role("alert")).to_contain_text("又冒出来了")
-        anybody = sit("外县人")
-        anybody.goto(f"/board/public/problems/{path}/")
-        expect(anybody.locator("main")).to_contain_text("结题后又冒出来了")
-        expect(anybody.locator("main")).not_to_contain_text("号楼又停水了")
+    path = aside(lambda: come_back(world))
+    boss.reload()
+    expect(boss.get_by_role("alert")).to_contain_text("又冒出来了")
+    anybody = open_as("外县人", 1280)
+    anybody.goto(f"/board/public/problems/{path}/")
+    expect(anybody.locator("main")).to_contain_text("结题后又冒出来了")
+    expect(anybody.locator("main")).not_to_contain_text("号楼又停水了")

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from django.conf import settings
-from django.db import connections
 from django.test import Client
 from django.utils import timezone
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from heli.core.actor import SYSTEM
 from heli.engines.opening import parse
@@ -21,37 +18,10 @@ from heli.notices.models import Notice
 from heli.notices.queries import counts
 from heli.places import site_steps as steps
 from heli.places.sites import Site, SiteDay, SiteRating
+from tests.browser.asking import aside
 from tests.world import COMMUNITY, COUNTY
 
 BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
-
-
-def off(ask: Callable[[], Any]) -> Any:
-    """The answer of the database, asked in a thread of its own: the browser's holds an event loop."""
-
-    def run() -> Any:
-        try:
-            return ask()
-        finally:
-            connections.close_all()
-
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(run).result()
-
-
-def log_in(user: Any) -> str:
-    """The session of somebody logged in."""
-    client = Client()
-    client.force_login(user, backend=BACKEND)
-    return str(client.cookies[settings.SESSION_COOKIE_NAME].value)
-
-
-@pytest.fixture
-def browser(chromium_path: str) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium_path, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
@@ -72,7 +42,9 @@ def as_(browser: Browser, where: str, user: Any = None, **more: Any) -> Page:
     """A phone, logged in as somebody."""
     context = browser.new_context(viewport={"width": 390, "height": 844}, locale="zh-CN", **more)
     if user is not None:
-        session = off(lambda: log_in(user))
+        client = Client()
+        aside(lambda: client.force_login(user, backend=BACKEND))
+        session = client.cookies[settings.SESSION_COOKIE_NAME].value
         context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": session, "url": where}])
     page = context.new_page()
     page.set_default_timeout(25_000)
@@ -100,7 +72,7 @@ def test_a_driver_finds_a_station_and_says_what_is_missing(
     page.get_by_label("微波炉").check()
     page.get_by_role("button", name="送出评价").click()
     expect(page.get_by_text("算进去了")).to_be_visible()
-    assert off(SiteRating.objects.get).missing == ["microwave"]
+    assert aside(SiteRating.objects.get).missing == ["microwave"]
 
     page.get_by_role("link", name="说说缺什么").click()
     text = page.locator("#f_text")
@@ -113,7 +85,7 @@ def test_a_driver_finds_a_station_and_says_what_is_missing(
     page.check("input[name=contact][value=none]")
     page.locator(".h-act button[value=send]:visible").click()
     expect(page.locator("body")).to_contain_text("ZF-")
-    told = off(Request.objects.get)
+    told = aside(Request.objects.get)
     assert told.area_path == COMMUNITY and told.spot == "远处驿站（路 2 号）"
     assert page.errors == []  # type: ignore[attr-defined]
 
@@ -139,7 +111,7 @@ def test_the_keeper_closes_early_in_two_taps(
     page.check("input[name=hours][value=closed]")
     page.get_by_role("button", name="在地图上写明").click()
     expect(page.get_by_text("地图上已经改了")).to_be_visible()
-    assert off(lambda: list(SiteDay.objects.values_list("on", "periods"))) == [(timezone.localdate(), None)]
+    assert aside(lambda: list(SiteDay.objects.values_list("on", "periods"))) == [(timezone.localdate(), None)]
     public = as_(browser, site)
     public.goto(f"{site}/sites/{stations[0].pk}/")
     expect(public.locator(".s-now")).to_contain_text("开门")  # opens tomorrow
@@ -162,7 +134,7 @@ def test_a_notice_goes_out_and_its_readings_are_counted(site: str, world: Any, b
     page.get_by_role("button", name="存下来看看").click()
     page.get_by_role("button", name="发出去").click()
     expect(page.get_by_text("大家现在都看得到")).to_be_visible()
-    notice = off(Notice.objects.get)
+    notice = aside(Notice.objects.get)
 
     reader = as_(browser, site)
     reader.goto(f"{site}/notices/")
@@ -171,7 +143,7 @@ def test_a_notice_goes_out_and_its_readings_are_counted(site: str, world: Any, b
         reader.get_by_role("link", name="冬天可以到驿站歇脚").click()
     reader.reload()  # the same visit
     reader.wait_for_load_state("networkidle")
-    assert off(lambda: counts([notice.pk]))[notice.pk].read == 1
+    assert aside(lambda: counts([notice.pk]))[notice.pk].read == 1
     reader.check("input[name=clear][value=no]")
     reader.get_by_label("哪里不清楚？").fill("周末也开吗")
     reader.get_by_role("button", name="告诉写的人").click()

@@ -12,7 +12,7 @@ from heli.core.actor import PUBLIC
 from heli.loop import steps as loop
 from heli.suggestions import steps
 from heli.suggestions.models import Suggestion
-from tests.browser.test_round import aside, browser, fits, open_as  # noqa: F401  (fixtures)
+from tests.browser.asking import aside, fits
 from tests.world import COMMUNITY
 
 LIKE = "老楼楼梯转角装折叠座椅，老人上楼能歇一歇。"
@@ -42,7 +42,7 @@ def read(page: Page, where: str) -> str:
     return page.content()
 
 
-def test_a_suggestion_is_followed_to_its_result(open_as: Any, world: Any) -> None:  # noqa: F811
+def test_a_suggestion_is_followed_to_its_result(open_as: Any, world: Any) -> None:
     aside(lambda: there_already(world))
     keeper = open_as("宋建言", 1280)
     keeper.goto("/suggestions/desk/")

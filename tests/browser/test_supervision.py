@@ -11,14 +11,14 @@ from heli.core.actor import SYSTEM
 from heli.loop.models import Request
 from heli.loop.oversight_models import Order, Revisit
 from heli.rulebook.steps import NewRule, set_rule
-from tests.browser.test_round import aside, browser, fits, open_as  # noqa: F401
+from tests.browser.asking import aside, fits
 from tests.loop.told import tell
 from tests.world import COUNTY
 
 HOUR = dt.timedelta(hours=1)
 
 
-def test_an_order_to_two_units_with_a_meeting_on_site(open_as, world):  # noqa: F811
+def test_an_order_to_two_units_with_a_meeting_on_site(open_as, world):
     told = aside(lambda: tell(world, at=timezone.now() - HOUR * 5))
     aside(told.dispatch)
     aside(told.accept)
@@ -74,7 +74,7 @@ def test_an_order_to_two_units_with_a_meeting_on_site(open_as, world):  # noqa: 
     expect(lv.locator("main")).to_contain_text("管换了，路面也铺好了。")
 
 
-def test_the_bench_not_reached_then_redo(open_as, world):  # noqa: F811
+def test_the_bench_not_reached_then_redo(open_as, world):
     today = timezone.localdate()
     always = NewRule(
         "revisit.hours", COUNTY, {"periods": [["00:00", "23:59"]]}, "测试", today - dt.timedelta(days=9), {}

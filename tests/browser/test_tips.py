@@ -11,7 +11,7 @@ from PIL import Image
 from playwright.sync_api import expect
 
 from heli.oversight.models import Tip
-from tests.browser.test_round import aside, browser, fits, open_as  # noqa: F401  (fixtures)
+from tests.browser.asking import aside, fits
 
 
 def poster() -> dict[str, Any]:
@@ -20,7 +20,7 @@ def poster() -> dict[str, Any]:
     return {"name": "poster.jpg", "mimeType": "image/jpeg", "buffer": out.getvalue()}
 
 
-def test_a_tip_is_told_looked_at_and_answered(open_as):  # noqa: F811
+def test_a_tip_is_told_looked_at_and_answered(open_as):
     phone = open_as("", 390)
     phone.goto("/tips/")
     expect(phone.locator("a[href='tel:96110']")).to_be_visible()

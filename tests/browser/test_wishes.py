@@ -11,11 +11,11 @@ from heli.loop import links
 from heli.loop.models import Voice
 from heli.wishes import jobs
 from heli.wishes.models import Pledge, Wish
-from tests.browser.test_round import aside, browser, fits, open_as  # noqa: F401
+from tests.browser.asking import aside, fits
 from tests.wishes.made import NAME, PHONE, SPOT, TEXT
 
 
-def test_one_wish_pledged_by_two_parties(open_as):  # noqa: F811
+def test_one_wish_pledged_by_two_parties(open_as):
     worker = open_as("李社工", 1280)
     worker.goto("/wishes/desk/new/")
     fill = {

@@ -15,6 +15,7 @@ from heli.hooks import secrets
 from heli.hooks.models import Delivery, Endpoint
 from heli.hooks.relay import relay_all
 from tests.hooks.receiver import grant_of, listen
+from tests.loop.staff import log_in
 from tests.loop.told import tell
 from tests.world import COUNTY, NEXT_COUNTY
 
@@ -27,15 +28,9 @@ def _ready(settings: Any, names: Any) -> None:
     settings.HELI_STAFF_MFA = False
 
 
-def as_(world: Any, name: str) -> Client:
-    client = Client()
-    client.force_login(world.user(name), "allauth.account.auth_backends.AuthenticationBackend")
-    return client
-
-
 @pytest.fixture
 def jiang(world: Any) -> Client:
-    return as_(world, "姜管理")
+    return log_in(world, "姜管理")
 
 
 def filled(world: Any, **changed: Any) -> dict[str, Any]:
@@ -62,7 +57,7 @@ def failed(world: Any, requests: int = 1) -> Endpoint:
 @pytest.mark.parametrize("name", ["孙坐席", "于科员", "吕部长", "王桂兰"])
 def test_not_for_others(world: Any, name: str) -> None:
     endpoint, _secret = listen(world, URL)
-    client = as_(world, name)
+    client = log_in(world, name)
     for path in ("", "new/", f"{endpoint.pk}/", f"{endpoint.pk}/edit/", "pick/grant/"):
         assert client.get(f"/hooks/{path}").status_code == 403
     for path in (f"{endpoint.pk}/do/pause/", f"{endpoint.pk}/secret/", f"{endpoint.pk}/end/", f"{endpoint.pk}/export/"):

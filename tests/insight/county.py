@@ -6,12 +6,10 @@ import datetime as dt
 from typing import Any
 
 from django.db import connection
-from django.test import Client
 
-from heli.core.actor import SYSTEM
 from heli.loop import steps
 from heli.loop.models import Clock, Request
-from heli.orgs.steps import give_grant
+from tests.loop import staff
 from tests.loop.told import LAMP, PAVEMENT, SEWER, Told, tell
 
 NOW = dt.datetime(2026, 11, 24, 10, 0, tzinfo=dt.timezone(dt.timedelta(hours=8)))  # a Tuesday
@@ -20,17 +18,8 @@ DAHAIYANG, YUDONG, DONGSHAN = "370602003006", "370602003004", "370602002001"
 
 
 def second_supervisor(world: Any) -> Any:
-    """郝回访 becomes a second supervisor: exclusions and extensions take two people."""
-    give_grant(
-        user_id=world.user("郝回访").pk,
-        role="supervisor",
-        paths=("370602",),
-        org_id=None,
-        reason="两人",
-        by=SYSTEM,
-        at=NOW - 90 * DAY,
-    )
-    return world.actor("郝回访")
+    """郝回访 becomes a second supervisor, long ago."""
+    return staff.second_supervisor(world, NOW - 90 * DAY)
 
 
 def overdue(
@@ -111,12 +100,6 @@ def leave_out(world: Any, request_id: int, reason: str = "court") -> Any:
     )
     steps.confirm_exclusion(exclusion_id=made.pk, by=world.actor("郝回访"), at=NOW - DAY)
     return made
-
-
-def log_in(world: Any, who: str) -> Client:
-    client = Client()
-    client.force_login(world.user(who), "allauth.account.auth_backends.AuthenticationBackend")
-    return client
 
 
 # What each number should be, said once more in SQL ---------------------------------------------------------------------

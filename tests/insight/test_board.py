@@ -28,11 +28,11 @@ from tests.insight.county import (
     SPAN_SQL,
     bounced,
     county,
-    log_in,
     overdue,
     recount,
     second_supervisor,
 )
+from tests.loop.staff import log_in
 from tests.loop.told import tell
 
 COUNTY, STREET = "370602", "370602003"

@@ -23,8 +23,9 @@ from heli.insight.models import Candidate, Measure, Problem, Round
 from heli.insight.states import PROBLEM
 from heli.loop.models import Handling, Remark
 from tests.database import race
-from tests.insight.county import DAHAIYANG, DAY, NOW, YUDONG, log_in
+from tests.insight.county import DAHAIYANG, DAY, NOW, YUDONG
 from tests.insight.water import NO_WATER, REVIEW, long_heard, named, person, water
+from tests.loop.staff import log_in
 from tests.loop.told import tell
 
 

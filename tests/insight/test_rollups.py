@@ -31,11 +31,11 @@ from tests.insight.county import (
     YUDONG,
     county,
     leave_out,
-    log_in,
     overdue,
     recount,
     second_supervisor,
 )
+from tests.loop.staff import log_in
 from tests.loop.told import Told, tell
 
 COUNTY, CITY, PROVINCE = "370602", "3706", "37"

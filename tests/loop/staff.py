@@ -11,10 +11,12 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from PIL import Image
 
+from heli.core.actor import SYSTEM
 from heli.loop import steps
 from heli.loop.models import Dispatch
 from heli.loop.queries import parts
 from heli.loop.queries import unit as queries
+from heli.orgs.steps import give_grant
 from tests.loop.told import AT
 
 NOW = AT + dt.timedelta(hours=3)
@@ -26,6 +28,13 @@ def log_in(world: Any, who: str) -> Client:
     client = Client()
     client.force_login(world.user(who))
     return client
+
+
+def second_supervisor(world: Any, since: dt.datetime) -> Any:
+    """郝回访 becomes a second supervisor: exclusions and extensions take two people."""
+    who = world.user("郝回访").pk
+    give_grant(user_id=who, role="supervisor", paths=("370602",), org_id=None, reason="两人", by=SYSTEM, at=since)
+    return world.actor("郝回访")
 
 
 def counted(ask: Any) -> tuple[Any, int]:

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 import time_machine
 from django.db import connection
-from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from openpyxl import load_workbook
 
@@ -20,6 +19,7 @@ from heli.loop.models import Clock, Exclusion, Extension
 from heli.loop.queries import decisions as queries
 from heli.loop.queries import parts
 from heli.orgs.steps import give_grant
+from tests.loop.staff import log_in, second_supervisor
 from tests.loop.told import AT, HOUR, Told, tell
 
 NOW = AT + 8 * HOUR
@@ -36,22 +36,7 @@ def _now(settings):
 @pytest.fixture
 def second(world) -> Any:
     """郝回访 is a second supervisor."""
-    give_grant(
-        user_id=world.user("郝回访").pk,
-        role="supervisor",
-        paths=("370602",),
-        org_id=None,
-        reason="两人",
-        by=SYSTEM,
-        at=AT,
-    )
-    return world.actor("郝回访")
-
-
-def log_in(world: Any, who: str) -> Client:
-    client = Client()
-    client.force_login(world.user(who), "allauth.account.auth_backends.AuthenticationBackend")
-    return client
+    return second_supervisor(world, AT)
 
 
 def asked(world: Any, *, days: int = 3, after: float = 0, **more: Any) -> tuple[Told, Extension]:

@@ -10,7 +10,6 @@ import pytest
 import time_machine
 from django.db import connection
 from django.db.models import F
-from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from openpyxl import load_workbook
 
@@ -27,6 +26,7 @@ from heli.orgs.models import Organisation
 from heli.orgs.steps import close_org, give_grant
 from heli.places.models import Area
 from tests.database import race
+from tests.loop.staff import log_in
 from tests.loop.told import AT, LAMP, PAVEMENT, tell
 
 NOW = AT
@@ -41,12 +41,6 @@ def _now(settings):
     settings.HELI_STAFF_MFA = False
     with time_machine.travel(NOW, tick=False):
         yield
-
-
-def log_in(world: Any, who: str) -> Client:
-    client = Client()
-    client.force_login(world.user(who), "allauth.account.auth_backends.AuthenticationBackend")
-    return client
 
 
 def category(code: str) -> Category:

@@ -15,22 +15,18 @@ from PIL import Image
 
 from heli.loop import links, steps
 from heli.loop.models import Voice
+from tests.loop.staff import log_in
 from tests.loop.told import LAMP, Told, tell
 from tests.world import COMMUNITY
 
 DAY = dt.timedelta(days=1)
+staff = log_in
 NAME, PHONE = "王桂兰", "13912345678"
 WORDS = "大海阳社区12号楼前三盏路灯不亮，楼里老人多，晚上下楼看不清"
 TYPED = {
     "text": WORDS, "area": COMMUNITY, "category": LAMP, "spot": "12号楼前", "contact": "phone", "phone": PHONE, "name": NAME,
     "reach": "evening", "go": "send",
 }  # fmt: skip
-
-
-def staff(world: Any, name: str) -> Client:
-    client = Client()
-    client.force_login(world.user(name), "allauth.account.auth_backends.AuthenticationBackend")
-    return client
 
 
 def statements(caught: CaptureQueriesContext) -> list[str]:

@@ -14,6 +14,7 @@ from openpyxl import load_workbook
 from heli.core.models import Event
 from heli.orgs.models import Grant, Member, Organisation
 from heli.people.models import User
+from tests.loop.staff import log_in
 
 pytestmark = pytest.mark.django_db
 COUNTY, NEXT, STREET, COMMUNITY = "370602", "370613", "370602003", "370602003006"
@@ -24,15 +25,9 @@ def no_second_factor(settings: Any) -> None:
     settings.HELI_STAFF_MFA = False
 
 
-def as_(world: Any, name: str) -> Client:
-    client = Client()
-    client.force_login(world.user(name), "allauth.account.auth_backends.AuthenticationBackend")
-    return client
-
-
 @pytest.fixture
 def jiang(world: Any) -> Client:
-    return as_(world, "姜管理")
+    return log_in(world, "姜管理")
 
 
 def grant_form(world: Any, **changed: Any) -> dict[str, Any]:
@@ -63,7 +58,7 @@ STAFF_PAGES = [
 @pytest.mark.parametrize("path", STAFF_PAGES)
 @pytest.mark.parametrize("name", ["孙坐席", "于科员", "吕部长", "韩网格", "王桂兰"])
 def test_not_for_others(world: Any, path: str, name: str) -> None:
-    assert as_(world, name).get(f"/orgs/{path}").status_code == 403
+    assert log_in(world, name).get(f"/orgs/{path}").status_code == 403
 
 
 @pytest.mark.parametrize("path", STAFF_PAGES)
@@ -284,9 +279,9 @@ def test_ones_own_grant_is_seen_but_not_ended(jiang: Client, world: Any) -> None
 
 
 def test_everybody_sees_what_they_themselves_may(world: Any) -> None:
-    page = as_(world, "于科员").get("/orgs/mine/").content.decode()
+    page = log_in(world, "于科员").get("/orgs/mine/").content.decode()
     assert "城管局" in page
-    assert as_(world, "王桂兰").get("/orgs/mine/").status_code == 200
+    assert log_in(world, "王桂兰").get("/orgs/mine/").status_code == 200
     assert Client().get("/orgs/mine/").status_code == 302
 
 

@@ -11,9 +11,10 @@ from django.test import Client
 from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
 
 from heli.core import files
+from heli.engines import blur
 from heli.loop.models import Request, Voice
 from heli.snaps.models import Snap
-from tests.browser.test_round import aside
+from tests.browser.asking import aside
 from tests.snaps.taken import picture
 
 pytestmark = pytest.mark.browser
@@ -62,6 +63,12 @@ def ready(page: Page) -> None:
     page.wait_for_function("caches.match('/snap/shell/').then((found) => Boolean(found))")
 
 
+@pytest.fixture
+def quick_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing to cover in the photos of this test: the first journey has them looked at, two seconds each."""
+    monkeypatch.setattr(blur, "find", lambda _photo: [])
+
+
 def rows() -> list[tuple[str, str, int]]:
     found = Request.objects.order_by("id").values_list("title", "area_path", "photos")
     return aside(lambda: [(t, a, len(p)) for t, a, p in found])
@@ -88,6 +95,7 @@ def test_two_taps_after_the_photo_and_it_is_there(phone, tmp_path):
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
+@pytest.mark.usefixtures("quick_look")
 def test_the_network_cut_a_tab_closed_and_everything_sent_once(phone, tmp_path):
     context = phone()
     page = context.new_page()
@@ -133,6 +141,7 @@ def test_the_network_cut_a_tab_closed_and_everything_sent_once(phone, tmp_path):
     assert aside(Snap.objects.count) == 2
 
 
+@pytest.mark.usefixtures("quick_look")
 def test_the_place_refused_and_someone_driving(phone, tmp_path):
     context = phone(place=False)
     page = context.new_page()

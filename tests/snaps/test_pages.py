@@ -20,6 +20,7 @@ from heli.loop.models import Request, Voice
 from heli.snaps import steps
 from heli.snaps.models import Snap, Thanks
 from heli.snaps.views import ASKED
+from tests.loop.staff import log_in
 from tests.loop.told import AT
 from tests.loop.visitors import statements
 from tests.snaps.taken import LAT, LON, handled, picture, take
@@ -39,12 +40,6 @@ def one_factor(settings: Any) -> None:
 @pytest.fixture
 def phone(world: Any) -> Client:
     return Client()
-
-
-def as_(world: Any, name: str) -> Client:
-    client = Client()
-    client.force_login(world.user(name), BACKEND)
-    return client
 
 
 def told(**more: Any) -> dict[str, Any]:
@@ -101,7 +96,7 @@ def test_a_queue_needs_a_token_like_every_form(world):
 
 
 def test_whose_a_snap_is(world):
-    xue, wang = as_(world, "薛师傅"), as_(world, "王桂兰")
+    xue, wang = log_in(world, "薛师傅"), log_in(world, "王桂兰")
     marks = {c.get("/snap/ready/").json()["who"] for c in (xue, wang)}
     assert len(marks) == 2 and "" not in marks and xue.get("/snap/ready/").json()["who"] in marks
     xue.post("/snap/", told())
@@ -110,7 +105,7 @@ def test_whose_a_snap_is(world):
 
 
 def test_staff_who_snap_do_so_as_themselves(world):
-    as_(world, "于科员").post("/snap/", told())
+    log_in(world, "于科员").post("/snap/", told())
     assert Voice.objects.get().user_id == world.yu_officer.pk
     assert Request.objects.get().heard_by_id is None
 
@@ -134,7 +129,7 @@ def huge() -> bytes:
 
 
 def test_sending_costs_at_most_twelve_statements_and_two_for_a_photo(world):
-    client = as_(world, "薛师傅")
+    client = log_in(world, "薛师傅")
     client.post("/snap/", told())
     for photo, most in ((None, 12), (picture(), 14)):
         data = told(hazard="waste") | ({"photo": photo} if photo else {})
@@ -165,7 +160,7 @@ def test_what_phones_ask_by_themselves_has_a_limit_by_address(world):
 
 # On the phone -------------------------------------------------------------------------------------------------------------
 def test_what_is_kept_on_a_phone_holds_nothing_of_an_account(world):
-    client = as_(world, "薛师傅")
+    client = log_in(world, "薛师傅")
     shell = client.get("/snap/shell/")
     page = shell.content.decode()
     assert "薛师傅" not in page and "csrfmiddlewaretoken" not in page and 'data-who=""' in page
@@ -204,8 +199,8 @@ def test_only_the_owner_sees_points_and_why_there_are_none(world):
     for one in (given, held):
         handled(world, one)
         steps.thank(request_id=one.heard.request.pk, at=LATER)
-    assert "感谢分 5 分" in as_(world, "薛师傅").get("/snap/mine/").content.decode()
-    page = as_(world, "于科员").get("/snap/mine/").content.decode()
+    assert "感谢分 5 分" in log_in(world, "薛师傅").get("/snap/mine/").content.decode()
+    page = log_in(world, "于科员").get("/snap/mine/").content.decode()
     assert "感谢分 0 分" in page and "拍的人就在办这件事的单位" in page
     assert "感谢分 5 分" not in Client().get("/snap/mine/").content.decode()
 
@@ -214,19 +209,19 @@ def test_a_supervisor_decides_and_the_sender_reads_why(world):
     held = take(world, "于科员")
     handled(world, held)
     steps.thank(request_id=held.heard.request.pk, at=LATER)
-    pk, lead = held.heard.request.pk, as_(world, "吕部长")
+    pk, lead = held.heard.request.pk, log_in(world, "吕部长")
     page = lead.get("/snap/thanks/").content.decode()
     assert held.heard.request.code in page and "于科员" not in page.split("<main")[1]
     assert "/snap/thanks/" in lead.get("/").content.decode()
     missing = lead.post(f"/snap/thanks/{pk}/decide/", {"give": "no", "reason": ""})
     assert missing.status_code == 400
     assert lead.post(f"/snap/thanks/{pk}/decide/", {"give": "no", "reason": "自己单位办的"}).status_code == 303
-    assert "自己单位办的" in as_(world, "于科员").get("/snap/mine/").content.decode()
+    assert "自己单位办的" in log_in(world, "于科员").get("/snap/mine/").content.decode()
     assert not Thanks.objects.exists() and Snap.objects.get(pk=pk).state == "refused"
 
 
 def test_the_list_of_thanks_costs_the_same_for_one_and_for_many(world):
-    lead, cost = as_(world, "吕部长"), []
+    lead, cost = log_in(world, "吕部长"), []
     for n in (1, 4):
         for k in range(n):
             made = take(world, "于科员", at=AT, hazard="lamp", spot=f"{n} {k}")
@@ -241,7 +236,7 @@ def test_the_list_of_thanks_costs_the_same_for_one_and_for_many(world):
 
 def test_covering_by_squares(world):
     made = take(world, photo=picture())
-    lead, photo = as_(world, "吕部长"), made.heard.request.photos[0]
+    lead, photo = log_in(world, "吕部长"), made.heard.request.photos[0]
     assert lead.get(f"/snap/cover/{photo}/").content.decode().count('name="cell"') == 64
     assert lead.post(f"/snap/cover/{photo}/", {}).status_code == 400
     seen = lead.get(f"/loop/files/{photo}/")
@@ -249,7 +244,7 @@ def test_covering_by_squares(world):
     assert lead.post(f"/snap/cover/{photo}/", {"cell": ["9", "10", "x", "999"]}).status_code == 303
     now = lead.get(f"/loop/files/{photo}/", headers={"if-none-match": seen["ETag"]})
     assert now.status_code == 200 and now["ETag"] != seen["ETag"], "the covered one is shown at once"
-    assert as_(world, "外县人").get(f"/snap/cover/{photo}/").status_code == 404
+    assert log_in(world, "外县人").get(f"/snap/cover/{photo}/").status_code == 404
 
 
 def test_every_error_of_the_room_is_a_sentence():

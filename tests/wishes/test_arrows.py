@@ -2,33 +2,16 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from heli.core import errors
-from heli.core.actor import PUBLIC, SYSTEM, Actor
+from heli.core.actor import Actor
 from heli.core.caps import Scope
-from heli.core.steps import Step
 from heli.wishes.states import LIFECYCLES
-from tests.wishes.made import AT
-from tests.world import CAST, COUNTY
+from tests import arrows
 
-ARROWS = [(life, arrow) for life in LIFECYCLES for arrow in life]
 PAPERS = dict.fromkeys(("reason", "consent", "word"), "有")
-pytestmark = pytest.mark.django_db
-
-
-class Thing(SimpleNamespace):
-    """Something at a state, in the county, kept by 心桥社工; saving does nothing."""
-
-    pk = 1
-    _meta = SimpleNamespace(label_lower="wishes.wish")
-    _state = SimpleNamespace(adding=False)
-
-    def save(self, **_kwargs: Any) -> None:
-        pass
 
 
 def allowed(actor: Actor, arrow: Any, unit_id: int) -> bool:
@@ -43,34 +26,15 @@ def allowed(actor: Actor, arrow: Any, unit_id: int) -> bool:
     return actor.system
 
 
-@pytest.mark.parametrize(("life", "arrow"), ARROWS, ids=[f"{life.name}.{arrow.name}" for life, arrow in ARROWS])
+@pytest.mark.django_db
+@arrows.of(LIFECYCLES)
 def test_an_arrow_is_open_only_to_those_the_table_names(world: Any, life: Any, arrow: Any) -> None:
     unit = world.org("心桥社工").pk
-    cast = {c.name: world.actor(c.name) for c in CAST}
-    cast |= {"public": PUBLIC, "link": Actor(None, voice_id=1), "system": SYSTEM}
-    opened = set()
-    for name, actor in cast.items():
-        thing = Thing(state=arrow.sources[0], area_path=COUNTY, unit_id=unit)
-        try:
-            Step("test", actor, AT).move(thing, life, arrow.name, **PAPERS)
-            opened.add(name)
-            assert thing.state == arrow.target
-        except errors.Forbidden:
-            assert thing.state == arrow.sources[0]
-    assert opened == {n for n, a in cast.items() if allowed(a, arrow, unit)}
+    opened = arrows.opened_to(world, life, arrow, unit_id=unit, papers=PAPERS)
+    assert opened == {n for n, a in arrows.everybody(world).items() if allowed(a, arrow, unit)}
     assert "public" not in opened and (arrow.scope is Scope.SELF or "外县人" not in opened)
 
 
-@pytest.mark.parametrize(("life", "arrow"), ARROWS, ids=[f"{life.name}.{arrow.name}" for life, arrow in ARROWS])
+@arrows.of(LIFECYCLES)
 def test_an_arrow_leaves_only_its_sources_and_asks_for_its_papers(life: Any, arrow: Any) -> None:
-    for state in life.states:
-        thing = Thing(state=state, area_path=COUNTY, unit_id=1)
-        if state not in arrow.sources:
-            with pytest.raises(errors.WrongState):
-                Step("test", SYSTEM, AT).move(thing, life, arrow.name, **PAPERS)
-            assert thing.state == state
-    for paper in arrow.papers:
-        thing = Thing(state=arrow.sources[0], area_path=COUNTY, unit_id=1)
-        with pytest.raises(errors.PaperMissing) as missing:
-            Step("test", SYSTEM, AT).move(thing, life, arrow.name, **(PAPERS | {paper: "  "}))
-        assert missing.value.field == paper
+    arrows.leaves_only_its_sources_with_its_papers(life, arrow, papers=PAPERS)

@@ -21,6 +21,7 @@ from heli.loop.models import Request
 from heli.wishes import jobs, steps
 from heli.wishes.models import Pledge, Wish
 from heli.wishes.wording import names_somebody
+from tests.loop.staff import log_in
 from tests.loop.visitors import picture, statements
 from tests.wishes.made import HOME, NAME, PHONE, SPOT, TEXT, Made, post
 from tests.world import COMMUNITY
@@ -35,10 +36,7 @@ def _password_alone(settings: Any) -> None:
 
 
 def client(world: Any, who: str = "") -> Client:
-    made = Client()
-    if who:
-        made.force_login(world.user(who), "allauth.account.auth_backends.AuthenticationBackend")
-    return made
+    return log_in(world, who) if who else Client()
 
 
 def text(response: Any) -> str:

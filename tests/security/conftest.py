@@ -1,1 +1,0 @@
-from tests.invariants.conftest import counties as counties
