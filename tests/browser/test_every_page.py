@@ -24,6 +24,8 @@ NOT_A_PAGE = {
     "readyz",
     "metrics",
     "shapes",
+    "public_file",
+    "public_unit_file",
     "qr",
     "track_file",
     "file",
