@@ -280,7 +280,7 @@ class Recheck(models.Model):
     request = models.ForeignKey(Request, on_delete=models.PROTECT, related_name="rechecks")
     area_path = PathField()
     unit = models.ForeignKey(Organisation, null=True, on_delete=models.PROTECT, related_name="+", db_index=False)
-    state = models.CharField(max_length=8, default="waiting")  # waiting, same, differs, unreached
+    state = models.CharField(max_length=10, default="waiting")  # waiting, same, differs, unreached
     drawn_at = models.DateTimeField()
     at = models.DateTimeField(null=True)
     by = _person()

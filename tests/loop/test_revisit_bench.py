@@ -256,6 +256,20 @@ def test_the_second_listen_finds_what_differs(world):
     assert not bench.deviations(world.actor("外县人")).exists()
 
 
+def test_a_second_listen_that_finds_nobody_says_so(world):
+    rule(world, "revisit.recheck", 100)
+    told, _call = answered(world)
+    at = told.at + HOUR * 2
+    steps.judge(
+        voice_id=told.voice.pk, by=world.actor("郝回访"), at=at, contacted=True, solved="yes", satisfaction=5,
+        source="revisit",
+    )  # fmt: skip
+    check = Recheck.objects.get()
+    made = steps.record_check(recheck_id=check.pk, by=second_caller(world), at=at + HOUR, reached=False)
+    check.refresh_from_db()
+    assert made.state == check.state == "unreached" and not bench.deviations(world.actor("吕部长")).exists()
+
+
 def test_the_script_tells_no_third_person(world):
     told, _call = answered(world, kind="complaint")
     said = bench.script(told.request, "王**")

@@ -93,7 +93,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('area_path', heli.core.scope.PathField(db_collation='C', max_length=24)),
-                ('state', models.CharField(default='waiting', max_length=8)),
+                ('state', models.CharField(default='waiting', max_length=10)),
                 ('drawn_at', models.DateTimeField()),
                 ('at', models.DateTimeField(null=True)),
                 ('contacted', models.BooleanField(null=True)),
