@@ -61,7 +61,7 @@ def test_a_driver_finds_a_station_and_says_what_is_missing(
     page = as_(browser, site, world.user("薛师傅"), geolocation=near, permissions=["geolocation"])
     page.goto(f"{site}/sites/")
     expect(page.locator("#sites-map")).to_have_attribute("data-ready", "3")
-    assert page.locator("#sites-map .s-land.home").count() == 1  # the ground is drawn without any tile
+    expect(page.locator("#sites-map .s-land.home")).to_have_count(1)  # the ground is drawn without any tile
     page.get_by_role("button", name="看离我近的").click()
     expect(page.locator(".s-list b").first).to_have_text("远处驿站")
     assert "37.52" not in page.url and "121" not in page.url

@@ -309,8 +309,8 @@ def test_no_page_shows_whose_it_is(fire_db: str, world: Any, settings: Any) -> N
     laid.values = everyone.ours_of_other_rooms(world)
     wrong: list[str] = []
     for name in EVERYBODY:
-        if name not in {everyone.NOBODY, "王桂兰"} and not world.actor(name).caps:
-            continue  # sees what 王桂兰 sees
+        if name == "曲科员" or (name not in {everyone.NOBODY, "王桂兰"} and not world.actor(name).caps):
+            continue  # sees what 王桂兰 sees; as 于科员, of another unit
         asker = everyone.Asker(world, name)
         for way in ways():
             if "GET" in way.route.methods and everyone.may_enter(asker, way):

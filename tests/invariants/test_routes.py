@@ -14,9 +14,10 @@ from heli.core.caps import Scope
 from heli.loop.models import Request, Voice
 from tests.invariants.everyone import (
     CHOICES,
-    EVERYBODY,
     FILLED,
     NOBODY,
+    OF_EACH_KIND,
+    THE_SAME,
     Asked,
     Asker,
     Laid,
@@ -119,7 +120,12 @@ def faults(
         yield f"{status} shows what belongs to the next county"
 
 
-@pytest.mark.parametrize("name", EVERYBODY)
+def test_who_is_left_out_may_the_same(world: Any) -> None:
+    for name, other in THE_SAME.items():
+        assert world.actor(name).caps == world.actor(other).caps == frozenset()
+
+
+@pytest.mark.parametrize("name", OF_EACH_KIND)
 def test_every_route_and_method(counties: Counties, name: str) -> None:
     """Never an error of ours; nobody enters without what the route declares; what is not theirs is missing."""
     world, here, there = counties
@@ -153,7 +159,7 @@ def test_other_methods_are_refused(counties: Counties) -> None:
             assert head == (asker.ask("GET", url).status_code if "GET" in way.route.methods else 405), way
 
 
-@pytest.mark.parametrize("name", [n for n in EVERYBODY if n not in {NOBODY, "外县人"}])
+@pytest.mark.parametrize("name", [n for n in OF_EACH_KIND if n not in {NOBODY, "外县人"}])
 def test_what_other_rooms_hold_of_the_next_county_is_missing(
     counties: tuple[Laid, Laid], world: Any, name: str
 ) -> None:
