@@ -27,6 +27,7 @@ from heli.engines import grams
 from heli.engines.identifiers import without_personal
 from heli.engines.workdays import Unit
 from heli.loop.queries import parts
+from heli.loop.queries.acts import NextAct
 from heli.orgs.models import Organisation
 from heli.orgs.queries import area_names, search_orgs
 from heli.oversight.models import Posing, Tip, TipNote
@@ -216,17 +217,6 @@ def describe_tips(ids: list[int], actor: Actor) -> dict[int, Subject]:
 
 
 # The first page --------------------------------------------------------------------------------------------------------
-@dataclass(frozen=True, slots=True)
-class NextAct:
-    """A card of "what should I do next": see heli/web/parts.py."""
-
-    title: Words
-    words: Words
-    count: int
-    url: str
-    state: str = ""
-
-
 def next_acts(actor: Actor, now: dt.datetime) -> list[NextAct]:
     """Tips that wait for whoever handles them. One statement, none for others."""
     if not actor.paths(Cap.HANDLE_TIPS):

@@ -1,5 +1,5 @@
-"""Whether a point lies in an area, as far as this project can know it: by the shipped outlines of counties, and where
-there is none by the distance from the nearest known point above.
+"""In which county a point lies, and whether it may lie in an area: by the shipped outlines of counties, and where there
+is none by the distance from the nearest known point above.
 
 The outlines are simplified, so a point is taken up to `SLACK` outside of them: what is caught is the wrong county, swapped
 degrees, or a slip in the first decimals, not the house across the border.
@@ -10,7 +10,9 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 from heli.places.loading import DATA
@@ -23,9 +25,33 @@ Point = tuple[float, float]  # longitude, latitude
 Ring = list[Point]
 
 
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """A county's boundary: its rings, holes among them, and the box around them (west, south, east, north)."""
+
+    rings: list[Ring]
+    box: tuple[float, float, float, float]
+
+    @classmethod
+    def of(cls, rings: list[Ring]) -> Outline:
+        xs, ys = [p[0] for r in rings for p in r], [p[1] for r in rings for p in r]
+        return cls(rings, (min(xs), min(ys), max(xs), max(ys)))
+
+    def holds(self, lon: float, lat: float) -> bool:
+        """Ray casting (Shimrat 1962), even and odd: a hole is a ring, too."""
+        west, south, east, north = self.box
+        inside = False
+        if west <= lon <= east and south <= lat <= north:
+            for ring in self.rings:
+                for (x1, y1), (x2, y2) in pairwise([*ring, ring[0]]):
+                    if (y1 > lat) != (y2 > lat) and lon < (x2 - x1) * (lat - y1) / (y2 - y1) + x1:
+                        inside = not inside
+        return inside
+
+
 @lru_cache(maxsize=1)
-def _counties() -> dict[str, list[Ring]]:
-    """{county code: outer rings} of the shipped shapes (TopoJSON, quantised arcs)."""
+def _counties() -> dict[str, Outline]:
+    """{county code: outline} of the shipped shapes (TopoJSON, quantised arcs)."""
     data = json.loads(FILE.read_text())
     (sx, sy), (tx, ty) = data["transform"]["scale"], data["transform"]["translate"]
     arcs: list[Ring] = []
@@ -44,21 +70,17 @@ def _counties() -> dict[str, list[Ring]]:
             joined += part[1:] if joined else part
         return joined
 
-    def outer(shape: dict[str, Any]) -> list[Ring]:
+    def outline(shape: dict[str, Any]) -> Outline:
         several = shape["arcs"] if shape["type"] == "MultiPolygon" else [shape["arcs"]]
-        return [ring(polygon[0]) for polygon in several]
+        return Outline.of([ring(refs) for polygon in several for refs in polygon])
 
     shapes = data["objects"]["county"]["geometries"]
-    return {s["properties"]["code"]: outer(s) for s in shapes if s.get("type") in {"Polygon", "MultiPolygon"}}
+    return {s["properties"]["code"]: outline(s) for s in shapes if s.get("type") in {"Polygon", "MultiPolygon"}}
 
 
-def _within(ring: Ring, lon: float, lat: float) -> bool:
-    """Ray casting (Shimrat 1962)."""
-    inside = False
-    for (x1, y1), (x2, y2) in zip(ring, [*ring[1:], ring[0]], strict=True):
-        if (y1 > lat) != (y2 > lat) and lon < (x2 - x1) * (lat - y1) / (y2 - y1) + x1:
-            inside = not inside
-    return inside
+def county_at(lat: float, lon: float) -> str:
+    """Path of the county whose shipped boundary holds the point; '' when none does."""
+    return next((path for path, outline in _counties().items() if outline.holds(lon, lat)), "")
 
 
 def _off(ring: Ring, lon: float, lat: float) -> float:
@@ -82,9 +104,9 @@ def apart(lat1: float, lon1: float, lat2: float, lon2: float) -> float:
 
 def plausible(path: str, lat: float, lon: float, known: Iterable[tuple[int, float, float]]) -> bool:
     """Whether a point may lie in the area at `path`. `known`: (level, lat, lon) of the areas above that have a point."""
-    rings = _counties().get(path[:6])
-    if rings is not None:
-        return any(_within(r, lon, lat) for r in rings) or any(_off(r, lon, lat) <= SLACK for r in rings)
+    outline = _counties().get(path[:6])
+    if outline is not None:
+        return outline.holds(lon, lat) or any(_off(r, lon, lat) <= SLACK for r in outline.rings)
     nearest = max(known, default=None)
     if nearest is None:
         return True

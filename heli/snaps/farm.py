@@ -13,9 +13,9 @@ from django.db.models import QuerySet
 from heli.engines.blur import apart
 from heli.loop.models import Request, Voice
 from heli.orgs.models import Grant
+from heli.places import outlines
 from heli.rulebook.queries import RuleVersion
 from heli.snaps.models import Snap, Why
-from heli.snaps.where import metres
 
 SAME_PICTURE = 5  # bits of 64: likenesses that differ by no more are of one picture
 SHOWN = 5
@@ -81,7 +81,7 @@ def same_spot(snap: Snap, voice: Voice, rules: Mapping[str, RuleVersion]) -> Dou
 
 def _close(one: Request, other: Request, most: int) -> bool:
     if one.lat is not None and one.lon is not None and other.lat is not None and other.lon is not None:
-        return metres((float(one.lat), float(one.lon)), (float(other.lat), float(other.lon))) <= most
+        return outlines.apart(float(one.lat), float(one.lon), float(other.lat), float(other.lon)) * 1000 <= most
     return one.area_path == other.area_path and one.spot == other.spot
 
 

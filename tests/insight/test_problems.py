@@ -147,7 +147,7 @@ def test_members_by_place_topic_and_day_and_by_hand(world):
     assert {r.pk for r in members(problem)} >= {other.request_id, old.request_id} and members(problem).count() == 4
     assert first.pk not in {r.pk for r in members(problem)}
     with pytest.raises(Invalid):
-        steps.put_member(code="ZF-XXXX-XX", inside=True, reason="?", **who)
+        steps.put_member(code="ZF-0000-00", inside=True, reason="?", **who)
     with pytest.raises(Invalid):
         steps.put_member(code=first.code, inside=True, reason="", **who)
 

@@ -18,6 +18,7 @@ from heli.core.models import Event, StoredFile
 from heli.engines import blur
 from heli.loop import steps as loop
 from heli.loop.models import Kind, Remark, Request
+from heli.places import outlines
 from heli.snaps import steps, where
 from heli.snaps.errors import AboutSomebody, NoFile, NothingShown, PlaceElsewhere, PlaceUnclear
 from heli.snaps.hazards import all_hazards, buttons
@@ -106,7 +107,7 @@ def test_the_room_learns_where_a_community_lies(world):
     [(37.5301, 121.3902, "370602"), (37.45, 121.45, "370613"), (36.65, 117.02, "370102"), (31.2, 121.4, "")],
 )
 def test_points_lie_in_the_counties_of_the_shipped_shapes(lat, lon, county):
-    found = where.county_at(lat, lon)
+    found = outlines.county_at(lat, lon)
     assert found == county or (county == "370102" and found.startswith("3701"))
 
 

@@ -18,6 +18,7 @@ from heli.core.errors import NotFound
 from heli.core.models import StoredFile
 from heli.loop.clocks import local_day
 from heli.loop.models import Voice, said_of
+from heli.loop.queries.parts import Station, TrailEntry
 from heli.loop.states import OPEN
 from heli.suggestions.models import TAKEN_UP, Addendum, Answer, Measure, Progress, Suggestion, Verdict
 from heli.suggestions.queries.wall import CHIPS, chip_of, shown, with_stage
@@ -26,29 +27,6 @@ from heli.suggestions.steps.seconds import last_of
 Words = str | Promise
 SATISFIED = 4  # of five
 MEASURE_CHIPS = {"planned": "doing", "done": "soon", "given_up": "back", "confirmed": "done", "dropped": "back"}
-
-
-@dataclass(frozen=True, slots=True)
-class Station:
-    """For {% loop_line %}: see heli/web/parts.py."""
-
-    name: Words
-    at: str = ""
-    detail: Words = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """For {% trail %}: see heli/web/parts.py."""
-
-    at: dt.datetime
-    title: Words
-    words: Words = ""
-    station: int = 0
-    you: bool = False
-    public: bool | None = None
-    source_words: Words = ""
-    source_url: str = ""
 
 
 @dataclass(slots=True)
@@ -72,7 +50,7 @@ class Shown:
     lap: str
     answers: list[tuple[Answer, str, list[MeasureShown]]]  # with the chip's state; the last round first
     addenda: list[Addendum]
-    trail: list[Entry]
+    trail: list[TrailEntry]
     voices: int
     open: bool  # it can be seconded
     mine: bool  # the reader suggested it
@@ -192,26 +170,26 @@ def stations(s: Any, answers: list[tuple[Answer, str, list[MeasureShown]]], now:
     return [told, sent, said, end]
 
 
-def trail(s: Any, answers: list[tuple[Answer, str, list[MeasureShown]]], addenda: list[Addendum]) -> list[Entry]:
+def trail(s: Any, answers: list[tuple[Answer, str, list[MeasureShown]]], addenda: list[Addendum]) -> list[TrailEntry]:
     """What happened, newest first. Nothing of who did it among the residents."""
     r = s.request
-    found = [Entry(r.heard_at, _("A resident suggested it"), station=1, you=True)]
+    found = [TrailEntry(r.heard_at, _("A resident suggested it"), station=1, you=True)]
     if s.published_at:
-        found.append(Entry(s.published_at, pgettext("suggestions", "Published")))
+        found.append(TrailEntry(s.published_at, pgettext("suggestions", "Published")))
     if r.dispatched_at and r.unit:
-        found.append(Entry(r.dispatched_at, _("Sent to %(unit)s") % {"unit": r.unit.short_name}, station=2))
-    found += [Entry(a.at, _("The suggester added something"), you=True) for a in addenda]
+        found.append(TrailEntry(r.dispatched_at, _("Sent to %(unit)s") % {"unit": r.unit.short_name}, station=2))
+    found += [TrailEntry(a.at, _("The suggester added something"), you=True) for a in addenda]
     kinds = dict(Progress.KINDS)
     for a, _chip, measures in answers:
         said = _("%(unit)s: %(verdict)s") % {"unit": a.handling.unit.short_name, "verdict": a.get_verdict_display()}
-        found.append(Entry(a.handling.sent_at or a.written_at, said, station=3))
+        found.append(TrailEntry(a.handling.sent_at or a.written_at, said, station=3))
         found += [
-            Entry(p.at, kinds[p.kind], m.m.what, station=4 if p.kind in {"confirm", "let_go"} else 0)
+            TrailEntry(p.at, kinds[p.kind], m.m.what, station=4 if p.kind in {"confirm", "let_go"} else 0)
             for m in measures
             for p in m.progress
         ]
     if r.state == "closed" and r.closed_at:
-        found.append(Entry(r.closed_at, _("Judged by whoever suggested it"), station=4, you=True))
+        found.append(TrailEntry(r.closed_at, _("Judged by whoever suggested it"), station=4, you=True))
     return sorted(found, key=lambda e: e.at, reverse=True)
 
 

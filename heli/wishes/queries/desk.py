@@ -21,6 +21,7 @@ from heli.core.export import Column
 from heli.core.paging import Page, keyset
 from heli.loop.clocks import local_day
 from heli.loop.models import Kind, Request
+from heli.loop.queries.acts import NextAct
 from heli.orgs.models import Organisation
 from heli.wishes.models import Gift, Pledge, Wish
 from heli.wishes.queries.wall import CHIPS, Mine, as_mine, shown_state
@@ -217,17 +218,6 @@ def organisations(actor: Actor, cap: Cap) -> list[Organisation]:
 
 
 # The staff's first page --------------------------------------------------------------------------------------------
-@dataclass(frozen=True, slots=True)
-class NextAct:
-    """A card of "what should I do next": see heli/web/parts.py."""
-
-    title: Words
-    words: Words
-    count: int
-    url: str
-    state: str = ""
-
-
 def next_acts(actor: Actor, now: dt.datetime) -> list[NextAct]:
     """Three statements for who looks in at homes, one for who pledges."""
     made: list[NextAct] = []
