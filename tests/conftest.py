@@ -155,7 +155,6 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 def chromium_path() -> str:
     """Path of Chromium. Without it browser tests are skipped, but in CI they fail."""
     if path := chromium():
-        return path
-    if os.environ.get("CI"):
-        pytest.fail("Chromium is not installed, and CI runs the browser tests")
-    pytest.skip("Chromium is not installed (Debian: apt-get install chromium)")
+        from playwright.sync_api import expect
+
+        expect.set_options(timeout=30_000)  # the five seconds it has of itself are few on a busy machine
