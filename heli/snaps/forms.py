@@ -21,7 +21,7 @@ class SnapForm(forms.Form):
     spot = forms.CharField(required=False, max_length=120, label=_("Where exactly"))
     lat = forms.DecimalField(required=False, min_value=3, max_value=54)
     lon = forms.DecimalField(required=False, min_value=73, max_value=136)
-    accuracy = forms.FloatField(required=False, min_value=0, max_value=100_000)
+    accuracy = forms.FloatField(required=False, min_value=0)
     photo = forms.FileField(required=False, label=_("Photo"))
     about_place = forms.BooleanField(required=False)
     alone = forms.BooleanField(required=False)  # without the account that is logged in
@@ -45,7 +45,7 @@ class SnapForm(forms.Form):
             "spot": data["spot"],
             "lat": data["lat"].quantize(exact) if pair else None,
             "lon": data["lon"].quantize(exact) if pair else None,
-            "accuracy": round(data["accuracy"]) if pair and data.get("accuracy") is not None else None,
+            "accuracy": round(min(data["accuracy"], 100_000)) if pair and data.get("accuracy") is not None else None,
             "photo": data["photo"] if data["photo"] else None,
             "form_key": data["form_key"],
             "about_place": data["about_place"],
@@ -57,6 +57,7 @@ class PointForm(forms.Form):
 
     lat = forms.DecimalField(min_value=3, max_value=54)
     lon = forms.DecimalField(min_value=73, max_value=136)
+    accuracy = forms.FloatField(required=False, min_value=0)
 
 
 class DecideForm(forms.Form):

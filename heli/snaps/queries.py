@@ -65,6 +65,11 @@ def sent_before(form_key: uuid.UUID | None, hazard: str, words: str) -> Voice | 
     return voice if voice.request.text == without_personal(checked_text(text)) else None
 
 
+def left_out(voice: Voice) -> bool:
+    """Whether the photo of this snap was not kept. One statement."""
+    return Snap.objects.filter(pk=voice.request_id, photo_left_out=True).exists()
+
+
 # What became of them --------------------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class Own:

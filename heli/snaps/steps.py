@@ -28,6 +28,7 @@ from heli.loop.steps.hear import SUBJECT, Heard, by_staff, hear
 from heli.people.models import User
 from heli.places import queries as places
 from heli.places.models import Area
+from heli.places.outlines import plausible
 from heli.rulebook import queries as rulebook
 from heli.rulebook.queries import RuleVersion
 from heli.snaps import farm, where
@@ -83,7 +84,9 @@ def take(
     picture, left_out = looked_at(photo)
     title = "" if chosen.key == OTHER else chosen.name
     text = words if not title else f"{title}：{words}" if words else title
-    area = area_path or place_of(spot, lat, lon)
+    area = area_path or place_of(spot, lat, lon, accuracy)
+    if lat is not None and lon is not None and not plausible(area, float(lat), float(lon), ()):
+        lat = lon = None  # who chose another place than the phone told knows better
     with transaction.atomic():
         heard = hear(
             by=by,
@@ -130,7 +133,7 @@ def likeness(picture: files.Cleaned | None) -> int | None:
     return None if bits is None else bits - (1 << 64) if bits >= 1 << 63 else bits
 
 
-def place_of(spot: str, lat: Decimal | None, lon: Decimal | None) -> str:
+def place_of(spot: str, lat: Decimal | None, lon: Decimal | None, accuracy: int | None) -> str:
     """The area of what was typed, or else of the point; PlaceUnclear (L-261), PlaceElsewhere (L-262)."""
     home = str(settings.HELI_HOME_AREA)
     if spot.strip():
@@ -139,7 +142,7 @@ def place_of(spot: str, lat: Decimal | None, lon: Decimal | None) -> str:
             return read.area.path
     if lat is None or lon is None:
         raise PlaceUnclear(field="area")
-    found = where.nearest(lat, lon, home).area
+    found = where.nearest(lat, lon, home, accuracy).area
     if found is None:
         here = Area.objects.filter(path=home).values_list("name", flat=True).first()
         raise PlaceElsewhere(here=here or home, field="area")

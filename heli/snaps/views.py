@@ -98,7 +98,7 @@ def snap_page(
         "shell": bare,
         "who": "" if bare else who(request.actor),
         "hide_foot": True,
-        "grid": GRID,
+        "rough": where.NEAR,
     }
     return render(request, "snaps/shell.html" if bare else "snaps/snap.html", context, status=status)
 
@@ -128,11 +128,15 @@ def send(request: HeliRequest) -> HttpResponse:
 def taken(actor: Actor, form: SnapForm) -> tuple[Voice, bool]:
     """Take it down; sent twice with one key, the first time counts and is answered again."""
     told = form.told()
+    before = told["form_key"], told["hazard"], told["words"]
+    # a photo costs seconds: one that is sent again, since the answer got lost on the way, is not looked at again
+    if told["photo"] is not None and (voice := queries.sent_before(*before)):
+        return voice, queries.left_out(voice)
     try:
         made = steps.take(by=actor, at=timezone.now(), **told)
     except AlreadyDone:
-        if voice := queries.sent_before(told["form_key"], told["hazard"], told["words"]):
-            return voice, False
+        if voice := queries.sent_before(*before):
+            return voice, queries.left_out(voice)
         if told["photo"] is not None:
             told["photo"].seek(0)
         made = steps.take(by=actor, at=timezone.now(), **told | {"form_key": uuid.uuid4()})
@@ -156,12 +160,14 @@ def place(request: HeliRequest) -> HttpResponse:
     form = PointForm(request.POST)
     if not form.is_valid():
         return private(JsonResponse({"area": "", "words": "", "near": False}))
-    found = where.nearest(form.cleaned_data["lat"], form.cleaned_data["lon"], str(settings.HELI_HOME_AREA))
+    asked = form.cleaned_data
+    found = where.nearest(asked["lat"], asked["lon"], str(settings.HELI_HOME_AREA), asked["accuracy"])
     if found.area is None:
         return private(JsonResponse({"area": "", "words": "", "near": False, "outside": True}))
     full = places.full_names([found.area], below=str(settings.HELI_HOME_AREA)[:6])
+    others = [{"path": a.path, "name": a.short_name or a.name} for a in found.others]
     near = {"area": found.area.path if found.near else "", "words": full[found.area.path], "near": found.near}
-    return private(JsonResponse(near))
+    return private(JsonResponse(near | {"others": others}))
 
 
 @page("done/<str:token>/", scope=Scope.LINK)
@@ -262,7 +268,9 @@ def worker(request: HeliRequest) -> HttpResponse:
     """The service worker of /snap/: keeps the page for the time without a connection, sends what waits when it is back."""
     kept = [reverse("snaps:shell"), *(static(name) for name in KEPT)]
     body = worker_parts()
-    version = salted_hmac("heli.snaps.worker", body + json.dumps(kept)).hexdigest()[:12]
+    with translation.override(settings.LANGUAGE_CODE):  # its words and communities change without any of the scripts
+        page = snap_page(request, {}, bare=True).content.decode().replace(str(request.csp_nonce), "")  # type: ignore[attr-defined]
+    version = salted_hmac("heli.snaps.worker", body + json.dumps(kept) + page).hexdigest()[:12]
     response = HttpResponse(
         f"const KEPT = {json.dumps(kept)};\nconst VERSION = {json.dumps(version)};\n{body}",
         content_type="text/javascript",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import uuid
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -15,8 +16,10 @@ from PIL import Image
 
 from heli.core import tries
 from heli.core.errors import HeliError
+from heli.engines import blur
 from heli.loop import links
 from heli.loop.models import Request, Voice
+from heli.places.models import Area
 from heli.snaps import steps
 from heli.snaps.models import Snap, Thanks
 from heli.snaps.views import ASKED
@@ -128,10 +131,23 @@ def huge() -> bytes:
     return out.getvalue()
 
 
-def test_sending_costs_at_most_twelve_statements_and_two_for_a_photo(world):
+def test_a_photo_sent_again_is_not_looked_at_again_and_the_answer_is_the_same(phone, monkeypatch):
+    asked = []
+
+    def broken(photo):
+        asked.append(photo.size)
+        raise blur.CannotLook("no cascade")
+
+    monkeypatch.setattr(blur, "find", broken)
+    key = str(uuid.uuid4())
+    first, again = (phone.post("/snap/", told(form_key=key, photo=picture()), **QUEUE).json() for _n in range(2))
+    assert first == again and first["photo_left_out"] and len(asked) == 1
+
+
+def test_sending_costs_at_most_twelve_statements_and_three_for_a_photo(world):
     client = log_in(world, "薛师傅")
     client.post("/snap/", told())
-    for photo, most in ((None, 12), (picture(), 14)):
+    for photo, most in ((None, 12), (picture(), 15)):
         data = told(hazard="waste") | ({"photo": photo} if photo else {})
         with CaptureQueriesContext(connection) as caught:
             assert client.post("/snap/", data, **QUEUE).status_code == 200
@@ -141,7 +157,12 @@ def test_sending_costs_at_most_twelve_statements_and_two_for_a_photo(world):
 def test_the_place_of_a_point_in_words(phone, world):
     take(world, lat=LAT, lon=LON, accuracy=10)
     near = phone.post("/snap/place/", {"lat": LAT, "lon": LON}).json()
-    assert near["near"] and near["area"] == COMMUNITY and "大海阳" in near["words"]
+    assert near["near"] and near["area"] == COMMUNITY and "大海阳" in near["words"] and near["others"] == []
+    take(world, lat=LAT + Decimal("0.002"), lon=LON, accuracy=10, area_path="370602003004")
+    near = phone.post("/snap/place/", {"lat": LAT, "lon": LON}).json()
+    assert near["area"] == COMMUNITY and [o["path"] for o in near["others"]] == ["370602003004"]
+    rough = phone.post("/snap/place/", {"lat": LAT, "lon": LON, "accuracy": "3000"}).json()
+    assert not rough["near"] and "芝罘区" in rough["words"]
     county = phone.post("/snap/place/", {"lat": "37.58", "lon": "121.35"}).json()
     assert not county["near"] and county["area"] == "" and "芝罘区" in county["words"]
     assert phone.post("/snap/place/", {"lat": "36.65", "lon": "117.02"}).json()["outside"]
@@ -168,7 +189,7 @@ def test_what_is_kept_on_a_phone_holds_nothing_of_an_account(world):
 
 
 def test_the_worker_and_the_manifest(phone):
-    worker = phone.get("/snap/sw.js")
+    worker, again = phone.get("/snap/sw.js"), phone.get("/snap/sw.js")
     assert worker["Content-Type"].startswith("text/javascript") and "importScripts" not in worker.content.decode()
     kept = json.loads(re.search(r"const KEPT = (\[.*?\]);", worker.content.decode())[1])
     assert "/snap/shell/" in kept
@@ -176,6 +197,8 @@ def test_the_worker_and_the_manifest(phone):
         from django.contrib.staticfiles import finders
 
         assert url == "/snap/shell/" or finders.find(url.removeprefix("/static/")), url
+    Area.objects.filter(path=COMMUNITY).update(short_name="海阳里")  # the copy on the phone is fetched anew
+    assert phone.get("/snap/sw.js").content != worker.content == again.content
     shell = phone.get("/snap/shell/").content.decode()
     used = set(re.findall(r'(?:src|href)="(/static/[^"#]+)', shell))
     assert used <= set(kept), used - set(kept)  # the page needs nothing that is not kept

@@ -92,6 +92,24 @@ def test_a_point_alone_finds_the_county_and_words_the_community(world):
         take(world, area_path="")
     with pytest.raises(PlaceElsewhere):
         take(world, area_path="", lat=Decimal("36.65"), lon=Decimal("117.02"))  # 济南
+    shore = {
+        "lat": Decimal("37.5700"),
+        "lon": Decimal("121.3950"),
+    }  # outlines are simplified: the beach lies beside them
+    assert outlines.county_at(*map(float, shore.values())) == ""
+    assert take(world, area_path="", **shore).heard.request.area_path == "370602"
+
+
+def test_who_chose_another_place_than_the_phone_told_is_believed(world):
+    far, near = (take(world, lat=lat, lon=LON, accuracy=9).heard.request for lat in (Decimal("36.65"), LAT))
+    assert (far.area_path, far.lat, far.accuracy) == (COMMUNITY, None, None)
+    assert (near.lat, near.accuracy) == (LAT, 9)
+
+
+def test_a_rough_point_tells_the_county_and_no_community(world):
+    take(world, lat=LAT, lon=LON, accuracy=20)
+    assert take(world, area_path="", lat=LAT, lon=LON, accuracy=3000).heard.request.area_path == "370602"
+    assert take(world, area_path="", lat=LAT, lon=LON, accuracy=30).heard.request.area_path == COMMUNITY
 
 
 def test_the_room_learns_where_a_community_lies(world):

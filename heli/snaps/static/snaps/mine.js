@@ -6,7 +6,9 @@
   const say = (name) => box.getAttribute('data-say-' + name) || '';
   const el = (tag, cls, words) => { const made = document.createElement(tag); made.className = cls || ''; if (words) { made.textContent = words; } return made; };
   snapQueue.all().then(async (rows) => {
-    const sent = rows.filter((r) => r.state === 'sent' && r.token).slice(0, 50), ul = box.querySelector('ul');
+    // what was sent with another account stands in that account's own list, not in this one's
+    const mine = rows.filter((r) => !r.who || r.who === box.getAttribute('data-who'));
+    const sent = mine.filter((r) => r.state === 'sent' && r.token).slice(0, 50), ul = box.querySelector('ul');
     const shown = new Set(Array.from(document.querySelectorAll('[data-code]')).map((e) => e.getAttribute('data-code')));
     const apart = sent.filter((r) => !shown.has(r.code));
     if (!apart.length) { return; }
@@ -34,5 +36,5 @@
       li.appendChild(out);
       ul.appendChild(li);
     });
-  });
+  }).catch(() => { /* a browser that keeps nothing */ });
 }());

@@ -33,7 +33,10 @@
   });
   self.addEventListener('sync', (event) => {
     if (event.tag === 'heli-snaps') {
-      event.waitUntil(snapQueue.sendAll().then((sent) => { if (!sent) { throw new Error('again later'); } }));
+      event.waitUntil(snapQueue.sendAll().then(async (sent) => {
+        (await self.clients.matchAll()).forEach((page) => page.postMessage('heli-snaps'));
+        if (!sent) { throw new Error('again later'); }
+      }));
     }
   });
 })();
