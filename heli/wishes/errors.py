@@ -41,7 +41,7 @@ class TooMuchMoney(HeliError):
 
 class NotOnWall(HeliError):
     code = "L-215"
-    status = 409
+    status = 404
     sentence = _("This wish is no longer on the wall: it was taken back, or its time is over. Others still wait.")
 
 

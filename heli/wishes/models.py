@@ -108,7 +108,9 @@ class Wish(models.Model):
             models.CheckConstraint(condition=Q(taken__lte=F("needed")), name="wish_not_over_pledged"),
             models.CheckConstraint(condition=Q(received__lte=F("taken")), name="wish_received_was_pledged"),
             models.CheckConstraint(
-                condition=~Q(state__in=SHOWN) | Q(consent_at__isnull=False, opened_at__isnull=False),
+                condition=~Q(state__in=SHOWN)
+                | Q(opened_at__isnull=False)
+                & (Q(consent_at__isnull=False) | Q(state__in=("delivered", "fulfilled"))),  # taken off after it came
                 name="wish_shown_by_consent",
             ),
             models.CheckConstraint(condition=~Q(gift="money") | ~Q(keeper=""), name="wish_money_has_keeper"),

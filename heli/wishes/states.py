@@ -18,7 +18,8 @@ WISH = Lifecycle(
     arrow("settle", "open expired", "pledged", Cap.POST_WISHES, UNIT, papers="reason"),  # what is promised is enough
     arrow("deliver", "pledged", "delivered", scope=Scope.SYSTEM),  # all arrived: the resident is asked
     arrow("fulfil", "delivered", "fulfilled", scope=Scope.SYSTEM),  # as the resident judged
-    arrow("again", "delivered", "checked", scope=Scope.SYSTEM),  # judged "no": round once more
+    # judged "no": round once more; or taken for another kind by mistake, and turned back
+    arrow("again", "delivered closed turned", "checked", scope=Scope.SYSTEM),
     arrow("end", "delivered", "closed", scope=Scope.SYSTEM, papers="reason"),  # judged "no" to the end
     arrow("expire", "open", "expired", scope=Scope.SYSTEM),
     arrow("withdraw", "checked open pledged expired", "withdrawn", scope=Scope.LINK, also=LINK, papers="reason"),

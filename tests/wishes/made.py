@@ -9,6 +9,7 @@ from typing import Any
 from heli.core.actor import Actor
 from heli.loop import links
 from heli.loop import steps as loop
+from heli.loop.clocks import local_day
 from heli.loop.models import Voice
 from heli.wishes import steps
 from heli.wishes.models import Pledge, Wish
@@ -57,12 +58,12 @@ class Made:
 
     def pledge(self, who: str = "赵志愿", amount: int = 1, org: str = "", days: int = 3, **more: Any) -> Pledge:
         return steps.pledge(
-            wish_id=self.wish_id, by=self.who(who), at=self.at, amount=amount, promised_on=(self.at + DAY * days).date(),
+            wish_id=self.wish_id, by=self.who(who), at=self.at, amount=amount, promised_on=local_day(self.at + DAY * days),
             phone="13800000033", name="赵", org_id=self.world.org(org).pk if org else None, **more,
         )  # fmt: skip
 
     def deliver(self, pledge: Pledge, who: str = "赵志愿", **more: Any) -> Pledge:
-        return steps.deliver(pledge_id=pledge.pk, by=self.who(who), at=self.at, delivered_on=self.at.date(), **more)
+        return steps.deliver(pledge_id=pledge.pk, by=self.who(who), at=self.at, delivered_on=local_day(self.at), **more)
 
     def receive(self, pledge: Pledge, who: str = "李社工", word: str = "visit") -> Pledge:
         return steps.receive(pledge_id=pledge.pk, by=self.who(who), at=self.at, word=word)
@@ -85,7 +86,7 @@ class Made:
 def post(world: Any, who: str = "李社工", unit: str = "心桥社工", *, at: dt.datetime = AT, **more: Any) -> Made:
     """Posted by a worker for 周银龄, on the wall unless `consent=False`."""
     told: dict[str, Any] = {
-        "area_path": COMMUNITY, "text": TEXT, "name": NAME, "phone": PHONE, "spot": SPOT, "visited_on": at.date(),
+        "area_path": COMMUNITY, "text": TEXT, "name": NAME, "phone": PHONE, "spot": SPOT, "visited_on": local_day(at),
         "consent": True, **HOME,
     }  # fmt: skip
     wish = steps.post(by=world.actor(who), at=at, unit_id=world.org(unit).pk, **(told | more))

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, transaction
 
+from heli.core.actor import SYSTEM
 from heli.core.errors import AlreadyDone, Forbidden, NotFound, PaperMissing, TakenAlready, WrongState
 from heli.core.models import Access, Event
 from heli.loop import steps as loop
@@ -44,7 +45,10 @@ def test_posted_pledged_by_two_delivered_and_judged(world: Any) -> None:
     assert steps.follow(at=made.at) == 1 and steps.follow(at=made.at) == 0
     assert state(made)[:2] == ("fulfilled", "closed")
     steps.let_read(wish_id=made.wish_id, by=made.resident, at=made.at, words="毛毯很暖和")
-    assert made.wish.thanks == "毛毯很暖和"
+    assert made.wish.thanks == "毛毯很暖和" and Wish.objects.on_wall().exists()
+    steps.withdraw(wish_id=made.wish_id, by=made.resident, at=made.at, reason="不想再挂着了")
+    assert state(made)[:2] == ("fulfilled", "closed"), "what came stays as it is"
+    assert not Wish.objects.on_wall().exists() and made.wish.consent_at is None, "and consent ends at any time"
     names = set(Event.objects.filter(subject_type="wishes.wish").values_list("step", flat=True))
     assert {"wish.check", "wish.publish", "wish.pledge", "wish.fill", "pledge.deliver", "pledge.receive"} <= names
 
@@ -137,7 +141,9 @@ def test_posting_is_all_or_nothing(world: Any) -> None:
         ({"title": "给12号楼3单元的毛毯"}, errors.NamesSomebody),
         ({"words": "请打13800000024"}, errors.NamesSomebody),
         ({"words": "大海阳的一位老人"}, errors.NamesSomebody),
+        ({"words": "胜利花园的老人盼着毛毯", "spot": "胜利花园 12号楼"}, errors.NamesSomebody),
         ({"seen": "周银龄一个人住"}, errors.NamesSomebody),
+        ({"measure": "条给王奶奶"}, errors.NamesSomebody),
         ({"gift": "money", "needed": 1001, "keeper": "区慈善总会"}, errors.TooMuchMoney),
         ({"until": AT.date() + DAY * 21}, errors.TooFarAhead),
     ):
@@ -211,6 +217,17 @@ def test_promises_are_reminded_once_and_released_by_the_rule(world: Any) -> None
     assert Pledge.objects.get(pk=one.pk).state == "released" and made.wish.taken == 0
 
 
+def test_what_the_resident_misses_has_its_days_again_and_what_is_delivered_is_not_released(world: Any) -> None:
+    made = post(world)
+    one = made.pledge(days=2)
+    made.deliver(one)
+    with pytest.raises(WrongState):  # the job saw it promised; meanwhile its giver delivered
+        steps.release(pledge_id=one.pk, by=SYSTEM, at=AT + DAY * 9, reason="过了日子")
+    steps.missing(pledge_id=one.pk, by=made.resident, at=AT + DAY * 9, reason="没看到")
+    assert steps.remind(at=AT + DAY * 12) == {"reminded": 0, "released": 0}
+    assert steps.remind(at=AT + DAY * 13) == {"reminded": 0, "released": 1}
+
+
 def test_a_promise_has_a_day_the_rule_allows(world: Any) -> None:
     made = post(world)
     for days in (-1, 8):
@@ -234,6 +251,40 @@ def test_it_follows_what_the_loop_did(world: Any) -> None:
     assert steps.follow(at=AT) == 3 and steps.follow(at=AT) == 0
     assert [m.wish.state for m in (gone, answered, turned)] == ["withdrawn", "closed", "turned"]
     assert Pledge.objects.get(pk=one.pk).state == "released"
+    li, back = world.actor("李社工"), turned.wish.request_id
+    loop.turn(request_id=back, kind="wish", by=li, at=AT, reason="还是心愿")  # turned by mistake
+    moved = post(world)
+    loop.reclassify(request_id=moved.wish.request_id, area_path="370602001", by=world.actor("孙坐席"), at=AT)
+    loop.judge(
+        voice_id=answered.voice.pk, by=answered.resident, at=AT, contacted=True, solved="no", satisfaction=2
+    )  # fmt: skip
+    assert steps.follow(at=AT) == 3 and steps.follow(at=AT) == 0
+    assert (turned.wish.state, answered.wish.state, answered.wish.lap) == ("checked", "checked", 2)
+    assert (moved.wish.area_path, moved.wish.street.path) == ("370602001", "370602001")
+    steps.publish(wish_id=turned.wish_id, by=li, at=AT, consent=True)
+    assert turned.wish.state == "open"
+
+
+def test_another_room_takes_a_wish_over_with_its_whole_trace(world: Any) -> None:
+    """What a case or an activity does later: turned, the request is met in a way of that room's own."""
+    made, li = post(world), world.actor("李社工")
+    one, before = made.pledge(), made.wish.request
+    steps.turn(wish_id=made.wish_id, by=li, at=AT, reason="要长期照顾，转个案")
+    assert Pledge.objects.get(pk=one.pk).state == "released" and not Wish.objects.on_wall().exists()
+    kept = Request.objects.get(pk=before.pk)
+    assert (kept.code, kept.unit_id, kept.due_at, kept.state) == (
+        before.code,
+        before.unit_id,
+        before.due_at,
+        "handling",
+    )
+    assert "床上只有一条薄被" in kept.remarks.get(kind="note").text, "whoever gets it reads what was seen at the home"
+    loop.write_reply(request_id=kept.pk, by=li, at=AT, text="每周上门两次，个案已经开始。", kind="case")
+    made.judge("yes", 5)
+    assert Request.objects.get(pk=kept.pk).state == "closed"
+    told = set(Event.objects.filter(subject_type="loop.request", subject_id=kept.pk).values_list("step", flat=True))
+    assert {"request.hear", "request.take_on", "request.turn", "handling.write", "request.judge"} <= told
+    assert steps.follow(at=AT) == 0 and made.wish.state == "turned"
 
 
 def test_a_resident_s_wish_reaches_the_unit_and_a_colleague_is_faster(world: Any) -> None:

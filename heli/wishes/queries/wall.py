@@ -22,6 +22,7 @@ from heli.core.scope import within
 from heli.core.subjects import Subject
 from heli.loop.clocks import local_day
 from heli.places.models import Area
+from heli.wishes.errors import NotOnWall
 from heli.wishes.models import Gift, Pledge, Wish
 from heli.wishes.states import LIVE
 from heli.wishes.steps.common import RISE, rules
@@ -168,10 +169,10 @@ class Giver:
 
 
 def shown(wish_id: int, now: dt.datetime) -> tuple[Card, list[Giver]]:
-    """One wish of the wall with who gives; NotFound (L-404) for one that is not there. Three statements."""
+    """One wish of the wall with who gives; NotOnWall (L-215) for one that is not there. Three statements."""
     wish = Wish.objects.on_wall().select_related("street", "request").filter(pk=wish_id).first()
     if wish is None:
-        raise NotFound
+        raise NotOnWall
     rise = int(rules(wish.area_path, (RISE,), now)[RISE].value)
     rows = list(Pledge.objects.filter(wish=wish, lap=wish.lap, state__in=LIVE).select_related("org").order_by("id"))
     givers = [Giver(p.org.short_name, 0, p.amount) for p in rows if p.org is not None]
@@ -206,7 +207,9 @@ def as_mine(pledge: Pledge, now: dt.datetime) -> Mine:
     late = pledge.state == "promised" and pledge.promised_on < local_day(now)
     thanked = pledge.state == "received" and shown_state(pledge.wish) == "fulfilled"
     said = _("The resident says that the wish is fulfilled. Thank you.") if thanked else NEXT[pledge.state]
-    if late:
+    if pledge.state == "promised" and pledge.delivered_on is not None:
+        said = _("The resident says that it has not come, or not all of it. Look where it is, then say so here again.")
+    elif late:
         said = _("The day you promised is over. Deliver it, or give it up so that others can.")
     return Mine(pledge, ("late", _("overdue")) if late else PLEDGE_CHIPS[pledge.state], said, late, thanked)
 

@@ -112,8 +112,20 @@ def answer(s: Step, wish: Wish) -> None:
             "given": given_words(wish),
         }
     by: Actor = s.by if s.by.is_staff else SYSTEM
-    loop.write_reply(request_id=wish.request_id, by=by, at=s.at, text=text, kind="pledge")
-    s.defer(jobs.tell_resident, wish_id=wish.pk, news="wish_delivered")
+    loop.write_reply(request_id=wish.request_id, by=by, at=s.at, text=text, kind="pledge")  # tells the resident, too
+
+
+def leave_note(s: Step, wish: Wish) -> None:
+    """What was seen at the home goes along with the request when it is helped with in another way: whoever gets it then
+    may not see the wish. Call while holding the wish's lock."""
+    with translation.override(settings.LANGUAGE_CODE):
+        text = _("It was a wish: “%(title)s”. %(words)s Looked in on %(day)s: %(seen)s") % {
+            "title": wish.title,
+            "words": wish.words,
+            "day": f"{wish.visited_on:%Y-%m-%d}",
+            "seen": wish.seen,
+        }
+    loop.note(request_id=wish.request_id, by=s.by, at=s.at, text=text)
 
 
 def arrived(s: Step, wish: Wish) -> None:

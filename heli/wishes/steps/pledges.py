@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from heli.core import files, vault
 from heli.core.actor import Actor
 from heli.core.caps import Cap
-from heli.core.errors import AlreadyDone, Forbidden, Invalid, NotFound, PaperMissing
+from heli.core.errors import AlreadyDone, Forbidden, Invalid, NotFound, PaperMissing, WrongState
 from heli.core.steps import Step, step
 from heli.engines.identifiers import without_personal
 from heli.loop.clocks import local_day
@@ -219,6 +219,8 @@ def release(*, pledge_id: int, by: Actor, at: dt.datetime, reason: str) -> Pledg
     """The worker (or the rule, after its days) releases a promise that was not kept; the giver is told."""
     with step("pledge.release", by=by, at=at) as s:
         wish, mine = lock_pledge(s, pledge_id)
+        if by.system and mine.state != "promised":  # said to be delivered meanwhile: the resident has the word
+            raise WrongState
         _fall(s, wish, mine, "release", by_staff(reason))
         s.defer(jobs.tell_giver, pledge_id=mine.pk, news="pledge_released")
     return mine

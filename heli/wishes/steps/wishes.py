@@ -33,6 +33,7 @@ from heli.wishes.steps.common import (
     about,
     arrived,
     drop_pledges,
+    leave_note,
     lock_wish,
     rules,
 )
@@ -40,24 +41,27 @@ from heli.wishes.wording import names_somebody
 
 UNIT = Scope.OWN_UNIT
 STREET = 9  # digits of a street's path
+NUMBERED = re.compile(r"[0-9０-９]")
 COMMITTEE = re.compile(r"(?:社区|村)?(?:居民委员会|村民委员会|居委会|村委会)?$")
 WRITTEN = ("title", "words", "gift", "needed", "measure", "keeper", "until", "visited_on", "visited_by", "seen")
 
 
 def known_of(request: Request) -> list[str]:
-    """What would give the resident away: their name and address, and the name of their community. Compared by the
-    machine, shown to nobody. Two statements."""
+    """What would give the resident away: their name and address (with and without its numbers), and the name of their
+    community. Compared by the machine, shown to nobody. Two statements."""
     records = Voice.objects.filter(said_of(request.pk)).exclude(record=None).select_related("record")
     said = [vault.open_own(v.record) for v in records if v.record is not None and v.record.erased_at is None]
     area = Area.objects.filter(path=request.area_path).first()
     place = [COMMITTEE.sub("", area.name)] if area is not None and len(area.path) > STREET else []
-    return [x.strip() for s in said for x in (s["name"], s["address"])] + place
+    where = [x.strip() for x in (request.spot, *(s["address"] for s in said))]
+    streets = [NUMBERED.split(x)[0].strip() for x in where]
+    return [*(s["name"].strip() for s in said), *where, *(x for x in streets if len(x) > 2), *place]
 
 
-def fit_for_wall(text: str, request: Request, *, field: str, limit: int) -> str:
-    """Public wording; NamesSomebody (L-212), TooLong (L-118), Invalid (L-400)."""
+def fit_for_wall(text: str, known: list[str], *, field: str, limit: int) -> str:
+    """Public wording, where `known` gives the resident away; NamesSomebody (L-212), TooLong (L-118), Invalid (L-400)."""
     text = checked_text(text, field=field, limit=limit)
-    if found := names_somebody(text, known_of(request)):
+    if found := names_somebody(text, known):
         raise NamesSomebody(found=found, field=field)
     return text
 
@@ -102,14 +106,21 @@ def _write(
         raise Invalid(_("Say of what: blankets, afternoons."), field="measure")
     if not seen.strip():
         raise Invalid(_("Say in one sentence what you saw there."), field="seen")
-    if found_in := names_somebody(seen, known_of(request)):
-        raise NamesSomebody(found=found_in, field="seen")
+    known = known_of(request)
+    for field, text in (("seen", seen), ("measure", measure)):
+        if found_in := names_somebody(text, known):
+            raise NamesSomebody(found=found_in, field=field)
     wish.visited_on, wish.visited_by_id, wish.seen = visited_on, s.by.user_id, by_staff(seen, 200)
-    wish.title = fit_for_wall(title, request, field="title", limit=TITLE)
-    wish.words = fit_for_wall(words, request, field="words", limit=WORDS)
+    wish.title = fit_for_wall(title, known, field="title", limit=TITLE)
+    wish.words = fit_for_wall(words, known, field="words", limit=WORDS)
     wish.gift, wish.needed, wish.measure = gift, needed, measure.strip()[:8]
     wish.keeper = by_staff(keeper, 60) if gift == Gift.MONEY else ""
     wish.until = until or last
+
+
+def street_of(request: Request) -> Area:
+    """What the wall says of the place: the street, or the area above where no street is known. One statement."""
+    return Area.objects.filter(path=request.area_path[:STREET]).first() or request.area
 
 
 def check(
@@ -139,12 +150,11 @@ def check(
             if request.kind != Kind.WISH or request.state != "handling" or request.unit_id is None:
                 raise NotInHand
             s.allow(request, Cap.POST_WISHES, UNIT)
-            street = Area.objects.filter(path=request.area_path[:STREET]).first()
             wish = Wish(
                 request=request,
                 unit_id=request.unit_id,
                 area_path=request.area_path,
-                street=street or request.area,
+                street=street_of(request),
                 lap=request.lap,
                 made_at=at,
             )
@@ -196,7 +206,7 @@ def change(
 
 def publish(*, wish_id: int, by: Actor, at: dt.datetime, consent: bool) -> Wish:
     """On the wall, because the resident agreed. It waits from now on. Raises NoConsent (L-213), WrongState (L-101),
-    TooFarAhead (L-218) when its last day is over: look at it again first."""
+    Invalid (L-400) when its last day is over: look at it again first."""
     if not consent:
         raise NoConsent(field="consent")
     with step("wish.publish", by=by, at=at) as s:
@@ -204,7 +214,7 @@ def publish(*, wish_id: int, by: Actor, at: dt.datetime, consent: bool) -> Wish:
         if wish.request.state != "handling" or wish.request.kind != Kind.WISH:
             raise NotInHand
         if wish.until <= local_day(at):
-            raise TooFarAhead(limit=rules(wish.area_path, (EXPIRY,), at)[EXPIRY].words, field="until")
+            raise Invalid(_("Its last day is over. Word it again under “Word it better”: then it has a new one."))
         wish.consent_at, wish.opened_at, wish.ended_at, wish.end_reason = at, at, None, ""
         kept = ("consent_at", "opened_at", "ended_at", "end_reason")
         s.move(wish, WISH, "publish", consent="yes", save=kept)
@@ -261,10 +271,18 @@ def post(
 
 def withdraw(*, wish_id: int, by: Actor, at: dt.datetime, reason: str) -> Wish:
     """The resident does not want it shown any more (by their link, or told to the worker): off the wall at once.
-    Promises that have not arrived fall away; the request stays with the unit."""
+    Promises that have not arrived fall away; the request stays with the unit. What has come stays as it is, and is not
+    shown any more either."""
     with step("wish.withdraw", by=by, at=at) as s:
         wish = lock_wish(s, wish_id)
         own_link(s, wish)
+        if wish.state in {"delivered", "fulfilled"}:
+            s.allow(wish, None, Scope.LINK, (Cap.POST_WISHES, UNIT))
+            wish.consent_at = None
+            wish.save(update_fields=["consent_at"])
+            about(s, wish)
+            s.record(wish, reason=by_staff(reason))
+            return wish
         wish.consent_at, wish.ended_at, wish.end_reason = None, at, by_staff(reason)
         s.move(wish, WISH, "withdraw", reason=by_staff(reason), save=("consent_at", "ended_at", "end_reason"))
         about(s, wish)
@@ -317,6 +335,7 @@ def turn(*, wish_id: int, by: Actor, at: dt.datetime, reason: str) -> Wish:
         s.move(wish, WISH, "turn", reason=by_staff(reason), save=("ended_at", "end_reason"))
         about(s, wish)
         drop_pledges(s, wish, _("The wish is helped with in another way."))
+        leave_note(s, wish)
         loop.turn(request_id=wish.request_id, kind=Kind.HELP, by=by, at=at, reason=reason)
     return wish
 
@@ -344,7 +363,7 @@ def let_read(*, wish_id: int, by: Actor, at: dt.datetime, words: str) -> Wish:
         if wish.state not in {"delivered", "fulfilled"}:
             raise WrongState
         first = bool(words.strip()) and not wish.thanks
-        wish.thanks = fit_for_wall(words, wish.request, field="words", limit=WORDS) if words.strip() else ""
+        wish.thanks = fit_for_wall(words, known_of(wish.request), field="words", limit=WORDS) if words.strip() else ""
         wish.save(update_fields=["thanks"])
         about(s, wish)
         s.record(wish, said=bool(wish.thanks))

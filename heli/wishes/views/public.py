@@ -30,7 +30,6 @@ from heli.loop.views.public import for_oneself, own_number, place_context, priva
 from heli.loop.views.track import by_link
 from heli.people import queries as people
 from heli.wishes import forms, steps
-from heli.wishes.errors import AllTaken, NotOnWall, SomebodyFaster
 from heli.wishes.models import Gift, Pledge, Wish
 from heli.wishes.queries import desk
 from heli.wishes.queries import wall as walls
@@ -157,9 +156,6 @@ def pledge(request: HeliRequest, wish_id: int) -> HttpResponse:
             if before := walls.pledged_before(request.actor, data["form_key"]):
                 return private(see_other("wishes:my_pledge", before.pk))
             raise
-        except (AllTaken, NotOnWall, SomebodyFaster) as error:
-            form.put(error)
-            status = error.status
         except HeliError as error:
             form.put(error)
             status = error.status
@@ -250,8 +246,8 @@ def photo(request: HeliRequest, pledge_id: int) -> HttpResponse:
 
 # The resident's own page ----------------------------------------------------------------------------------------------
 def own_wish(voice: Voice) -> Wish:
-    wish_id = voice.request.merged_into_id or voice.request_id
-    found: Wish | None = Wish.objects.select_related("request", "street", "unit").filter(request=wish_id).first()
+    rows = Wish.objects.select_related("request", "street", "unit")
+    found: Wish | None = rows.filter(request=voice.request_id).first()
     if found is None:
         raise NotFound
     return found
@@ -302,7 +298,8 @@ def link_page(
         "token": links.token_of(voice),
         "words": words or own_words(voice, found),
         "may_thank": found.state in {"delivered", "fulfilled"},
-        "may_leave": found.state in {"open", "pledged", "expired", "checked"} and found.consent_at is not None,
+        "on_wall": Wish.objects.on_wall().filter(pk=found.pk).exists(),
+        "may_leave": found.state not in {"closed", "turned"} and found.consent_at is not None,
         "judge": found.request.state in {"replied", "lapsed"},
         "note": note,
         "page_base": "web/public.html",

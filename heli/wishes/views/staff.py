@@ -208,7 +208,8 @@ ACTS: dict[str, Act] = {
     ),
     "withdraw": Act(
         gettext_lazy("Take it off the wall"), gettext_lazy("The resident does not want it shown any more."),
-        gettext_lazy("Take it off"), forms.ReasonForm, steps.withdraw, ("open", "expired", "pledged"),
+        gettext_lazy("Take it off"), forms.ReasonForm, steps.withdraw,
+        ("open", "expired", "pledged", "delivered", "fulfilled"),
     ),
     "thank": Act(
         gettext_lazy("Thanks from the resident"), gettext_lazy("Only what they let the givers read."),
@@ -330,6 +331,8 @@ def one_page(
                 continue
             if verb == "settle" and not wish.taken and not open_:
                 continue
+            if verb == "withdraw" and wish.consent_at is None and not open_:
+                continue
             fresh = made(one, verb, wish=wish, initial=first_values(verb, wish, today))
             due = verb == "receive" or (verb == "publish" and wish.state == "checked" and wish.lap == 1)
             form = wrong_form if open_ else fresh
@@ -359,7 +362,7 @@ def one_page(
         "next": next_of(wish, pledges, walls.card(wish, now, 0).days),
         "now": now,
         "public_url": f"{settings.HELI_PUBLIC_URL}{reverse('wishes:wish', args=[wish.pk])}",
-        "on_wall": wish.state in {"open", "pledged", "delivered", "fulfilled"},
+        "on_wall": Wish.objects.on_wall().filter(pk=wish.pk).exists(),
     }
     return private(render(request, "wishes/one.html", context, status=status))
 
