@@ -37,7 +37,7 @@ class NotSeconded(HeliError):
 class AnsweredAlready(HeliError):
     code = "L-224"
     status = 409
-    sentence = _("It is answered: what stood behind it when it was answered stays as it was.")
+    sentence = _("It is not open any more: answered, joined or taken back. What stood behind it stays as it was.")
 
 
 class CallClosed(HeliError):
@@ -61,4 +61,13 @@ class MeasuresMissing(HeliError):
 class CannotJoin(HeliError):
     code = "L-228"
     status = 409
-    sentence = _("Only suggestions of one county that nobody has answered yet can be joined. These two stay apart.")
+    sentence = _(
+        "Joined can be two of one county: one that no unit has taken on yet, with one that is not answered yet. These two "
+        "stay apart."
+    )
+
+
+class WordsChanged(HeliError):
+    code = "L-229"
+    status = 409
+    sentence = _("The suggester corrected it in the meantime. Read the new words, then decide.")

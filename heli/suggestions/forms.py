@@ -88,6 +88,7 @@ class SummaryForm(Typed):
 class PublishForm(Typed):
     """Publishing, possibly in words the suggester agreed to."""
 
+    version = forms.IntegerField(required=False, widget=forms.HiddenInput)
     title = forms.CharField(required=False, max_length=60, label=_("Title"))
     text = forms.CharField(
         required=False,
@@ -106,6 +107,7 @@ class PublishForm(Typed):
 class ReasonForm(Typed):
     """A reason that its suggester reads."""
 
+    version = forms.IntegerField(required=False, widget=forms.HiddenInput)
     reason = forms.CharField(
         max_length=300,
         widget=forms.Textarea(attrs={"rows": 2}),

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 Words = str | Promise
 # step → (title for staff, title for the resident or None when the same, station letter, the resident's own act)
 TITLES: Mapping[str, tuple[Words, Words | None, int, bool]] = {
-    "suggestions.suggest": (_("Written down as a suggestion"), None, 0, False),
+    "suggestions.suggest": (_("Written down as a suggestion"), None, 0, True),
     "suggestions.take_up": (_("Taken up as a suggestion"), None, 0, False),
     "suggestions.publish": (_("Made public"), None, 0, False),
     "suggestions.keep_private": (_("Not made public"), None, 0, False),
@@ -19,8 +19,6 @@ TITLES: Mapping[str, tuple[Words, Words | None, int, bool]] = {
     "suggestions.read_addendum": (_("The addition was read"), None, 0, False),
     "suggestions.credit": (_("The suggester decided about the name"), _("You decided about your name"), 0, True),
     "suggestions.show_name": (_("The name was read"), None, 0, False),
-    "suggestions.second": (_("Seconded"), None, 0, False),
-    "suggestions.take_back": (_("A second was taken back"), None, 0, False),
     "suggestions.join": (_("A suggestion like it was joined to it"), None, 0, False),
     "suggestions.follow_joined": (_("Those who second it followed"), None, 0, False),
     "suggestions.answer": (_("The answer was written"), None, 0, False),

@@ -11,6 +11,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from heli.core.models import Event
 from heli.engines import blur
 from heli.loop import steps as loop
 from heli.suggestions import steps
@@ -92,7 +93,7 @@ def test_what_is_not_public_is_on_no_page_of_others(world: Any) -> None:
 
 
 def test_the_page_of_one_that_went_the_whole_way(world: Any) -> None:
-    made = done(world)
+    made, told = done(world), suggest(world, by=world.actor("王桂兰"), name="", phone="").publish().second().handled()
     client = Client()
     with CaptureQueriesContext(connection) as caught:
         page = read(client, f"/suggestions/{made.request.code.lower()}/")
@@ -103,6 +104,11 @@ def test_the_page_of_one_that_went_the_whole_way(world: Any) -> None:
         assert secret not in page + read(client, "/suggestions/") + read(client, "/suggestions/?sort=most")
     own = read(client, f"/t/{made.token}/") + read(staff(world, "曲科员"), f"/loop/r/{made.request.code}/")
     assert "suggestions." not in own and "核实" in own  # every step is called something in the trail
+    desk = read(staff(world, "曲科员"), f"/loop/r/{told.request.code}/")
+    assert "王桂兰" not in desk and "赵志愿" not in desk, (
+        "staff read neither whose account suggested it nor who seconds"
+    )
+    assert Event.objects.filter(step="suggestions.second", user=None).count() == 2
     shot = re.search(r'src="(/suggestions/photo/[^"]+)"', page)
     assert shot is not None and client.get(shot[1]).status_code == 200
 
@@ -218,15 +224,21 @@ def test_the_desk_reads_takes_up_joins_and_exports(world: Any) -> None:
             == 303
         )
     assert twin.row.title in read(keeper, f"/suggestions/desk/s/{code}/")
+    stale = keeper.post(f"/suggestions/desk/s/{code}/private/", {"reason": "旧的", "version": "9"})
+    assert stale.status_code == 409 and "L-229" in stale.content.decode()
     joined = keeper.post(f"/suggestions/desk/s/{twin.request.code}/join/", {"into": code})
     assert joined.status_code == 303 and twin.request.merged_into_id == first.pk
     again = keeper.post(f"/suggestions/desk/s/{twin.request.code}/join/", {"into": code})
     assert again.status_code == 409
     assert keeper.post(f"/suggestions/desk/s/{code}/private/", {"reason": ""}).status_code == 400
+    page = f"/suggestions/{twin.request.code}/"
+    assert first.row.title in read(Client(), page)
     assert keeper.post(f"/suggestions/desk/s/{code}/private/", {"reason": "写了门牌"}).status_code == 303
+    assert first.row.title not in read(Client(), page), "what is not public is not told by the one joined into it"
     added = steps.add(request_id=first.pk, text="补充一句", by=first.suggester, at=AT + DAY / 24)
     assert "补充一句" in read(keeper, "/suggestions/desk/?tab=words")
-    assert keeper.post(f"/suggestions/desk/words/{added.pk}/", {"go": "private"}).status_code == 400
+    wrong = keeper.post(f"/suggestions/desk/words/{added.pk}/", {"go": "private"})
+    assert wrong.status_code == 400 and "补充一句" in wrong.content.decode(), "said on the list itself"
     assert keeper.post(f"/suggestions/desk/words/{added.pk}/", {"go": "publish"}).status_code == 302
     sheet = keeper.post("/suggestions/desk/export/?tab=all&state=private", {"purpose": "月度小结"})
     assert sheet.status_code == 200 and code.encode() in content_of(sheet)

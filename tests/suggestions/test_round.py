@@ -26,8 +26,11 @@ from heli.suggestions.errors import (
     NotSeconded,
     OwnSuggestion,
     SecondedAlready,
+    WordsChanged,
 )
 from heli.suggestions.models import Answer, Measure, Second, Suggestion, Wording
+from heli.suggestions.queries import one as ones
+from heli.suggestions.queries.wall import at_stage, tally, with_stage
 from tests.invariants.everyone import photo
 from tests.loop.told import tell
 from tests.suggestions.said import AT, DAY, TEXT, call, suggest
@@ -66,6 +69,11 @@ def test_from_the_first_word_to_what_came_of_it(world: Any) -> None:
     assert {"suggestions.publish", "suggestions.report", "suggestions.confirm"} <= set(
         seen.values_list("step", flat=True)
     )
+    other = suggest(world, "巷口装面镜子", call_id=asked.pk).publish()
+    told = {"reason": "路不归本区", "legal_basis": "公路法", "route": "找市公路中心"}
+    loop.decline(request_id=other.pk, by=world.actor("孙坐席"), at=other.later(), **told)
+    count = tally(asked, made.at)
+    assert (count.public, count.partly, count.waiting, count.declined) == (2, 1, 0, 1)
     steps.close_call(call_id=asked.pk, by=made.keeper(), at=made.later())
     steps.sum_up(call_id=asked.pk, summary="采纳一条，已经装好。", by=made.keeper(), at=made.later())
 
@@ -110,7 +118,13 @@ def test_an_open_call_is_kept_open_longer_and_not_changed(world: Any) -> None:
 def test_words_stand_fast_once_somebody_seconded_them(world: Any) -> None:
     made = suggest(world)
     steps.correct(request_id=made.pk, text=TEXT + "每层一个。", by=made.suggester, at=made.later())
-    made.publish()
+    for decide in (
+        lambda: made.publish(version=1),
+        lambda: steps.keep_private(request_id=made.pk, by=made.keeper(), at=made.at, reason="旧的", version=1),
+    ):
+        with pytest.raises(WordsChanged):  # the keeper read the words of before
+            decide()
+    made.publish(version=2)
     steps.correct(request_id=made.pk, text=TEXT + "每两层一个。", by=made.suggester, at=made.later())
     assert made.row.state == "reading"  # read again before it is public again
     made.publish().second()
@@ -319,6 +333,12 @@ def test_a_second_round_has_its_own_answer_and_keeps_what_was_promised(world: An
     made = suggest(world).publish().handled()
     made.answer("partly")
     loop.judge(voice_id=made.voice.pk, by=made.suggester, at=made.later(3), contacted=True, solved="no", satisfaction=1)
+    for late in (
+        lambda: steps.correct(request_id=made.pk, text="换个说法", by=made.suggester, at=made.later()),
+        made.second,
+    ):
+        with pytest.raises(AnsweredAlready):  # the answer that stands was to these words, and to so many
+            late()
     made.answer("adopted", plans=[made.plan(30, what="全部单元都装")])
     assert [(a.handling.lap, a.verdict) for a in Answer.objects.given().order_by("handling__lap")] == [
         (1, "partly"), (2, "adopted"),
@@ -338,6 +358,9 @@ def test_a_measure_is_given_up_with_its_reason_and_may_come_back(world: Any) -> 
     steps.give_up(measure_id=made.measure.pk, text="试过了，通道太窄", by=unit, at=made.later())
     steps.let_go(measure_id=made.measure.pk, by=keeper, at=made.later())
     assert made.measure.state == "dropped"
+    shown = ones.one(PUBLIC, made.request.code, made.at)
+    assert (shown.chip[0], shown.stations[3].name) == ("back", "做不了"), "given up is not done"
+    assert not at_stage(with_stage(Suggestion.objects.all(), made.at), "done").exists()
     assert [p.kind for p in made.measure.progress.order_by("id")] == ["give_up", "send_back", "give_up", "let_go"]
     with pytest.raises(errors.NotFound):
         steps.report(measure_id=made.measure.pk, text="又开工", by=world.actor("于科员"), at=made.later())
@@ -354,6 +377,8 @@ def test_a_name_is_sealed_shown_by_consent_and_forgotten_at_once(world: Any) -> 
     assert made.row.credit == "asked"  # read first
     steps.show_name(request_id=made.pk, by=made.keeper(), at=made.later(), show=True)
     assert made.row.credit == "shown"
+    steps.show_name(request_id=made.pk, by=made.keeper(), at=made.later(), show=False)  # it was somebody else's
+    assert made.row.credit == "" and made.row.credit_record is None
     for bad in ("13800000017", "长" * 21):
         with pytest.raises(errors.Invalid):
             steps.credit(request_id=made.pk, name=bad, by=made.suggester, at=made.later())

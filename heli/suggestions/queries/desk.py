@@ -231,6 +231,12 @@ def drafts(actor: Actor, *, limit: int = 50) -> list[Call]:
     return list(rows.annotate(turn=turn).order_by("turn", "last_day", "id").annotate(n=Count("suggestions"))[:limit])
 
 
+def asked(actor: Actor, *, limit: int = 50) -> list[Call]:
+    """The calls of the actor's areas that were opened, the newest first, to choose from. One statement."""
+    rows = Call.objects.filter(within("area_path", actor.paths(Cap.KEEP_SUGGESTIONS))).exclude(state="draft")
+    return list(rows.order_by("-id")[:limit])
+
+
 def to_export(actor: Actor, f: Filters, now: dt.datetime) -> Any:
     """All suggestions as filtered, the newest first."""
     return suggestions(actor, "all", f, now).order_by(F("request_id").desc())

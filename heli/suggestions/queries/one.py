@@ -21,11 +21,13 @@ from heli.loop.models import Voice, said_of
 from heli.loop.queries.parts import Station, TrailEntry
 from heli.loop.states import OPEN
 from heli.suggestions.models import TAKEN_UP, Addendum, Answer, Measure, Progress, Suggestion, Verdict
-from heli.suggestions.queries.wall import CHIPS, chip_of, shown, with_stage
+from heli.suggestions.queries.wall import CHIPS, GONE, chip_of, shown, with_stage
 from heli.suggestions.steps.seconds import last_of
 
 Words = str | Promise
-SATISFIED = 4  # of five
+SO_SO = 3  # of five
+GOES_NO_FURTHER = (*GONE, "declined")
+STAGED = ("verdict", "unfinished", "overdue", "kept", "dropped")
 MEASURE_CHIPS = {"planned": "doing", "done": "soon", "given_up": "back", "confirmed": "done", "dropped": "back"}
 
 
@@ -100,8 +102,9 @@ def one(actor: Actor, code: str, now: dt.datetime) -> Shown:
     """The page. At most ten statements, whatever happened."""
     s: Any = seen(actor, code)
     request, today = s.request, local_day(now)
-    staged: Any = with_stage(Suggestion.objects.filter(pk=s.pk), now).values("verdict", "unfinished", "overdue")[0]
-    s.verdict, s.unfinished, s.overdue = staged["verdict"], staged["unfinished"], staged["overdue"]
+    staged: Any = with_stage(Suggestion.objects.filter(pk=s.pk), now).values(*STAGED)[0]
+    for name, value in staged.items():
+        setattr(s, name, value)
     by_answer = measures_of(s.pk, today)
     given = Answer.objects.given().filter(suggestion=s.pk).select_related("handling__unit")
     answers = [(a, CHIPS[Verdict(a.verdict)], by_answer.get(a.pk, [])) for a in given.order_by("-handling__lap", "-id")]
@@ -116,25 +119,29 @@ def one(actor: Actor, code: str, now: dt.datetime) -> Shown:
         credit=shown(s),
         chip=chip_of(s, now),
         stations=stations(s, answers, now),
-        lap="closed" if request.state == "closed" and not s.unfinished else "",
+        lap="closed" if request.state == "closed" and not s.unfinished else "again" if request.lap > 1 else "",
         answers=answers,
         addenda=addenda,
         trail=trail(s, answers, addenda),
         voices=voices,
-        open=s.state == "public" and request.state in OPEN,
+        open=s.state == "public" and request.state in OPEN and not answers,
         mine=mine,
         seconded=seconded,
-        judged=judged(s),
+        judged=judged(s, bool(answers)),
         overdue=sum(m.chip[0] == "late" for m in measures),
     )
 
 
-def judged(s: Suggestion) -> Words:
+def judged(s: Suggestion, answered: bool) -> Words:
     """What those who suggested it think of the answer, without who they are."""
+    if answered and s.request.state in OPEN:
+        return _("Whoever suggested it is not satisfied with the answer; it is looked at once more.")
     if s.request.state != "closed" or s.request.satisfaction is None:
         return ""
-    if s.request.satisfaction >= SATISFIED:
+    if s.request.satisfaction > SO_SO:
         return _("Whoever suggested it is satisfied with the answer.")
+    if s.request.satisfaction == SO_SO:
+        return _("Whoever suggested it finds the answer so-so.")
     return _("Whoever suggested it is not satisfied with the answer.")
 
 
@@ -142,6 +149,9 @@ def stations(s: Any, answers: list[tuple[Answer, str, list[MeasureShown]]], now:
     """诉 suggested, 转 sent to a unit, 办 answered, 评 what came of it."""
     r = s.request
     told = Station(_("Suggested"), "done", words.day(r.heard_at, now))
+    if r.state in GOES_NO_FURTHER:
+        ended = Station(chip_of(s, now)[1], "done", words.day(r.closed_at, now) if r.closed_at else "")
+        return [told, ended, Station(_("Answer")), Station(_("What comes of it"))]
     if r.unit is None:
         late = r.due_at is not None and r.due_at < now
         return [
@@ -162,7 +172,8 @@ def stations(s: Any, answers: list[tuple[Answer, str, list[MeasureShown]]], now:
         ended = sum(m.m.ended_at is not None for m in measures)
         count = _("%(done)s of %(all)s measures ended") % {"done": ended, "all": len(measures)}
         going = Station(_("In hand"), "late" if s.overdue else "now", count)
-        end = Station(_("Done"), "done", count) if ended == len(measures) else going
+        done = _("Done in part") if s.kept and s.dropped else _("Done") if s.kept else pgettext("measure", "Given up")
+        end = Station(done, "done", count) if ended == len(measures) else going
     elif r.state == "closed":
         end = Station(pgettext("to the resident", "Judged"), "done", words.day(r.closed_at, now))
     else:

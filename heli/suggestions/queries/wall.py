@@ -95,13 +95,17 @@ class Row:
 
 
 def with_stage(rows: QuerySet[Suggestion], now: dt.datetime) -> Any:
-    """Each with the verdict of its last answer ('' or None: none yet), and whether measures are open or overdue."""
+    """Each with the verdict of its last answer ('' or None: none yet), and whether measures are open, overdue, done or
+    given up."""
     given = Answer.objects.given().filter(suggestion=OuterRef("pk")).order_by("-handling__lap", "-id")
-    measures = Measure.objects.given().filter(suggestion=OuterRef("pk"), ended_at=None)
+    promised = Measure.objects.given().filter(suggestion=OuterRef("pk"))
+    measures = promised.filter(ended_at=None)
     return rows.annotate(
         verdict=Subquery(given.values("verdict")[:1]),
         unfinished=Exists(measures),
         overdue=Exists(measures.filter(due_on__lt=local_day(now), state="planned")),
+        kept=Exists(promised.filter(state="confirmed")),
+        dropped=Exists(promised.filter(state="dropped")),
     )
 
 
@@ -113,7 +117,7 @@ def at_stage(rows: Any, stage: str) -> Any:
         case "adopted":
             return rows.filter(verdict__in=TAKEN_UP)
         case "done":
-            return rows.filter(verdict__in=TAKEN_UP, unfinished=False)
+            return rows.filter(verdict__in=TAKEN_UP, unfinished=False, kept=True)
         case "late":
             return rows.filter(overdue=True)
         case "not" | "explained":
@@ -136,7 +140,9 @@ def chip_of(s: Any, now: dt.datetime) -> tuple[str, Words]:
         if s.overdue:
             return "late", _("measure overdue")
         if not s.unfinished:
-            return "done", _("measures finished")
+            if not s.kept:
+                return "back", _("measures given up")
+            return "done", _("done in part") if s.dropped else _("measures finished")
         return "doing", _("adopted, in hand") if s.verdict == Verdict.ADOPTED else _("adopted in part, in hand")
     return CHIPS[s.verdict], Verdict(s.verdict).label
 
@@ -173,7 +179,8 @@ def open_calls(now: dt.datetime, *, limit: int = 4) -> list[Call]:
 
 def calls(*, after: str | None = None, size: int = 20) -> Page[Call]:
     """Every call that was opened, the newest first, with how many public suggestions it has. One statement."""
-    counted = Count("suggestions", filter=Q(suggestions__state="public"))
+    shown_ = Q(suggestions__state="public") & ~Q(suggestions__request__state__in=GONE)
+    counted = Count("suggestions", filter=shown_)
     rows = Call.objects.exclude(state="draft").select_related("unit", "area").annotate(n=counted)
     return keyset(rows, order=("-id",), after=after, size=size)
 
@@ -188,6 +195,7 @@ class Tally:
     refused: int = 0
     explained: int = 0
     waiting: int = 0
+    declined: int = 0
     best: list[Row] = field(default_factory=list)
 
 
@@ -207,7 +215,8 @@ def tally(call: Call, now: dt.datetime) -> Tally:
         **{name: Count("pk", filter=Q(verdict=v)) for name, v in (
             ("adopted", "adopted"), ("partly", "partly"), ("refused", "not"), ("explained", "explained"),
         )},
-        waiting=Count("pk", filter=Q(verdict=None)),
+        waiting=Count("pk", filter=Q(verdict=None) & ~Q(request__state="declined")),
+        declined=Count("pk", filter=Q(request__state="declined")),
     )  # fmt: skip
     best = at_stage(rows, "adopted").select_related("request__area", "request__unit", "credit_record")
     return Tally(**found, best=[Row(s, chip_of(s, now)) for s in best.order_by("-seconds", "-pk")[:20]])
@@ -247,5 +256,6 @@ def alike(text: str, area_path: str, now: dt.datetime, *, but: int = 0, limit: i
     found = with_stage(Suggestion.objects.filter(pk__in=[pk for _score, pk in best]), now).select_related("request")
     by_pk = {s.pk: s for s in found}
     return [
-        Like(by_pk[pk], chip_of(by_pk[pk], now), by_pk[pk].request.state in OPEN) for _score, pk in best if pk in by_pk
+        Like(s, chip_of(s, now), s.request.state in OPEN and s.verdict is None)
+        for s in (by_pk[pk] for _score, pk in best if pk in by_pk)
     ]

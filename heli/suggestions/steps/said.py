@@ -23,8 +23,8 @@ from heli.loop.models import Kind, Request, Voice
 from heli.loop.states import OPEN
 from heli.loop.steps.hear import by_staff, checked_text, title_of
 from heli.rulebook import queries as rulebook
-from heli.suggestions.errors import AnsweredAlready, CallClosed, EditedAfterSeconding, NotASuggestion
-from heli.suggestions.models import Addendum, Call, Suggestion, Wording
+from heli.suggestions.errors import AnsweredAlready, CallClosed, EditedAfterSeconding, NotASuggestion, WordsChanged
+from heli.suggestions.models import Addendum, Answer, Call, Suggestion, Wording
 from heli.suggestions.states import ADDENDUM, SUGGESTION
 
 SUBJECT = "loop.request"  # what happens to a suggestion stands in the one timeline of its request
@@ -164,16 +164,36 @@ def take_up(*, request_id: int, by: Actor, at: dt.datetime) -> Suggestion:
     return suggestion
 
 
-def publish(
-    *, request_id: int, by: Actor, at: dt.datetime, title: str = "", text: str = "", agreed: str = ""
-) -> Suggestion:
-    """The keeper has read it: everybody may. With `text` in a neutral wording, which the suggester agreed to (`agreed`
-    says how); what they said first stays in its versions and with the unit. A name asked for is shown from now on.
+def is_answered(request: Request) -> bool:
+    """Whether a unit has answered it, in this round or an earlier one, or nobody will. One statement at most."""
+    return request.state not in OPEN or Answer.objects.given().filter(suggestion=request.pk).exists()
 
-    Raises Invalid (L-400), EditedAfterSeconding (L-220), WrongState, Forbidden, NotFound.
+
+def read_as(suggestion: Suggestion, version: int | None) -> None:
+    """WordsChanged (L-229) when the keeper read another version than the present one."""
+    if version is not None and version != Wording.objects.filter(suggestion=suggestion).count():
+        raise WordsChanged
+
+
+def publish(
+    *,
+    request_id: int,
+    by: Actor,
+    at: dt.datetime,
+    title: str = "",
+    text: str = "",
+    agreed: str = "",
+    version: int | None = None,
+) -> Suggestion:
+    """The keeper has read it (its `version`): everybody may. With `text` in a neutral wording, which the suggester
+    agreed to (`agreed` says how); what they said first stays in its versions and with the unit. A name asked for is
+    shown from now on.
+
+    Raises Invalid (L-400), EditedAfterSeconding (L-220), WordsChanged (L-229), WrongState, Forbidden, NotFound.
     """
     with step("suggestions.publish", by=by, at=at) as s:
         request, suggestion = lock(s, request_id)
+        read_as(suggestion, version)
         new_text = without_personal(checked_text(text)) if text.strip() else suggestion.text
         new_title = without_personal(title.strip())[:TITLE] or suggestion.title
         if (new_title, new_text) != (suggestion.title, suggestion.text):
@@ -209,10 +229,12 @@ def loop_tell(s: Step, request: Request, news: str) -> None:
     s.defer(jobs.tell, request_id=request.pk, news=news)
 
 
-def keep_private(*, request_id: int, by: Actor, at: dt.datetime, reason: str) -> Suggestion:
-    """Not for everybody's eyes (it names somebody, it insults): the suggester reads why. It is answered all the same."""
+def keep_private(*, request_id: int, by: Actor, at: dt.datetime, reason: str, version: int | None = None) -> Suggestion:
+    """Not for everybody's eyes (it names somebody, it insults): the suggester reads why. It is answered all the same.
+    Raises as `publish`."""
     with step("suggestions.keep_private", by=by, at=at) as s:
         request, suggestion = lock(s, request_id)
+        read_as(suggestion, version)
         suggestion.read_at = suggestion.read_at or at
         suggestion.why_private = by_staff(reason)
         move(s, request, suggestion, "keep_private", reason=by_staff(reason), save=("read_at", "why_private"))
@@ -233,7 +255,7 @@ def correct(*, request_id: int, text: str, by: Actor, at: dt.datetime) -> Sugges
             of_voice(s, request)
             if suggestion.stands_fast:
                 raise EditedAfterSeconding(field="text")
-            if request.state not in OPEN:
+            if is_answered(request):
                 raise AnsweredAlready(field="text")
             new = without_personal(checked_text(text))
             if new == suggestion.text:
@@ -313,11 +335,11 @@ def credit(*, request_id: int, name: str, by: Actor, at: dt.datetime) -> Suggest
 
 
 def show_name(*, request_id: int, by: Actor, at: dt.datetime, show: bool) -> Suggestion:
-    """The keeper has read the name somebody asked to be shown with: shown, or left out."""
+    """The keeper has read the name somebody asked to be shown with: shown, or left out, also later on."""
     with step("suggestions.show_name", by=by, at=at) as s:
         request, suggestion = lock(s, request_id)
         s.require(Cap.KEEP_SUGGESTIONS, path=request.area_path)
-        if suggestion.credit != "asked":
+        if suggestion.credit != "asked" and (show or suggestion.credit != "shown"):
             raise WrongState
         if show:
             suggestion.credit = "shown"

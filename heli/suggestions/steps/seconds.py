@@ -19,10 +19,9 @@ from heli.core.steps import Step, step
 from heli.loop import steps as loop
 from heli.loop.errors import CannotMerge
 from heli.loop.models import Request, Voice, said_of
-from heli.loop.states import OPEN
 from heli.suggestions.errors import AnsweredAlready, CannotJoin, NotSeconded, OwnSuggestion, SecondedAlready
 from heli.suggestions.models import Second, Suggestion
-from heli.suggestions.steps.said import SUBJECT, lock
+from heli.suggestions.steps.said import SUBJECT, is_answered, lock
 
 
 def last_of(suggestion: Suggestion, user_id: int) -> int:
@@ -43,7 +42,7 @@ def second(*, request_id: int, by: Actor, at: dt.datetime) -> Suggestion:
             request, suggestion = lock(s, request_id)
             if suggestion.state != "public":
                 raise NotFound
-            if request.state not in OPEN:
+            if is_answered(request):
                 raise AnsweredAlready
             if Voice.objects.filter(said_of(request.pk), user_id=by.user_id).exists():
                 raise OwnSuggestion
@@ -52,7 +51,7 @@ def second(*, request_id: int, by: Actor, at: dt.datetime) -> Suggestion:
                 raise SecondedAlready
             Second.objects.create(suggestion=suggestion, user_id=by.user_id, n=last + 1, at=at)
             recount(suggestion, +1)
-            s.record(suggestion)
+            unseen(s, suggestion)
     except IntegrityError as error:
         if "second_once" in str(error):
             raise SecondedAlready from error
@@ -69,12 +68,19 @@ def take_back(*, request_id: int, by: Actor, at: dt.datetime) -> Suggestion:
         last = last_of(suggestion, by.user_id)
         if not last % 2:
             raise NotSeconded
-        if request.state not in OPEN:
+        if is_answered(request):
             raise AnsweredAlready
         Second.objects.create(suggestion=suggestion, user_id=by.user_id, n=last + 1, at=at)
         recount(suggestion, -1)
-        s.record(suggestion)
+        unseen(s, suggestion)
     return suggestion
+
+
+def unseen(s: Step, suggestion: Suggestion) -> None:
+    """Whose vote it was stands in the vote alone: the event names no account, and is in no timeline that staff read."""
+    s.about("suggestions.seconds", suggestion.pk, suggestion.request.area_path)
+    s.record(suggestion)
+    s.event.user_id = None
 
 
 def recount(suggestion: Suggestion, change: int) -> None:

@@ -15,13 +15,14 @@ from django.utils.translation import pgettext
 
 from heli.core import export
 from heli.core.caps import Cap, Scope
-from heli.core.errors import HeliError, Invalid, NotFound
+from heli.core.errors import HeliError, NotFound
 from heli.core.pages import HeliRequest, page
 from heli.loop.clocks import local_day
 from heli.loop.states import OPEN
 from heli.orgs import pickers
 from heli.orgs.exports import purpose_of, row_cap
 from heli.suggestions import steps
+from heli.suggestions.errors import WordsChanged
 from heli.suggestions.forms import CallForm, PublishForm, ReasonForm, SummaryForm
 from heli.suggestions.models import Addendum, Call, Verdict
 from heli.suggestions.queries import desk as queries
@@ -34,10 +35,14 @@ MONTH = dt.timedelta(days=30)
 @page("desk/", needs=KEEP, scope=Scope.AREA)
 def desk(request: HeliRequest) -> HttpResponse:
     """What waits for the keeper, a tab each."""
+    return _desk_page(request, request.GET.get("tab", ""))
+
+
+def _desk_page(request: HeliRequest, tab: str, wrong: str = "", status: int = 200) -> HttpResponse:
     now, actor, after = timezone.now(), request.actor, request.GET.get("after")
     found = queries.counts(actor, now)
-    usual = next((t for t in queries.TABS if found.get(t)), "all")
-    tab = request.GET.get("tab", "") if request.GET.get("tab", "") in queries.TABS else usual
+    if tab not in queries.TABS:
+        tab = next((t for t in queries.TABS if found.get(t)), "all")
     f = queries.Filters.read(request.GET)
     context: dict[str, Any] = {
         "tab": tab,
@@ -49,8 +54,11 @@ def desk(request: HeliRequest) -> HttpResponse:
         "calls": queries.drafts(actor),
         "query": request.GET.urlencode(),
         "today": local_day(now),
+        "wrong": wrong,
         "now": now,
     }
+    if tab == "all":
+        context["asked"] = queries.asked(actor)
     if tab in queries.ORDER:
         context["page"] = queries.listed(actor, tab, f, now, after=after)
     elif tab == "new":
@@ -59,7 +67,7 @@ def desk(request: HeliRequest) -> HttpResponse:
         context["added"], context["named"] = queries.words(actor)
     else:
         context["page"] = queries.measures(queries.to_look_at(actor, now), now, after=after)
-    return render(request, "suggestions/desk.html", context)
+    return render(request, "suggestions/desk.html", context, status=status)
 
 
 @page("desk/export/", name="desk_export", needs=Cap.EXPORT, scope=Scope.AREA, methods=("POST",))
@@ -195,8 +203,9 @@ def _item_page(request: HeliRequest, code: str, status: int = 200, **more: Any) 
     context = {
         "s": s,
         "row": queries.row_of(s, now),
-        "publish_form": PublishForm(initial={"title": s.title, "text": s.text}),
-        "private_form": ReasonForm(),
+        "publish_form": PublishForm(initial={"title": s.title, "text": s.text, "version": len(s.versions)}),
+        "private_form": ReasonForm(initial={"version": len(s.versions)}),
+        "may_join": s.request.state in {"heard", "dispatched"},
         "like": alike(s.title + s.text, s.request.area_path, now, but=s.pk) if s.request.state in OPEN else [],
         "addenda": Addendum.objects.filter(suggestion=s.pk).order_by("id"),
         "name": queries.name_asked(s) if s.credit else "",
@@ -238,14 +247,14 @@ def item_do(request: HeliRequest, code: str, verb: str) -> HttpResponse:
             case "publish":
                 steps.publish(**form.cleaned_data, **about)
             case "private":
-                steps.keep_private(reason=form.cleaned_data["reason"], **about)
+                steps.keep_private(**form.cleaned_data, **about)
             case "join":
                 into = queries.item(request.actor, request.POST.get("into", "")[:16].upper(), timezone.now())
                 steps.join(into_id=into.pk, **about)
             case _:
                 steps.show_name(show=verb == "show", **about)
     except HeliError as error:
-        if form is None:
+        if form is None or isinstance(error, WordsChanged):
             return _item_page(request, s.request.code, error.status, error=error)
         form.put(error)
         return _item_page(request, s.request.code, error.status, **{name: form})
@@ -279,7 +288,7 @@ def words_do(request: HeliRequest, addendum_id: int) -> HttpResponse:
     private = request.POST.get("go") == "private"
     reason = request.POST.get("reason", "")[:300]
     if private and not reason.strip():
-        raise Invalid(_("Say why it is not public; the suggester reads it."), field="reason")
+        return _desk_page(request, "words", _("Say why it is not public; the suggester reads it."), 400)
     steps.read_addendum(addendum_id=addendum_id, reason=reason if private else "", by=request.actor, at=timezone.now())
     messages.success(request, _("Not public. Its suggester reads why.") if private else _("Public now."))
     return redirect(f"{reverse('suggestions:desk')}?tab=words")

@@ -21,7 +21,6 @@ from heli.loop import links
 from heli.loop.clocks import local_day
 from heli.loop.models import Voice
 from heli.loop.queries import public as told
-from heli.loop.states import OPEN
 from heli.loop.steps.hear import TEXT_LIMIT
 from heli.loop.views.public import for_oneself, own_number, place_context, private
 from heli.loop.views.track import by_link, qr, secret_url
@@ -31,6 +30,7 @@ from heli.suggestions.forms import NameForm, SuggestForm, TextForm
 from heli.suggestions.models import Addendum, Call, Suggestion
 from heli.suggestions.queries import one as ones
 from heli.suggestions.queries import wall as queries
+from heli.suggestions.steps.said import is_answered
 
 Wrong = dict[str, str]
 
@@ -191,7 +191,9 @@ def _own_page(
 ) -> HttpResponse:
     """What the suggester can do, with a form as it was typed when something is wrong with it."""
     found = (
-        Suggestion.objects.select_related("request", "call", "credit_record").filter(request=voice.request_id).first()
+        Suggestion.objects.select_related("request", "call", "credit_record", "joined_into__request")
+        .filter(request=voice.request_id)
+        .first()
     )
     if found is None:
         raise NotFound
@@ -202,7 +204,7 @@ def _own_page(
         "sent": "sent" in request.GET,
         "url": secret_url(voice),
         "qr": qr(secret_url(voice)),
-        "may_correct": not found.stands_fast and r.state in OPEN,
+        "may_correct": not found.stands_fast and not is_answered(r),
         "may_add": r.state not in {"withdrawn", "declined", "merged"},
         "addenda": Addendum.objects.filter(suggestion=found).order_by("id"),
         "credit_name": queries.shown(found) if found.credit == "shown" else "",

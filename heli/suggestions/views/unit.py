@@ -93,7 +93,9 @@ def answer(request: HeliRequest, code: str) -> HttpResponse:
         return _answer_page(request, r, form, status=error.status)
     sent = made.handling.state == "sent"
     waits = (
-        _("Kept as a draft: nobody else sees it.") if draft else _("Your unit's lead reads it now; then it goes out.")
+        _("Kept as a draft: it is not sent and not public.")
+        if draft
+        else _("Your unit's lead reads it now; then it goes out.")
     )
     messages.success(request, _("Sent. Whoever suggested it is told, and everybody can read it.") if sent else waits)
     return HttpResponseRedirect(reverse("loop:request", args=[r.code]), status=303)
