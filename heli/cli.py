@@ -230,10 +230,10 @@ def areas_import(
 @command(sites, "import")
 def sites_import(file: Path, as_user: As = "", as_json: Json = False) -> None:
     """A table of sites (CSV or xlsx; columns in docs/doors.md): all of it or none, and twice does no harm."""
-    from heli.loop.importing import open_table
+    from heli.core.tables import read_file
     from heli.places import site_steps
 
-    show(site_steps.import_sites(rows=open_table(file), by=actor(as_user), at=now()), as_json)
+    show(site_steps.import_sites(rows=read_file(file, site_steps.COLUMNS), by=actor(as_user), at=now()), as_json)
 
 
 @command(areas, "search")
@@ -490,12 +490,14 @@ def loop_import(
     by: As = "",
 ) -> None:
     """Take a batch of messages (CSV, xlsx, .xz) into the dispatch queue: all of it, or with any bad row nothing."""
+    from heli.core.tables import read_file
     from heli.loop import importing
+    from heli.loop.batches import HEADINGS
 
     with bar("rows", as_json) as progress:
         task = progress.add_task("", total=None)
         done = importing.import_rows(
-            importing.open_table(file), columns=pairs(columns), defaults={"area": area}, source=source or file.name[:40],
+            read_file(file, HEADINGS), columns=pairs(columns), defaults={"area": area}, source=source or file.name[:40],
             by=actor(by), at=now(), progress=lambda n: progress.update(task, completed=n),
         )  # fmt: skip
     show({"rows": done.rows, "taken": done.taken, "known": done.known, "errors": done.errors}, as_json)
@@ -515,7 +517,8 @@ def loop_replay(
 ) -> None:
     """Drive real messages with their real replies through the steps, and judge them by each rule set."""
     from heli.core.errors import NotFound
-    from heli.loop import importing
+    from heli.core.tables import read_file
+    from heli.loop.batches import HEADINGS
     from heli.loop.replay import replay
     from heli.orgs.models import Organisation
 
@@ -525,7 +528,7 @@ def loop_replay(
     with bar("messages", as_json) as progress:
         task = progress.add_task("", total=None)
         done = replay(
-            importing.open_table(file),
+            read_file(file, HEADINGS),
             columns=pairs(columns),
             area_path=area,
             unit_id=org.pk,

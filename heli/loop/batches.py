@@ -13,12 +13,27 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from heli.core.tables import FORMULA, Headings, Row
 from heli.loop.models import Category, Kind, Urgency
-from heli.loop.tables import FIELDS, FORMULA, Row
-from heli.loop.tables import guess as guess
 from heli.places.addresses import resolve
 
 Words = str | Promise
+FIELDS = ("key", "text", "title", "at", "area", "spot", "category", "kind", "urgency", "name", "phone", "due")
+# What such columns are called, the surest names first.
+HEADINGS: Headings = {
+    "key": ("编号", "单号", "流水号", "序号", "id", "key", "number"),
+    "text": ("诉求内容", "反映内容", "留言详情", "内容", "详情", "描述", "正文", "text"),
+    "title": ("标题", "主题", "title"),
+    "due": ("要求办结时间", "办结时限", "办理时限", "截止时间", "办结时间", "due"),
+    "at": ("时间", "日期", "time", "date", "at"),
+    "spot": ("详细地址", "具体位置", "具体地点", "spot"),
+    "area": ("所属区域", "区域", "社区", "街道", "地点", "地址", "位置", "area", "place"),
+    "category": ("事项", "类别", "分类", "category"),
+    "kind": ("诉求类型", "诉求性质", "性质", "kind"),
+    "urgency": ("紧急程度", "急缓", "紧急", "urgency"),
+    "name": ("姓名", "来电人", "联系人", "反映人", "name"),
+    "phone": ("联系电话", "手机", "电话", "号码", "phone"),
+}
 FIELD_WORDS: Mapping[str, Words] = {
     "key": pgettext_lazy("import", "number of the row"),
     "text": pgettext_lazy("import", "what was said"),

@@ -1,15 +1,14 @@
 """A batch of messages (CSV or xlsx, also .xz or .gz) becomes requests: columns are mapped, every row is checked, nothing is
-half-imported, and the same file twice does no harm (a row is known by source and key). How a file is read: tables.py.
+half-imported, and the same file twice does no harm (a row is known by source and key). How a file is read: core.tables.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from django.db import transaction
@@ -20,14 +19,11 @@ from django.utils.translation import gettext_lazy as _
 from heli.core.actor import Actor
 from heli.core.caps import Cap
 from heli.core.errors import AlreadyDone, Forbidden, HeliError
+from heli.core.tables import FORMULA, SHORTENED, TIME, FileTooLarge, RowError
 from heli.engines.identifiers import without_personal
+from heli.loop.batches import FIELDS
 from heli.loop.models import Channel, Request
 from heli.loop.steps.hear import hear
-from heli.loop.tables import FIELDS as FIELDS
-from heli.loop.tables import FORMULA, SHORTENED, TIME
-from heli.loop.tables import FileTooLarge as FileTooLarge
-from heli.loop.tables import FileUnreadable as FileUnreadable
-from heli.loop.tables import read_table as read_table
 
 if TYPE_CHECKING:
     from heli.loop.batch_models import Batch
@@ -47,17 +43,6 @@ class ColumnMissing(HeliError):
     code = "L-702"
     status = 400
     sentence = _("The table has no column “%(column)s”. It has: %(columns)s.")
-
-
-@dataclass(frozen=True, slots=True)
-class RowError:
-    """Why one row cannot be taken: its line in the file (as a spreadsheet program counts), the field, a code, and a
-    sentence that says what to do. Nothing personal: what is quoted of a cell has its numbers hidden."""
-
-    line: int
-    field: str
-    code: str
-    words: str
 
 
 @dataclass(slots=True)
@@ -233,9 +218,3 @@ def import_rows(
             transaction.set_rollback(True)
             taking.done.taken = 0
     return taking.done
-
-
-def open_table(path: Path) -> Iterator[Mapping[str, str]]:
-    """Rows of a file on this machine; see tables.read_table."""
-    with path.open("rb") as source:
-        yield from read_table(source, path.name)

@@ -18,11 +18,12 @@ from openpyxl import Workbook
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from heli import localpg
+from heli.core import tables
 from heli.core.actor import PUBLIC, SYSTEM
 from heli.core.errors import Forbidden, NotFound, TakenAlready, WrongState
 from heli.core.export import safe_cell
 from heli.core.models import Event
-from heli.loop import batches, importing, tables
+from heli.loop import batches, importing
 from heli.loop import steps as loop
 from heli.loop.batch_models import Batch, BatchMapping, BatchRow
 from heli.loop.batch_states import BATCH
@@ -58,7 +59,7 @@ def take(world: Any, batch: Batch, who: str = "孙坐席") -> Batch:
 
 # What a file may hold -----------------------------------------------------------------------------------------------------
 def read(raw: bytes, name: str = "a.csv", **more: Any) -> list[dict[str, str]]:
-    return list(tables.open_sheet(io.BytesIO(raw), name, **more).rows)
+    return list(tables.open_sheet(io.BytesIO(raw), name, batches.HEADINGS, **more).rows)
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-be", "gb18030"])
@@ -81,8 +82,8 @@ def test_letters_that_fit_nothing_are_refused() -> None:
 
 def test_broken_letters_are_noticed() -> None:
     once_wrong = "编号,内容\n1,路灯不亮".encode().decode("gb18030", "replace").encode()
-    assert tables.open_sheet(io.BytesIO(once_wrong), "a.csv").spoilt
-    assert not tables.open_sheet(io.BytesIO("编号,内容\n1,灯".encode("gb18030")), "a.csv").spoilt
+    assert tables.open_sheet(io.BytesIO(once_wrong), "a.csv", batches.HEADINGS).spoilt
+    assert not tables.open_sheet(io.BytesIO("编号,内容\n1,灯".encode("gb18030")), "a.csv", batches.HEADINGS).spoilt
 
 
 @pytest.mark.parametrize("sign", [",", "\t", ";", "|"])
@@ -93,7 +94,7 @@ def test_whatever_stands_between_cells(sign: str) -> None:
 
 def test_lines_above_the_headings_are_passed_over_and_rows_keep_their_numbers() -> None:
     text = "12345 热线工单汇总表,,\n\n编号,诉求内容,地点\n\n1,灯坏了,大海阳社区\n"
-    table = tables.open_sheet(io.BytesIO(text.encode()), "a.csv")
+    table = tables.open_sheet(io.BytesIO(text.encode()), "a.csv", batches.HEADINGS)
     (row,) = list(table.rows)
     assert (
         table.heading == 3
@@ -101,7 +102,7 @@ def test_lines_above_the_headings_are_passed_over_and_rows_keep_their_numbers() 
         and row["诉求内容"] == "灯坏了"
         and table.above[0] == "12345 热线工单汇总表"
     )
-    assert next(tables.open_sheet(io.BytesIO(text.encode()), "a.csv", heading=1).rows).line == 3
+    assert next(tables.open_sheet(io.BytesIO(text.encode()), "a.csv", batches.HEADINGS, heading=1).rows).line == 3
 
 
 def workbook(*rows: list[Any]) -> bytes:

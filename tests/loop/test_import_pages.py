@@ -12,6 +12,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from openpyxl import Workbook, load_workbook
 
+from heli.core import tables
 from heli.core.models import Event
 from heli.loop import batches
 from heli.loop.batch_models import Batch
@@ -228,11 +229,12 @@ def test_the_list_costs_few_statements(world):
 
 
 def test_headings_as_offices_write_them():
-    guessed = batches.guess(
-        ["序号", "工单编号", "受理时间", "诉求内容", "事发地点", "事项类别", "联系人", "联系电话", "要求办结时间", ""]
+    guessed = tables.guess(
+        ["序号", "工单编号", "受理时间", "诉求内容", "事发地点", "事项类别", "联系人", "联系电话", "要求办结时间", ""],
+        batches.HEADINGS,
     )
     assert guessed == {
         "key": "工单编号", "text": "诉求内容", "at": "受理时间", "area": "事发地点", "category": "事项类别",
         "name": "联系人", "phone": "联系电话", "due": "要求办结时间",
     }  # fmt: skip
-    assert batches.guess(["甲", "乙"]) == {}
+    assert tables.guess(["甲", "乙"], batches.HEADINGS) == {}

@@ -11,9 +11,11 @@ import zipfile
 import pytest
 from openpyxl import Workbook
 
+from heli.core import tables
 from heli.core.actor import SYSTEM
 from heli.core.errors import Forbidden
-from heli.loop import importing, tables
+from heli.loop import importing
+from heli.loop.batches import HEADINGS
 from heli.loop.models import Request
 from heli.loop.replay import replay
 from tests.loop.told import AT
@@ -59,7 +61,7 @@ def take(rows, *, by=SYSTEM, source="热线"):
     ],
 )
 def test_every_usual_form_is_read(name, raw):
-    assert [r["内容"] for r in importing.read_table(io.BytesIO(raw), name)] == [r["内容"] for r in ROWS]
+    assert [r["内容"] for r in tables.open_sheet(io.BytesIO(raw), name, HEADINGS).rows] == [r["内容"] for r in ROWS]
 
 
 def test_a_batch_lands_in_the_dispatch_queue_and_twice_does_no_harm(world):
@@ -123,20 +125,20 @@ def raise_first(done):
     ],
 )
 def test_what_is_no_table_is_refused(name, raw):
-    with pytest.raises(importing.FileUnreadable):
-        list(importing.read_table(io.BytesIO(raw), name))
+    with pytest.raises(tables.FileUnreadable):
+        list(tables.open_sheet(io.BytesIO(raw), name, HEADINGS).rows)
 
 
 def test_a_bomb_is_not_unpacked(monkeypatch):
     monkeypatch.setattr(tables, "UNPACKED", 10**6)
     for name, raw in (("a.csv.xz", lzma.compress(b"x" * 10**7)), ("a.csv.gz", gzip.compress(b"x" * 10**7))):
-        with pytest.raises(importing.FileTooLarge):
-            list(importing.read_table(io.BytesIO(raw), name))
+        with pytest.raises(tables.FileTooLarge):
+            list(tables.open_sheet(io.BytesIO(raw), name, HEADINGS).rows)
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as z:
         z.writestr("xl/worksheets/sheet1.xml", b"0" * 10**7)
-    with pytest.raises(importing.FileTooLarge):
-        list(importing.read_table(io.BytesIO(packed.getvalue()), "a.xlsx"))
+    with pytest.raises(tables.FileTooLarge):
+        list(tables.open_sheet(io.BytesIO(packed.getvalue()), "a.xlsx", HEADINGS).rows)
 
 
 def test_a_replay_agrees_with_a_recount(world):

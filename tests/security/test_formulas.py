@@ -10,7 +10,9 @@ import pytest
 from openpyxl import load_workbook
 
 from heli.core import export
+from heli.core.tables import read_file
 from heli.loop import importing
+from heli.loop.batches import HEADINGS
 
 DDE = "cmd|' /C calc'!A0"
 LIVE = (
@@ -86,7 +88,7 @@ def test_what_was_imported_and_told_leaves_safely(world: Any, settings: Any, tmp
             rows.writerow([f"k{n}", f"{text}标题", f"{text} 人行道塌下去一片", text])
     now = timezone.now()
     done = importing.import_rows(
-        importing.open_table(file), columns={"key": "key", "title": "title", "text": "text", "spot": "spot"},
+        read_file(file, HEADINGS), columns={"key": "key", "title": "title", "text": "text", "spot": "spot"},
         defaults={"area": "370602"}, source="表", by=world.actor("孙坐席"), at=now,
     )  # fmt: skip
     assert done.taken == len(LIVE), done.errors

@@ -33,7 +33,7 @@ from heli.core.scope import within
 from heli.engines.identifiers import BadIdentifier
 from heli.insight import queries as insight
 from heli.insight.models import READERS
-from heli.loop import importing
+from heli.loop import batches, importing
 from heli.loop.clocks import local_day
 from heli.loop.models import AREA_READERS
 from heli.loop.queries import decisions, desk, inbox, requests, returns, revisits
@@ -213,7 +213,7 @@ class ImportOut(Out):
 def import_requests(request: ApiRequest, body: ImportIn) -> ImportOut:
     """Take in many requests at once, each once, or none of them when one is wrong."""
     names = list(ImportRow.model_fields)
-    columns = {f: f for f in importing.FIELDS if f in names}
+    columns = {f: f for f in batches.FIELDS if f in names}
     made = importing.import_rows(
         [r.model_dump() for r in body.rows],
         columns=columns,

@@ -16,16 +16,18 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
-from heli.core import vault
+from heli.core import tables, vault
 from heli.core.actor import Actor
 from heli.core.caps import Cap
 from heli.core.errors import HeliError, NotFound
 from heli.core.paging import Page, keyset
 from heli.core.scope import within
+from heli.core.tables import RowError
 from heli.engines.identifiers import mask_name, mask_phone
-from heli.loop import batches, importing, tables
+from heli.loop import batches, importing
 from heli.loop.batch_models import Batch, BatchMapping
-from heli.loop.importing import FIELDS, Imported, RowError
+from heli.loop.batches import FIELDS
+from heli.loop.importing import Imported
 from heli.loop.models import Category, Handling, Kind, Request, Urgency
 from heli.loop.queries import parts
 from heli.places.models import Area
@@ -55,7 +57,8 @@ def sheet(batch: Batch) -> tables.Table:
     """The file opened as it was chosen to be read."""
     import io
 
-    return tables.open_sheet(io.BytesIO(content(batch)), batch.name, encoding=batch.encoding, heading=batch.heading)
+    raw = io.BytesIO(content(batch))
+    return tables.open_sheet(raw, batch.name, batches.HEADINGS, encoding=batch.encoding, heading=batch.heading)
 
 
 def signature(columns: Sequence[str]) -> str:
@@ -71,7 +74,7 @@ def offered(
     rows = list(kept)
     same = next((m for m in rows if m.signature == signature(columns)), None)
     values = (same or rows[0]).values if rows else {}
-    return (same.columns if same is not None else tables.guess(columns)), values
+    return (same.columns if same is not None else tables.guess(columns, batches.HEADINGS)), values
 
 
 @dataclass(slots=True)

@@ -14,17 +14,17 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from heli.core import export, vault
+from heli.core import export, tables, vault
 from heli.core.actor import SYSTEM, Actor
 from heli.core.caps import Cap
 from heli.core.errors import Forbidden, Invalid, NotFound, TakenAlready, WrongState
 from heli.core.scope import covers
 from heli.core.steps import step
 from heli.engines.identifiers import without_personal
-from heli.loop import batches, importing, jobs, tables
+from heli.loop import batches, importing, jobs
 from heli.loop.batch_models import Batch, BatchMapping, BatchRow
 from heli.loop.batch_states import BATCH
-from heli.loop.importing import FIELDS
+from heli.loop.batches import FIELDS
 from heli.loop.queries import batches as queries
 
 ABOUT = "loop.batch"
@@ -51,7 +51,7 @@ def open_batch(*, by: Actor, at: dt.datetime, source: str, name: str, raw: bytes
     path = path or default_area[:6]  # the system imports for the county the rows lie in
     if len(raw) > queries.BYTES:
         raise tables.FileTooLarge(limit=queries.BYTES // 2**20)
-    table = tables.open_sheet(io.BytesIO(raw), name)
+    table = tables.open_sheet(io.BytesIO(raw), name, batches.HEADINGS)
     rows = len(list(islice(table.rows, queries.MOST + 1)))
     columns, values = queries.offered(source, table.columns, paths)
     with step("batch.open", by=by, at=at) as s:

@@ -14,11 +14,11 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from heli.core import export
+from heli.core import export, tables
 from heli.core.caps import Cap, Scope
 from heli.core.errors import HeliError, NotFound
 from heli.core.pages import HeliRequest, page
-from heli.loop import batches, tables
+from heli.loop import batches
 from heli.loop.batch_models import Batch
 from heli.loop.clocks import local_day
 from heli.loop.forms.desk import ImportForm
@@ -172,7 +172,7 @@ def remap(request: HeliRequest, found: Batch) -> HttpResponse | None:
         batch_id=found.pk,
         by=request.actor,
         at=timezone.now(),
-        columns={f: given.get(f"map_{f}", "")[:200] for f in tables.FIELDS} if "map_key" in given else found.columns,
+        columns={f: given.get(f"map_{f}", "")[:200] for f in batches.FIELDS} if "map_key" in given else found.columns,
         values=values,
         encoding=given.get("encoding", ""),
         heading=int(heading) if heading.isascii() and heading.isdecimal() and len(heading) < 4 else 0,

@@ -17,6 +17,7 @@ import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
+from pathlib import Path
 from typing import IO, Any, cast
 
 from django.utils.translation import gettext as _now
@@ -36,6 +37,7 @@ MARKS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", 
 # What letters become that were read by the wrong table once before; the last are places without any letter
 SPOILT = re.compile("锟斤拷|\ufffd|烫烫烫|ï»¿|â€|[\ue000-\uf8ff]")
 BETWEEN = (",", "\t", ";", "|")
+Headings = Mapping[str, tuple[str, ...]]  # {our field: what its column may be called, the surest names first}
 
 
 class FileUnreadable(HeliError):
@@ -48,6 +50,17 @@ class FileTooLarge(HeliError):
     code = "L-703"
     status = 400
     sentence = _("Unpacked, this file is larger than %(limit)s MB. Split it and import the parts.")
+
+
+@dataclass(frozen=True, slots=True)
+class RowError:
+    """Why one row cannot be taken: its line in the file (as a spreadsheet program counts), the field, a code, and a
+    sentence that says what to do. Nothing personal: what is quoted of a cell has its numbers hidden."""
+
+    line: int
+    field: str
+    code: str
+    words: str
 
 
 class Row(dict[str, str]):
@@ -110,25 +123,27 @@ def decoded(raw: bytes, encoding: str = "") -> tuple[str, str]:
 
 
 # Lines ----------------------------------------------------------------------------------------------------------------
-def read_table(source: IO[bytes], name: str) -> Iterator[Row]:
-    """Rows of a table by the ending of its name: .csv .tsv .xlsx, also with .xz or .gz behind. See `open_sheet`."""
-    return open_sheet(source, name).rows
-
-
-def open_sheet(source: IO[bytes], name: str, *, encoding: str = "", heading: int = 0) -> Table:
-    """A table with its headings found (`heading` 0) or on the given line; blank lines are passed over.
+def open_sheet(source: IO[bytes], name: str, headings: Headings, *, encoding: str = "", heading: int = 0) -> Table:
+    """A table by the ending of its name (.csv .tsv .xlsx, also with .xz or .gz behind), with its headings found
+    (`heading` 0) or on the given line; blank lines are passed over.
 
     Raises FileUnreadable (L-701), FileTooLarge (L-703).
     """
     raw, low = unpacked(source, name)
     if low.endswith(".xlsx") or raw[:4] == b"PK\x03\x04":
-        return _table(_xlsx(raw), "", heading)
+        return _table(_xlsx(raw), headings, "", heading)
     text, used = decoded(raw, encoding)
     if "\0" in text:
         raise FileUnreadable(why=_now("it holds binary data"))
-    table = _table(_csv(text, "\t" if low.endswith(".tsv") else ""), used, heading)
+    table = _table(_csv(text, "\t" if low.endswith(".tsv") else ""), headings, used, heading)
     table.spoilt = SPOILT.search(text) is not None
     return table
+
+
+def read_file(path: Path, headings: Headings) -> Iterator[Row]:
+    """Rows of a file on this machine; see `open_sheet`."""
+    with path.open("rb") as source:
+        yield from open_sheet(source, path.name, headings).rows
 
 
 def _csv(text: str, between: str) -> Iterator[list[str]]:
@@ -185,44 +200,27 @@ def cell(value: Any) -> str:
 
 
 # Headings -------------------------------------------------------------------------------------------------------------
-FIELDS = ("key", "text", "title", "at", "area", "spot", "category", "kind", "urgency", "name", "phone", "due")
-# What such columns are called, the surest names first.
-HEADINGS: Mapping[str, tuple[str, ...]] = {
-    "key": ("编号", "单号", "流水号", "序号", "id", "key", "number"),
-    "text": ("诉求内容", "反映内容", "留言详情", "内容", "详情", "描述", "正文", "text"),
-    "title": ("标题", "主题", "title"),
-    "due": ("要求办结时间", "办结时限", "办理时限", "截止时间", "办结时间", "due"),
-    "at": ("时间", "日期", "time", "date", "at"),
-    "spot": ("详细地址", "具体位置", "具体地点", "spot"),
-    "area": ("所属区域", "区域", "社区", "街道", "地点", "地址", "位置", "area", "place"),
-    "category": ("事项", "类别", "分类", "category"),
-    "kind": ("诉求类型", "诉求性质", "性质", "kind"),
-    "urgency": ("紧急程度", "急缓", "紧急", "urgency"),
-    "name": ("姓名", "来电人", "联系人", "反映人", "name"),
-    "phone": ("联系电话", "手机", "电话", "号码", "phone"),
-}
-
-
-def guess(columns: Sequence[str]) -> dict[str, str]:
-    """{our field: their column} for headings that say what they are, by the surest name of each field. Pure."""
+def guess(columns: Sequence[str], headings: Headings) -> dict[str, str]:
+    """{our field: their column} for headings that say what they are, by the surest name of each field, the fields in the
+    order of `headings`. Pure."""
     left = [c for c in columns if c and len(c) <= 20]
     found: dict[str, str] = {}
-    for name, headings in HEADINGS.items():
-        for h in headings:
+    for name, called_so in headings.items():
+        for h in called_so:
             called = [c for c in left if c.strip().lower() == h] or [c for c in left if len(h) > 1 and h in c.lower()]
             if called:
                 found[name] = called[0]
                 left.remove(called[0])
                 break
-    return {f: found[f] for f in FIELDS if f in found}
+    return found
 
 
-def _table(lines: Iterator[list[str]], encoding: str, heading: int) -> Table:
+def _table(lines: Iterator[list[str]], headings: Headings, encoding: str, heading: int) -> Table:
     numbered = ((n, cells) for n, cells in enumerate(lines, start=1) if any(cells))
     head = list(islice(numbered, LOOKED_AT))
     if not head:
         raise FileUnreadable(why=_now("it is empty"))
-    at = heading if any(n == heading for n, _cells in head) else headings_at(head)
+    at = heading if any(n == heading for n, _cells in head) else headings_at(head, headings)
     columns = named(next(cells for n, cells in head if n == at))
     above = ["  ".join(c for c in cells if c)[:200] for n, cells in head if n <= at]
     rest: Iterable[tuple[int, list[str]]] = chain((x for x in head if x[0] > at), numbered)
@@ -248,11 +246,11 @@ def named(cells: list[str]) -> list[str]:
     return found
 
 
-def headings_at(head: list[tuple[int, list[str]]]) -> int:
+def headings_at(head: list[tuple[int, list[str]]], headings: Headings) -> int:
     """The line that looks most like headings: most cells that say what is in them, the uppermost of equals. Pure."""
 
     def count(names: list[str]) -> int:
-        return len(guess(names))
+        return len(guess(names, headings))
 
     best = max(head, key=lambda x: (count([c[:40] for c in x[1]]), -x[0]))
     if count([c[:40] for c in best[1]]) >= 2:
