@@ -212,21 +212,27 @@ def room(voice: Voice, rules: dict[str, RuleVersion]) -> bool:
     return int(given["n"] or 0) + int(rules["snap.thanks"].value) <= int(rules["snap.daily_cap"].value)
 
 
-def enter(s: Step, root: Request, voice: Voice, rules: dict[str, RuleVersion], *, back: bool = False) -> None:
-    """One row of the ledger: points given, or taken back as they were given."""
+def enter(s: Step, root: Request, voice: Voice, rules: dict[str, RuleVersion]) -> None:
+    """One row of the ledger: points given. WrongState when somebody was thanked for this matter and it still stands."""
     last = Thanks.objects.filter(root=root).order_by("-entry").first()
-    points = -last.points if back and last else int(rules["snap.thanks"].value)
-    Thanks.objects.create(
-        root=root,
-        voice=voice,
-        entry=last.entry + 1 if last else 0,
-        points=points,
-        day=local_day(voice.said_at),
-        at=s.at,
-        rule_id=last.rule_id if back and last else rules["snap.thanks"].id,
-        by_id=s.by.user_id,
-    )
-    s.record(points=points)
+    if last and last.points > 0:
+        raise WrongState
+    rule = rules["snap.thanks"]
+    row = Thanks(root=root, voice=voice, points=int(rule.value), day=local_day(voice.said_at), rule_id=rule.id)
+    insert(s, row, last.entry + 1 if last else 0)
+
+
+def take_back(s: Step, voice: Voice) -> None:
+    """One row more: what this voice was given goes back, where it was given (its snap may have been parted since)."""
+    given = Thanks.objects.filter(voice=voice, points__gt=0).latest("id")
+    row = Thanks(root_id=given.root_id, voice=voice, points=-given.points, day=given.day, rule_id=given.rule_id)
+    insert(s, row, given.entry + 1)
+
+
+def insert(s: Step, row: Thanks, entry: int) -> None:
+    row.entry, row.at, row.by_id = entry, s.at, s.by.user_id
+    row.save(force_insert=True)
+    s.record(points=row.points)
 
 
 def decide(*, request_id: int, give: bool, reason: str, by: Actor, at: dt.datetime) -> Snap:
@@ -257,7 +263,7 @@ def decide(*, request_id: int, give: bool, reason: str, by: Actor, at: dt.dateti
                 raise DayFull(cap=rules["snap.daily_cap"].value)
             enter(s, root, voice, rules)
         elif before == "given":
-            enter(s, root, voice, rules, back=True)
+            take_back(s, voice)
     return snap
 
 

@@ -40,7 +40,7 @@ FULL = "void (IDBObjectStore.prototype.put = () => { throw new DOMException('ful
 def phone(site: str, world: Any, chromium_path: str, tmp_path: Path) -> Iterator[Open]:
     """A phone: one that keeps what it kept when its browser is closed. An error of a script or of the policy fails."""
     errors: list[str] = []
-    expect.set_options(timeout=60_000)  # a condition is waited for, as long as a busy machine takes
+    expect.set_options(timeout=120_000)  # a condition is waited for, as long as a busy machine takes
     with sync_playwright() as play:
         opened: list[BrowserContext] = []
 
@@ -50,7 +50,7 @@ def phone(site: str, world: Any, chromium_path: str, tmp_path: Path) -> Iterator
                 viewport={"width": 390, "height": 844}, locale="zh-CN", has_touch=True, reduced_motion="reduce",
                 geolocation=HERE if place else None, permissions=["geolocation"] if place else [],
             )  # fmt: skip
-            context.set_default_timeout(60_000)
+            context.set_default_timeout(120_000)
             if cookies:
                 context.add_cookies(cookies)
             context.on("page", lambda page: page.on("pageerror", lambda e: errors.append(str(e))))
@@ -78,7 +78,7 @@ def ready(page: Page) -> None:
     page.wait_for_function("caches.match('/snap/shell/').then((found) => Boolean(found))")
 
 
-def until(page: Page, ask: Callable[[], Any], want: Any, seconds: float = 60) -> None:
+def until(page: Page, ask: Callable[[], Any], want: Any, seconds: float = 120) -> None:
     """Wait until the database says so; the browser goes on meanwhile."""
     end = time.monotonic() + seconds
     while (found := ask()) != want and time.monotonic() < end:

@@ -166,6 +166,15 @@ class TestDecided:
         assert queries.points(oneself(world, "于科员")) == 5
         assert Event.objects.filter(subject_id=held, step="snap.decide").count() == 3
 
+    def test_what_was_given_goes_back_also_when_the_snap_was_parted_since(self, world):
+        first, second = take(world), take(world, "王桂兰", at=AT + HOUR)
+        loop.merge(request_id=first.heard.request.pk, into_id=second.heard.request.pk, by=SYSTEM, at=AT + HOUR * 2)
+        handled(world, second, solved="")
+        thank_due(LATER)
+        loop.unmerge(request_id=first.heard.request.pk, by=SYSTEM, at=LATER, reason="不是一件事")
+        self.decide(world, first.heard.request.pk, False)
+        assert queries.points(oneself(world, "薛师傅")) == 0
+
     def test_a_reason_is_needed_and_nobody_decides_for_oneself(self, world, held):
         with pytest.raises(PaperMissing):
             self.decide(world, held, True, reason=" ")
@@ -244,7 +253,7 @@ def test_points_are_never_a_ranking():
         assert not re.search(r"order_by\([^)]*points", source), module.__name__
         assert not re.search(r"values\([^)]*user", source), module.__name__
         for use in re.finditer(r"Thanks\.objects\.\w+\(([^)]*)", source):
-            assert re.match(r"(voice__user=|root=|$|\s*root=root)", use[1].strip()), use[0]
+            assert re.match(r"(voice__user=|voice=|root=|$|\s*root=root)", use[1].strip()), use[0]
     names = {
         p.name for r in get_resolver().url_patterns if getattr(r, "namespace", "") == "snaps" for p in r.url_patterns
     }

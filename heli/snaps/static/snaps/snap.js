@@ -240,6 +240,7 @@
     entry = made;
     const { now } = await snapQueue.post(made);
     if (now.state !== 'sent') { wrong(now.why || say('not-kept')); return; }
+    await snapQueue.put(now).catch(() => snapQueue.drop(made.key)).catch(() => { /* nothing of it is there */ });
     done(made);
     told(now);
   }
@@ -278,7 +279,7 @@
   }
   async function refresh() {
     await list();
-    const now = last && await snapQueue.get(last);
+    const now = last && await snapQueue.get(last).catch(() => null);
     if (now) { told(now); }
   }
   async function background() {  // the worker sends it when there is a connection, also when this page is closed
@@ -317,7 +318,7 @@
   const el = (tag, cls, words) => { const made = document.createElement(tag); made.className = cls || ''; if (words) { made.textContent = words; } return made; };
   function button(words, act) { const made = el('button', 'btn', words); made.type = 'button'; made.onclick = act; return made; }
   async function list() {
-    const rows = await snapQueue.all(), box = one('[data-waiting]'), ul = box.querySelector('ul');
+    const rows = await snapQueue.all().catch(() => []), box = one('[data-waiting]'), ul = box.querySelector('ul');
     const waiting = rows.filter((r) => r.state !== 'sent');
     ul.textContent = '';
     waiting.forEach((row) => ul.appendChild(item(row)));
