@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import Any
 
 from django.contrib import messages
@@ -145,9 +144,8 @@ TITLES = {
 def _one(
     request: HeliRequest, notice: Notice, form: WithdrawForm | None = None, wrong: str = "", status: int = 200
 ) -> HttpResponse:
-    since = timezone.localdate() - dt.timedelta(days=DAYS - 1)
     counts = queries.counts([notice.pk]).get(notice.pk, queries.Counts())
-    days = queries.by_day(notice.pk, since)
+    days = queries.by_day(notice.pk, timezone.localdate(), DAYS)
     most = max((n for _day, n in days), default=0)
     events = events_about("notices.notice", [notice.pk], public_only=False).exclude(step="notice.clear")[:30]
     context = {

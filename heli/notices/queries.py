@@ -47,6 +47,15 @@ def shown(notice_id: int) -> Notice:
     return found
 
 
+def newest_version(notice: Notice) -> Notice | None:
+    """The last version after this one that is or was published: an old link leads there, over however many versions
+    lie between. One statement for each that was replaced itself."""
+    found: Notice | None = None
+    while (following := getattr(found or notice, "replaced_by", None)) is not None and following.state != State.DRAFT:
+        found = following
+    return found
+
+
 def own(actor: Actor, notice_id: int) -> Notice:
     """One of the actor's areas, drafts too; NotFound (L-404) otherwise. One statement."""
     found: Notice | None = (
@@ -110,10 +119,13 @@ def by_group(notice_id: int) -> list[tuple[Any, Counts]]:
     return [(GROUP_WORDS[r["group"]], Counts(r["r"], r["c"], r["u"])) for r in rows]
 
 
-def by_day(notice_id: int, since: dt.date) -> list[tuple[dt.date, int]]:
-    """Readings a day. One statement."""
-    rows = NoticeDay.objects.filter(notice=notice_id, day__gte=since).values("day")
-    return [(r["day"], r["r"]) for r in rows.annotate(r=Sum("read")).order_by("day")]
+def by_day(notice_id: int, last: dt.date, days: int) -> list[tuple[dt.date, int]]:
+    """Readings on each of the last days, also on those without any; nothing when there were none. One statement."""
+    first = last - dt.timedelta(days=days - 1)
+    rows = NoticeDay.objects.filter(notice=notice_id, day__range=(first, last)).values("day")
+    seen = {r["day"]: r["r"] for r in rows.annotate(r=Sum("read"))}
+    every = (first + dt.timedelta(days=n) for n in range(days))
+    return [(day, seen.get(day, 0)) for day in every] if seen else []
 
 
 def unclear(notice_id: int) -> list[Unclear]:

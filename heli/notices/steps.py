@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from typing import Any
 
 from django.db import IntegrityError, connection, transaction
@@ -23,6 +24,7 @@ from heli.rulebook import queries as rulebook
 
 LENGTHS = {"title": 60, "meaning": 1200, "todo": 1200, "until": 120, "ask": 200, "source": 200, "source_url": 300}
 FIELDS = (*LENGTHS, "groups", "area_path", "valid_from", "valid_to")
+UNSEEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")  # what a text processor pastes along; no feed may hold it
 COUNT = """INSERT INTO notices_noticeday (notice_id, day, "group", read, clear, unclear) VALUES (%s, %s, %s, %s, %s, %s)
     ON CONFLICT (notice_id, day, "group") DO UPDATE SET read = notices_noticeday.read + excluded.read,
     clear = notices_noticeday.clear + excluded.clear, unclear = notices_noticeday.unclear + excluded.unclear"""
@@ -34,7 +36,7 @@ def _cleaned(given: dict[str, Any]) -> dict[str, Any]:
         raise TypeError(f"a notice has no {sorted(unknown)}")
     for name, most in LENGTHS.items():
         if name in data:
-            data[name] = str(data[name]).strip()
+            data[name] = UNSEEN.sub(" ", str(data[name])).strip()
             if len(data[name]) > most:
                 raise Invalid(_now("At most %(n)s characters fit here.") % {"n": most}, field=name)
     for name in ("title", "meaning"):

@@ -14,6 +14,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.feedgenerator import Atom1Feed
+from django.utils.html import linebreaks
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
@@ -73,12 +74,12 @@ def feed(request: HeliRequest) -> HttpResponse:
     """The newest notices as an Atom feed (RFC 4287)."""
     made = Atom1Feed(
         title=pgettext("nav", "Notices"), link=settings.HELI_PUBLIC_URL + reverse("notices:notices"), description="",
-        language="zh-Hans", feed_url=settings.HELI_PUBLIC_URL + reverse("notices:feed"),
+        language="zh-Hans", author_name=_("Heli"), feed_url=settings.HELI_PUBLIC_URL + reverse("notices:feed"),
     )  # fmt: skip
     for n in queries.newest(timezone.localdate(), most=30):
         link = settings.HELI_PUBLIC_URL + reverse("notices:notice", args=[n.pk])
         made.add_item(
-            title=n.title, link=link, description=n.meaning, unique_id=link, pubdate=n.published_at,
+            title=n.title, link=link, description=linebreaks(n.meaning, autoescape=True), unique_id=link, pubdate=n.published_at,
             updateddate=n.changed_at, author_name=n.publisher.name if n.publisher else "",
             categories=[str(GROUP_WORDS[g]) for g in n.groups],
         )  # fmt: skip
@@ -89,14 +90,13 @@ def feed(request: HeliRequest) -> HttpResponse:
 
 def _notice_page(request: HeliRequest, notice: Notice, **more: Any) -> HttpResponse:
     today = timezone.localdate()
-    newer = notice.replaced_by if hasattr(notice, "replaced_by") else None
     context = {
         **said(notice),
         "holds": notice.state == State.PUBLISHED
         and notice.valid_from <= today
         and (notice.valid_to is None or notice.valid_to >= today),
         "past": notice.valid_to is not None and notice.valid_to < today,
-        "newer": newer if newer is not None and newer.state == State.PUBLISHED else None,
+        "newer": queries.newest_version(notice),
         "share": settings.HELI_PUBLIC_URL + reverse("notices:notice", args=[notice.pk]),
         "counted": notice.state == State.PUBLISHED and str(notice.pk) not in _marks(request),
         **more,

@@ -77,8 +77,8 @@ def tips_export(request: HeliRequest) -> HttpResponse:
         raise export.TooManyRows(cap=most)
     purpose = request.POST.get("purpose", "")
     export.take_away(
-        name="tips", by=request.actor, at=now, purpose=purpose, rows=len(rows), filters=f.kept(), path=path,
-        cap=Cap.HANDLE_TIPS,
+        name="tips", by=request.actor, at=now, purpose=purpose, rows=len(rows), path=path, cap=Cap.HANDLE_TIPS,
+        filters=f.kept() | ({"q": "…"} if f.q else {}),  # the name that was looked for enters no event
     )  # fmt: skip
     columns: list[export.Column[Tip]] = [
         (pgettext("tip", "Code"), lambda t: t.code),

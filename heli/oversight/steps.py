@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Sequence
 from typing import IO
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -206,12 +206,16 @@ def reopen(*, tip_id: int, by: Actor, at: dt.datetime, reason: str) -> Tip:
         tip = _locked(s, tip_id)
         if tip.forgotten_at is not None:
             raise WrongState
+        # what was decided before stays among the notes: to whom it went, under which number, what the teller read
+        to = tip.get_passed_to_display() if tip.passed_to else ""
+        before = " · ".join(x for x in (to, tip.passed_number, tip.answer) if x)
         tip.answer, tip.ended_at, tip.forget_at, tip.passed_to, tip.passed_number = "", None, None, "", ""
         _start(s, tip)
         s.move(
             tip, TIP, "reopen", reason=True,
             save=("answer", "ended_at", "forget_at", "passed_to", "passed_number", *CLOCK),
         )  # fmt: skip
+        _noted(s, tip, before)
         _noted(s, tip, reason, "reason")
     return tip
 
@@ -230,15 +234,22 @@ def note(*, tip_id: int, by: Actor, at: dt.datetime, text: str) -> None:
         s.record(tip)
 
 
+def _alone() -> None:
+    """One at a time puts together or takes apart: a group is more rows than the two that are named, and who changes it
+    must have seen all of it. Held until the transaction ends; taken before any row."""
+    with connection.cursor() as cur:
+        cur.execute("SELECT pg_advisory_xact_lock(hashtext('oversight.together'))")
+
+
 def put_together(*, tip_id: int, other_id: int, by: Actor, at: dt.datetime) -> Tip:
-    """Two tips speak of the same; both stay, with their own codes and answers. Locked in order of id, so that two
-    people who do it crosswise cannot block each other.
+    """Two tips speak of the same; both stay, with their own codes and answers.
 
     Raises NotLinked (L-252) for a tip and itself, or two that are together.
     """
     if tip_id == other_id:
         raise NotLinked
     with step("tip.link", by=by, at=at) as s:
+        _alone()
         locked = {pk: s.lock(Tip, pk) for pk in sorted({tip_id, other_id})}
         tip, other = locked[tip_id], locked[other_id]
         for one in (tip, other):
@@ -258,6 +269,7 @@ def put_together(*, tip_id: int, other_id: int, by: Actor, at: dt.datetime) -> T
 def take_apart(*, tip_id: int, by: Actor, at: dt.datetime) -> Tip:
     """It was not the same after all: this one stands by itself again, the others stay together."""
     with step("tip.unlink", by=by, at=at) as s:
+        _alone()
         tip = _locked(s, tip_id)
         s.require(Cap.HANDLE_TIPS, path=tip.area_path)
         others = list(Tip.objects.filter(same_as=tip).order_by("pk").values_list("pk", flat=True))

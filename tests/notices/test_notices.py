@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 from django.test import Client
@@ -122,6 +124,38 @@ def test_a_next_version_replaces_in_the_same_moment_and_only_one_is_begun(fire_d
     with pytest.raises(WrongState):
         steps.next_version(notice_id=old.pk, by=song, at=timezone.now())
     assert issubclass(NextVersion, Exception)
+
+
+def test_an_old_link_leads_to_the_newest_version_over_those_between(world: Any) -> None:
+    song, now = world.actor("宋建言"), timezone.now()
+    versions = [published(world)]
+    for _ in range(3):
+        begun = steps.next_version(notice_id=versions[-1].pk, by=song, at=now)
+        if len(versions) < 3:  # the last stays a draft, of which nobody learns
+            steps.publish_notice(notice_id=begun.pk, version=1, by=song, at=now)
+            versions.append(begun)
+    first, second, third = (n.pk for n in versions)
+
+    def leads(pk: int) -> set[int]:
+        page = Client().get(f"/notices/{pk}/").content.decode()
+        return {int(n) for n in re.findall(r"/notices/(\d+)/\"", page)} - {pk}
+
+    assert (leads(first), leads(second), leads(third)) == ({third}, {third}, set())
+    steps.withdraw_notice(notice_id=third, reason="办法停了", by=song, at=now)
+    assert leads(first) == {third}, "whoever has the old link learns that it is withdrawn"
+
+
+def test_the_feed_is_what_readers_of_feeds_take(world: Any) -> None:
+    published(world, title="早\x0b晚", meaning="收入<3000 元 &\x01\n再看")
+    feed = ElementTree.fromstring(Client().get("/notices/feed/").content)
+    atom = "{http://www.w3.org/2005/Atom}"
+    assert all(feed.findtext(f"{atom}{part}") for part in ("id", "title", "updated"))
+    assert feed.findtext(f"{atom}author/{atom}name"), "RFC 4287: an author in every entry, or one of the feed"
+    entry = feed.find(f"{atom}entry")
+    assert entry is not None and entry.findtext(f"{atom}title") == "早 晚"
+    summary = entry.find(f"{atom}summary")
+    assert summary is not None and summary.get("type") == "html"
+    assert summary.text == "<p>收入&lt;3000 元 &amp; <br>再看</p>"
 
 
 # Reading ----------------------------------------------------------------------------------------------------------------

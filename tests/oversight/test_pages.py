@@ -231,6 +231,9 @@ def test_the_list_leaves_without_who_told_it(world: Any) -> None:
     sheet = load_workbook(io.BytesIO(sent.content))
     assert "'=1+1 基金会" in [c.value for c in list(sheet.worksheets[0].rows)[1]]
     event = Event.objects.get(step="list.export")
+    assert "q" not in event.data["filters"]
+    assert lv.post("/tips/queue/export/?state=all&q=1 基", {"purpose": "移交公安"}).status_code == 200
+    assert "1 基" not in str(Event.objects.filter(step="list.export").last().data), "a name enters no event"
     assert event.data["list"] == "tips" and event.data["rows"] == 1 and event.data["purpose"] == "移交公安"
 
 

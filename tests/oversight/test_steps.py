@@ -113,6 +113,10 @@ def test_the_clock_is_the_rule_s_and_ends_with_the_decision(world: Any) -> None:
     again = steps.reopen(reason="又来了", **keys(world, tip, 24 * 21))
     assert (again.decided_at, again.forget_at, again.passed_to, again.answer) == (None, None, "", "")
     assert again.due_at > AT + DAY * 21
+    said = [n.text for n in queries.notes(world.actor("吕部长"), again)]
+    assert said[0] == "又来了" and "1 号" in said[1] and "民政已约谈。" in said[1], (
+        "the number of the paper is not lost"
+    )
 
 
 def test_the_same_form_counts_once() -> None:
