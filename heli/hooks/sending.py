@@ -31,7 +31,7 @@ from heli.core.errors import HeliError, WrongState
 from heli.core.logs import scrub
 from heli.core.models import Event
 from heli.hooks import net, secrets
-from heli.hooks.catalogue import body_of, seen_by, sources_of
+from heli.hooks.catalogue import body_of, facts_of, seen_by
 from heli.hooks.errors import BadAddress, PrivateAddress, UnknownHost
 from heli.hooks.models import Delivery, DeliveryState, Endpoint
 from heli.hooks.relay import actor_of
@@ -102,7 +102,7 @@ def with_work(at: dt.datetime) -> list[Endpoint]:
 def claim(endpoint: Endpoint, *, at: dt.datetime, most: int) -> list[Claimed]:
     """Take up to `most` due messages of an endpoint, the heads of their subjects' lines.
 
-    What the endpoint may not see any more (the request moved on to others) is skipped for good. Six statements at most.
+    What the endpoint may not see any more (the request moved on to others) is skipped for good. Seven statements at most.
     """
     with transaction.atomic(), connection.cursor() as cur:
         actor = actor_of(endpoint, at)
@@ -115,7 +115,7 @@ def claim(endpoint: Endpoint, *, at: dt.datetime, most: int) -> list[Claimed]:
             return []
         events = Event.objects.in_bulk([r.event_id for r in rows])
         codes = seen_by(actor, ((r.subject_type, r.subject_id) for r in rows))
-        sources = sources_of(codes)
+        facts = facts_of(codes)
         keys = tuple(secrets.valid(endpoint, at))
         ready, unseen = [], []
         for row in rows:
@@ -124,7 +124,7 @@ def claim(endpoint: Endpoint, *, at: dt.datetime, most: int) -> list[Claimed]:
             if event is None or code is None:
                 unseen.append(row.pk)
             else:
-                ready.append(Claimed(row, lease, endpoint.url, keys, body_of(event, code, sources.get(about))))
+                ready.append(Claimed(row, lease, endpoint.url, keys, body_of(event, code, facts.get(about))))
         if unseen:
             gone = Delivery.objects.filter(pk__in=unseen)
             gone.update(state=DeliveryState.SKIPPED, reason="out_of_sight", ended_at=at)

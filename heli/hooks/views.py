@@ -69,7 +69,8 @@ def _form_page(request: HeliRequest, form: EndpointForm, endpoint: Endpoint | No
     area = source.get("area", endpoint.area_path if endpoint else "")
     wanted = set(source.getlist("steps") if request.method == "POST" else endpoint.steps if endpoint else ())
     groups = [
-        (title, [{"step": s, "words": w, "chosen": s in wanted} for s, w in named.items()]) for title, named in GROUPS
+        (title, [{"step": s, "words": w, "chosen": s in wanted} for s, w in named.items()])
+        for title, _subject, named in GROUPS
     ]
     context = {
         "form": form,

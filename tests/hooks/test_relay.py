@@ -210,10 +210,18 @@ def test_every_step_of_the_catalogue_is_a_step_and_has_chinese() -> None:
 
     code = "".join(p.read_text() for p in (ROOT / "heli").glob("*/steps*") if p.is_file())
     code += "".join(p.read_text() for p in (ROOT / "heli").glob("*/steps/*.py"))
-    code = code.replace('f"exclusion.{arrow}"', '"exclusion.confirm"')
-    code = code.replace('f"request.order_{arrow}"', '"request.order_close" "request.order_withdraw"')
+    code += (ROOT / "heli/insight/problem_steps.py").read_text()
+    for written, named in {
+        'f"exclusion.{arrow}"': '"exclusion.confirm"',
+        'f"request.order_{arrow}"': '"request.order_close" "request.order_withdraw"',
+        'f"order.{arrow}"': '"order.close" "order.withdraw"',
+        'f"suggestions.{arrow}"': '"suggestions.confirm" "suggestions.let_go"',
+        'f"wish.{name}"': '"wish.fill" "wish.rise" "wish.deliver"',
+    }.items():
+        assert written in code
+        code = code.replace(written, named)
     assert [s for s in STEPS if f'"{s}"' not in code] == []
-    assert sum(len(named) for _title, named in GROUPS) == len(STEPS)
+    assert sum(len(named) for _title, _subject, named in GROUPS) == len(STEPS)
     with override("zh-hans"):
         assert [s for s, words in STEPS.items() if str(words).isascii()] == []
 

@@ -299,7 +299,8 @@ def _end(order_id: int, arrow: str, by: Actor, at: dt.datetime, *, public_words:
         if arrow == "withdraw":
             for part in parts.exclude(state="accepted").order_by("pk"):
                 s.move(part, ORDER_PART, "withdraw")
-        for link in OrderRequest.objects.select_related("request").filter(order=order, open=True).order_by("request"):
+        links = OrderRequest.objects.select_related("request").select_for_update(of=("self", "request"))
+        for link in links.filter(order=order, open=True).order_by("request"):
             told(s, link.request, f"request.order_{arrow}", number=str(order), words=order.public_words)
         OrderRequest.objects.filter(order=order).update(open=False)
     return order

@@ -18,15 +18,17 @@ from heli.rulebook import queries as rulebook
 from heli.suggestions.models import Answer, Measure, Progress
 from heli.suggestions.states import MEASURE
 from heli.suggestions.steps.answer import REPORT
-from heli.suggestions.steps.said import SUBJECT
+from heli.suggestions.steps.said import SUBJECT, hold
 
 TEXT = 2000
 NEWS = {"confirm": "suggestion_done", "let_go": "suggestion_given_up"}
 
 
 def lock(s: Step, measure_id: int) -> Measure:
-    """A measure that was promised (its answer went out), locked. NotFound (L-404)."""
+    """A measure that was promised (its answer went out), locked, and its request with it: whatever stands in the
+    timeline of a request is written under that lock. NotFound (L-404)."""
     measure = s.lock(Measure, measure_id)
+    hold(measure.suggestion_id)
     if not Answer.objects.given().filter(pk=measure.answer_id).exists():
         raise NotFound
     s.about(SUBJECT, measure.suggestion_id, measure.area_path)

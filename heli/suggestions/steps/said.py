@@ -52,6 +52,11 @@ def lock(s: Step, request_id: int) -> tuple[Request, Suggestion]:
     return request, suggestion
 
 
+def hold(request_id: int) -> None:
+    """Lock the request of something beside it, so that events of one request have ids in the order they happen."""
+    Request.objects.select_for_update(of=("self",)).only("pk").get(pk=request_id)
+
+
 def of_voice(s: Step, request: Request) -> None:
     """Forbidden (L-403) unless the actor holds the link of whoever suggested this."""
     if s.by.voice_id is None or not Voice.objects.filter(pk=s.by.voice_id, request=request).exists():
@@ -302,6 +307,7 @@ def read_addendum(*, addendum_id: int, by: Actor, at: dt.datetime, reason: str =
     """The keeper has read an addendum: public, or with a `reason` not."""
     with step("suggestions.read_addendum", by=by, at=at) as s:
         addendum = s.lock(Addendum, addendum_id)
+        hold(addendum.suggestion_id)
         s.about(SUBJECT, addendum.suggestion_id, addendum.area_path)
         if reason.strip():
             addendum.why_private = by_staff(reason)
