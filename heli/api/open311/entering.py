@@ -29,6 +29,9 @@ Run = Callable[..., tuple[str, Any]]  # → (root tag, value)
 # The specification has a number of its own for some of ours
 STATUS: tuple[tuple[type[HeliError], int], ...] = ((NoToken, 403), (NoSuchCategory, 404), (LinkEnded, 404))
 
+# Fields of ours that the specification calls otherwise
+CALLED = {"category": "service_code", "area_path": "address_id", "area": "address_id", "text": "description"}
+
 
 class Ending:
     """The end of an address that says the format; without one it is XML."""
@@ -51,8 +54,8 @@ def refused(request: HttpRequest, error: Exception, ending: str) -> HttpResponse
     told, status = json.loads(said.content), said.status_code
     status = next((s for kind, s in STATUS if isinstance(error, kind)), 400 if status == 422 else status)
     words = told["sentence"]
-    if told["field"]:
-        words = f"{told['field']}: {words}"
+    if field := told["field"]:
+        words = f"{CALLED.get(field, field)}: {words}"
     return answer("errors", [{"code": status, "description": f"{told['code']} {words}"}], ending, status)
 
 

@@ -118,6 +118,7 @@ def requests(request: ApiRequest) -> tuple[str, Any]:
 
 def one_request(request: ApiRequest, service_request_id: str) -> tuple[str, Any]:
     """How one request goes, by its code."""
+    jurisdiction(request.GET)
     found = known(request, [service_request_id])
     if not found:
         raise NotFound(field="service_request_id")
@@ -144,8 +145,9 @@ def known(request: ApiRequest, typed: list[str]) -> list[dict[str, Any]]:
     return found
 
 
-def token(_request: ApiRequest, open311_token: str) -> tuple[str, Any]:
+def token(request: ApiRequest, open311_token: str) -> tuple[str, Any]:
     """The code behind a token: here the secret of a resident's link. One statement."""
+    jurisdiction(request.GET)
     voice = links.voice_of(open311_token, timezone.now())
     return "service_requests", [{"service_request_id": voice.request.code, "token": open311_token}]
 
