@@ -481,27 +481,26 @@ def loop_reference(
 @command(loop, "import")
 def loop_import(
     file: Path,
-    columns: Annotated[
-        str, typer.Option("--map", help="Our field=their column, comma separated: key, text, title, at, area, …")
-    ],
+    columns: Annotated[str, typer.Option("--map", help="Our field=their column, …; else as last time.")] = "",
     area: Annotated[str, typer.Option(help="Area path for rows without one.")] = "",
     source: Annotated[str, typer.Option(help="Name of the batch's source; a row is known by source and key.")] = "",
     as_json: Json = False,
     by: As = "",
 ) -> None:
-    """Take a batch of messages (CSV, xlsx, .xz) into the dispatch queue: all of it, or with any bad row nothing."""
-    from heli.core.tables import read_file
-    from heli.loop import importing
-    from heli.loop.batches import HEADINGS
+    """Take a table of messages (CSV, xlsx, .xz) into the dispatch queue: all of it, or with any bad row nothing. It stands
+    in the list of batches like one that was laid down on the page; any number of rows, while you wait."""
+    from heli.loop.queries import batches as queries
+    from heli.loop.steps import batch as steps
 
     with bar("rows", as_json) as progress:
         task = progress.add_task("", total=None)
-        done = importing.import_rows(
-            read_file(file, HEADINGS), columns=pairs(columns), defaults={"area": area}, source=source or file.name[:40],
-            by=actor(by), at=now(), progress=lambda n: progress.update(task, completed=n),
+        done = steps.import_file(
+            source=source or file.name[:40], name=file.name, raw=file.read_bytes(), default_area=area,
+            columns=pairs(columns), by=actor(by), at=now(), progress=lambda n: progress.update(task, completed=n),
         )  # fmt: skip
-    show({"rows": done.rows, "taken": done.taken, "known": done.known, "errors": done.errors}, as_json)
-    if done.errors:
+    errors = queries.errors_of(done)
+    show({"batch": done.pk, "rows": done.rows, "taken": done.taken, "known": done.known, "errors": errors}, as_json)
+    if errors:
         raise typer.Exit(1)
 
 

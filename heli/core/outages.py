@@ -22,7 +22,7 @@ log = logging.getLogger("heli.outages")
 RETRY_SECONDS = 5
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 DISK_FULL = "53100"
-LOCKED = "55P03"  # lock_timeout (settings.DATABASES)
+LOCKED = {"55P03", "40P01"}  # lock_timeout (settings.DATABASES); two that waited for each other
 # SQLSTATE: connection exceptions, shut down by an administrator or a crash, starting up, too many connections
 AWAY = ("08", "57P01", "57P02", "57P03", "53300")
 
@@ -83,7 +83,7 @@ def outage(error: BaseException | None) -> HeliError | None:
         state = getattr(e, "sqlstate", None)
         if state == DISK_FULL:
             return DatabaseFull()
-        if state == LOCKED:
+        if state in LOCKED:
             return DatabaseBusy()
         if state is not None and state.startswith(AWAY):
             return DatabaseAway()

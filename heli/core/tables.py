@@ -14,6 +14,7 @@ import io
 import lzma
 import re
 import zipfile
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
@@ -38,6 +39,7 @@ MARKS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", 
 SPOILT = re.compile("锟斤拷|\ufffd|烫烫烫|ï»¿|â€|[\ue000-\uf8ff]")
 BETWEEN = (",", "\t", ";", "|")
 Headings = Mapping[str, tuple[str, ...]]  # {our field: what its column may be called, the surest names first}
+WEB = ("<html", "<!doctype", "<table", "<meta", "<?xml")  # what some systems export under the name .xls
 
 
 class FileUnreadable(HeliError):
@@ -135,6 +137,8 @@ def open_sheet(source: IO[bytes], name: str, headings: Headings, *, encoding: st
     text, used = decoded(raw, encoding)
     if "\0" in text:
         raise FileUnreadable(why=_now("it holds binary data"))
+    if text[:200].lstrip().lower().startswith(WEB):
+        raise FileUnreadable(why=_now("it is a web page that only bears the name of a table"))
     table = _table(_csv(text, "\t" if low.endswith(".tsv") else ""), headings, used, heading)
     table.spoilt = SPOILT.search(text) is not None
     return table
@@ -159,8 +163,12 @@ def _csv(text: str, between: str) -> Iterator[list[str]]:
 def sniffed(text: str) -> str:
     """What stands between the cells: of the usual signs the one that most lines near the beginning have alike. Pure."""
     lines = [re.sub(r'"[^"]*"', "", x) for x in islice((x for x in text.splitlines() if x.strip()), LOOKED_AT)]
-    best = max(BETWEEN, key=lambda sign: sum(min(x.count(sign), 50) for x in lines))
-    return best if any(best in x for x in lines) else ","
+
+    def alike(sign: str) -> tuple[int, int]:  # how many lines have equally many of it, and how many that is
+        counted = Counter(n for x in lines if (n := x.count(sign)))
+        return max(((rows, n) for n, rows in counted.items()), default=(0, 0))
+
+    return max(BETWEEN, key=alike)  # a comma where there is none of them
 
 
 def _xlsx(raw: bytes) -> Iterator[list[str]]:
@@ -221,9 +229,10 @@ def _table(lines: Iterator[list[str]], headings: Headings, encoding: str, headin
     if not head:
         raise FileUnreadable(why=_now("it is empty"))
     at = heading if any(n == heading for n, _cells in head) else headings_at(head, headings)
-    columns = named(next(cells for n, cells in head if n == at))
-    above = ["  ".join(c for c in cells if c)[:200] for n, cells in head if n <= at]
-    rest: Iterable[tuple[int, list[str]]] = chain((x for x in head if x[0] > at), numbered)
+    cells, last = whole(head, at)
+    columns = named(cells)
+    above = ["  ".join(c for c in cells if c)[:200] for n, cells in head if n <= last]
+    rest: Iterable[tuple[int, list[str]]] = chain((x for x in head if x[0] > last), numbered)
     return Table([c for c in columns if c], _rows(columns, rest), at, encoding, above)
 
 
@@ -246,14 +255,32 @@ def named(cells: list[str]) -> list[str]:
     return found
 
 
+def whole(head: list[tuple[int, list[str]]], at: int) -> tuple[list[str], int]:
+    """(headings on the line `at`, the last line of theirs). Where cells are merged, headings take two lines: what stands
+    below a cell that goes over several columns (and so left the ones beside it empty) is named with it. Pure."""
+    upper, lower = (next((cells for n, cells in head if n == line), []) for line in (at, at + 1))
+    width = max(len(upper), len(lower))
+    over, below = ([*cells, *[""] * (width - len(cells))] for cells in (upper, lower))
+    spans = [not o or (i + 1 < width and not over[i + 1]) for i, o in enumerate(over)]
+    two = any(b and not o for o, b in zip(over, below, strict=True)) and not all(below)
+    if not two or any(b and (not s or len(b) > 20 or re.search(r"\d", b)) for s, b in zip(spans, below, strict=True)):
+        return upper, at
+    found, wide = [], ""
+    for o, b in zip(over, below, strict=True):
+        wide = o or wide
+        found.append(" ".join(x for x in (wide, b) if x) if b else o)
+    return found, at + 1
+
+
 def headings_at(head: list[tuple[int, list[str]]], headings: Headings) -> int:
-    """The line that looks most like headings: most cells that say what is in them, the uppermost of equals. Pure."""
+    """The line that looks most like headings: most cells that say what is in them; of equals one line before two, then
+    the uppermost. Pure."""
 
-    def count(names: list[str]) -> int:
-        return len(guess(names, headings))
+    def looks(n: int) -> tuple[int, int, int]:
+        cells, last = whole(head, n)
+        return len(guess([c[:40] for c in cells], headings)), n - last, -n
 
-    best = max(head, key=lambda x: (count([c[:40] for c in x[1]]), -x[0]))
-    if count([c[:40] for c in best[1]]) >= 2:
-        return best[0]
+    if (best := max(looks(n) for n, _cells in head))[0] >= 2:
+        return -best[2]
     full = max(sum(1 for c in cells if c) for _n, cells in head)
     return next(n for n, cells in head if sum(1 for c in cells if c) >= min(2, full))

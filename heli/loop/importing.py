@@ -32,7 +32,7 @@ ROWS = 200_000
 AT_ONCE = 500  # rows whose numbers are looked up together, and written down together
 LONGEST_KEY = 80
 TIMES = (
-    "%Y/%m/%d %H:%M:%S", "%Y/%m/%d %H:%M", TIME, "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%S", "%Y/%m/%d", "%Y-%m-%d",
+    "%Y/%m/%d %H:%M:%S", "%Y/%m/%d %H:%M", TIME, f"{TIME}.%f", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%S", "%Y/%m/%d", "%Y-%m-%d",
     "%Y年%m月%d日 %H:%M:%S", "%Y年%m月%d日 %H:%M", "%Y年%m月%d日", "%Y.%m.%d %H:%M", "%Y.%m.%d",
 )  # fmt: skip
 SERIAL = re.compile(r"[3-7]\d{4}(?:\.\d+)?")  # days since 1899-12-30, as spreadsheet programs keep a time

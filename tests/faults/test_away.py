@@ -16,6 +16,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import OperationalError, connection
 from django.test import Client, RequestFactory
+from psycopg.errors import DeadlockDetected
 
 from heli.core import files
 from heli.core.models import StoredFile
@@ -204,3 +205,6 @@ def test_a_lock_held_for_long_lets_go_of_the_thread(fire_db: str) -> None:
             Request.objects.count()
     gone = outage(waited.value)
     assert gone is not None and (gone.code, gone.status) == ("L-528", 503)
+    crossed = OperationalError("deadlock detected")
+    crossed.__cause__ = DeadlockDetected()
+    assert (gone := outage(crossed)) is not None and gone.code == "L-528", "nothing was saved of the one that gave way"

@@ -77,11 +77,26 @@ def test_trace_prints_the_whole_journey(heli, world):
     )
 
 
-def test_import_and_climb(heli, tmp_path):
+def test_import_and_climb(heli, world, tmp_path):
+    from heli.loop.queries import batches as queries
+
     batch = tmp_path / "batch.csv"
     batch.write_text("n,t\n1,路灯不亮\n2,井盖响\n")
-    words = ("loop", "import", str(batch), "--map", "key=n,text=t", "--area", "370602", "--json")
-    assert heli(*words)["taken"] == 2 and heli(*words)["known"] == 2
+    words = ("loop", "import", str(batch), "--area", "370602", "--source", "市热线", "--json")
+    assert heli(*words, code=1)["error"]["code"] == "L-400", "its headings say nothing"
+    assert heli(*words, "--map", "key=n,text=x", code=1)["error"]["code"] == "L-702"
+    assert heli(*words, "--map", "key=n,text=t")["taken"] == 2 and heli(*words)["known"] == 2, "mapped as last time"
+    batch.write_text("n,t\n3,\n")
+    refused = heli(*words, code=1)
+    assert [e["line"] for e in refused["errors"]] == [2]
+    # it stands in the history of whoever imports there, and its outcome can go back
+    desk = world.actor("孙坐席")
+    rows = queries.batches_page(desk).rows
+    assert [(r.batch.state, r.batch.taken, r.batch.known, r.batch.content) for r in rows] == [
+        ("refused", 0, 0, ""), ("done", 0, 2, ""), ("done", 2, 0, ""),
+    ]  # fmt: skip
+    assert rows[0].batch.pk == refused["batch"] and queries.sources(desk) == ["市热线"]
+    assert [r.source_key for r in queries.outcomes(desk, "市热线")] == ["1", "2"]
     assert set(heli("loop", "climb", "--json")) == {"remind", "urge", "supervise", "propose", "lapsed"}
 
 

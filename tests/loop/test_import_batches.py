@@ -20,7 +20,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from heli import localpg
 from heli.core import tables
 from heli.core.actor import PUBLIC, SYSTEM
-from heli.core.errors import Forbidden, NotFound, TakenAlready, WrongState
+from heli.core.errors import Forbidden, Invalid, NotFound, TakenAlready, WrongState
 from heli.core.export import safe_cell
 from heli.core.models import Event
 from heli.loop import batches, importing
@@ -92,6 +92,31 @@ def test_whatever_stands_between_cells(sign: str) -> None:
     assert read(text.encode()) == [{"编号": "1", "内容": f"灯坏了{sign}\n两盏", "地点": "大海阳社区"}]
 
 
+def test_commas_in_what_people_say_are_no_cells() -> None:
+    text = "编号{0}内容\n1{0}灯坏了,太黑,怕摔\n2{0}井盖响,睡不着,修修\n3{0}水小\n"
+    assert all(len(read(text.format(sign).encode(), "导出.txt")[0]) == 2 for sign in "\t;|")
+
+
+def test_headings_of_merged_cells_take_two_lines() -> None:
+    book, out = Workbook(), io.BytesIO()
+    for row in (
+        ["12345 热线 11 月汇总"], ["工单编号", "诉求", None, "来电人", None, "承办单位"], [None, "时间", "内容", "姓名", "电话"],
+        ["A-1", "2026-11-16 09:30", "灯坏了", "王桂兰", "13800000123", "城管局"], [None], ["", " "],
+    ):  # fmt: skip
+        book.active.append(row)
+    for cells in ("A1:F1", "A2:A3", "B2:C2", "D2:E2", "F2:F3"):
+        book.active.merge_cells(cells)
+    book.save(out)
+    table = tables.open_sheet(io.BytesIO(out.getvalue()), "表.xlsx")
+    assert tables.guess(table.columns) == {
+        "key": "工单编号", "text": "诉求 内容", "at": "诉求 时间", "name": "来电人 姓名", "phone": "来电人 电话",
+    }  # fmt: skip
+    (row,) = table.rows
+    assert (table.heading, row.line, row["承办单位"]) == (2, 4, "城管局")
+    plain = "11 月汇总,,,\n编号,内容,,地点\nA-1,灯坏了,,大海阳社区\n"
+    assert tables.open_sheet(io.BytesIO(plain.encode()), "a.csv").columns == ["编号", "内容", "地点"], "a title is none"
+
+
 def test_lines_above_the_headings_are_passed_over_and_rows_keep_their_numbers() -> None:
     text = "12345 热线工单汇总表,,\n\n编号,诉求内容,地点\n\n1,灯坏了,大海阳社区\n"
     table = tables.open_sheet(io.BytesIO(text.encode()), "a.csv", batches.HEADINGS)
@@ -124,6 +149,7 @@ def test_what_a_spreadsheet_program_makes_of_cells() -> None:
     assert one == {"编号": "12", "内容": "灯", "时间": "2026-11-16 09:30:00", "电话": "13800000123"}
     assert two["编号"] == "1.23457E+17" and two["内容"] == tables.FORMULA
     assert importing.read_time(two["时间"]).isoformat() == "2026-11-16T09:30:00+08:00"
+    assert importing.read_time("2026-11-16 09:30:00.0") == importing.read_time("2026/11/16 9:30"), "as Java prints it"
 
 
 def wrong(rows: str | bytes, world: Any, name: str = "a.csv") -> list[tuple[int, str]]:
@@ -272,13 +298,24 @@ def test_a_large_file_costs_the_steps_own_statements(world: Any) -> None:
 
 
 # The job ------------------------------------------------------------------------------------------------------------------
-def test_few_rows_need_no_job_and_many_do(world: Any) -> None:
-    steps.take_batch(batch_id=lay(world, lines(500)).pk, by=world.actor("孙坐席"), at=AT)
+def test_what_is_taken_now_needs_no_job_and_jobs_of_a_source_wait_for_each_other(world: Any) -> None:
+    by = world.actor("孙坐席")
+    assert steps.take_now(batch_id=lay(world, lines(3)).pk, by=by, at=AT).state == "done"
     assert not ProcrastinateJob.objects.filter(task_name="loop.import_batch").exists()
-    batch = lay(world, lines(501))
-    steps.take_batch(batch_id=batch.pk, by=world.actor("孙坐席"), at=AT)
+    batch, same = lay(world, lines(4)), lay(world, lines(5))
+    steps.take_batch(batch_id=batch.pk, by=by, at=AT)
     job = ProcrastinateJob.objects.get(task_name="loop.import_batch")
-    assert job.args == {"batch_id": batch.pk} and job.queue_name == "imports"
+    assert job.args == {"batch_id": batch.pk} and (job.queue_name, job.lock) == ("imports", "import:12345 热线")
+    assert "正在收" in queries.look_at(same, by=by, at=AT).wrong, "its rows would have to be waited for"
+    assert queries.look_at(lay(world, source="别处"), by=by, at=AT).wrong == ""
+    assert steps.run_waiting(batch.pk) == "done" and queries.look_at(same, by=by, at=AT).wrong == ""
+
+
+def test_a_column_that_is_needed_is_asked_for_before_anything_is_taken(world: Any) -> None:
+    batch = lay(world, "甲,乙\n1,灯坏了\n")
+    with pytest.raises(Invalid):
+        steps.take_now(batch_id=batch.pk, by=world.actor("孙坐席"), at=AT)
+    assert Batch.objects.get(pk=batch.pk).state == "draft"
 
 
 KILLED = """
@@ -341,6 +378,16 @@ def test_two_at_once_take_it_once(fire_db: str, world: Any) -> None:
     assert Request.objects.count() == 40
 
 
+def test_two_people_bring_the_same_table_at_once(fire_db: str, world: Any) -> None:
+    """Each lays it down, one sorted the other way round; whoever comes second finds every row known."""
+    by = world.actor("孙坐席")
+    rows = lines(40).splitlines(keepends=True)
+    both = [lay(world, "".join(rows)), lay(world, "".join([rows[0], *reversed(rows[1:])]))]
+    ends = race(*[lambda b=b: steps.take_now(batch_id=b.pk, by=by, at=AT) for b in both])
+    assert sorted((b.taken, b.known) for b in ends) == [(0, 40), (40, 0)], ends
+    assert Request.objects.count() == 40 and BatchRow.objects.count() == 40
+
+
 def test_who_may_no_longer_has_it_thrown_away(world: Any) -> None:
     from heli.orgs.models import Grant
 
@@ -356,6 +403,9 @@ def test_a_file_nobody_takes_is_forgotten_after_a_day(world: Any) -> None:
     assert steps.forget_drafts(at=AT + HOUR * 25) == 1
     assert [b.state for b in Batch.objects.order_by("id")] == ["dropped", "draft"] and old.pk < new.pk
     assert steps.forget_drafts(at=AT + HOUR * 25) == 0
+    steps.take_batch(batch_id=new.pk, by=world.actor("孙坐席"), at=AT + HOUR * 20)
+    assert steps.forget_drafts(at=AT + HOUR * 46) == 0, "its job may still be trying"
+    assert steps.forget_drafts(at=AT + HOUR * 69) == 1 and Batch.objects.get(pk=new.pk).content == ""
 
 
 # The outcome --------------------------------------------------------------------------------------------------------------

@@ -122,6 +122,7 @@ def raise_first(done):
         ("a.xlsx", b"PK\x03\x04nonsense"),
         ("a.csv.xz", b"no xz"),
         ("a.csv.gz", b"no"),
+        ("导出.xls", "\ufeff\n<html><table><tr><td>编号</td></tr></table>".encode()),
     ],
 )
 def test_what_is_no_table_is_refused(name, raw):

@@ -122,6 +122,17 @@ class Look:
         return not self.wrong and not self.done.errors and new
 
 
+def lacking(mapping: Mapping[str, str]) -> str:
+    """Which columns are still to be named, as a sentence; '' for none."""
+    missing = [str(batches.FIELD_WORDS[f]) for f in batches.NEEDED if f not in mapping]
+    return _("Say which column holds this: %(fields)s.") % {"fields": "、".join(missing)} if missing else ""
+
+
+def reach(batch: Batch, by: Actor) -> tuple[str, ...]:
+    """Where places that it names are looked for."""
+    return (batch.area_path,) if by.system else by.paths(Cap.IMPORT_REQUESTS)
+
+
 def look_at(batch: Batch, *, by: Actor, at: dt.datetime) -> Look:
     """Read the file and take its first rows through the steps, rolled back."""
     look = Look()
@@ -141,11 +152,15 @@ def look_at(batch: Batch, *, by: Actor, at: dt.datetime) -> Look:
         look.wrong = _(
             "These are more than %(n)s rows. Split the table, or let your operator run heli loop import."
         ) % {"n": MOST}
-    elif missing := [str(batches.FIELD_WORDS[f]) for f in batches.NEEDED if f not in look.mapping]:
-        look.wrong = _("Say which column holds this: %(fields)s.") % {"fields": "、".join(missing)}
+    elif missing := lacking(look.mapping):
+        look.wrong = missing
+    elif Batch.objects.filter(source=batch.source, state="waiting").exists():  # its rows would be waited for
+        look.wrong = _("Another table of %(source)s is being taken right now. Look again when it is done.") % {
+            "source": batch.source
+        }
     if look.wrong:
         return look
-    reader = batches.Reader(look.mapping, by.paths(Cap.IMPORT_REQUESTS), batch.values)
+    reader = batches.Reader(look.mapping, reach(batch, by), batch.values)
     read = list(reader.rows(rows))
     with transaction.atomic():
         look.done = importing.import_rows(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import io
 import uuid
@@ -9,7 +10,9 @@ from collections.abc import Callable, Mapping
 from itertools import islice
 from typing import Any
 
+from django.conf import settings
 from django.db import connection, transaction
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -33,8 +36,17 @@ ERRORS_KEPT = 1_000
 DRAFT_KEPT = dt.timedelta(days=1)
 
 
-def open_batch(*, by: Actor, at: dt.datetime, source: str, name: str, raw: bytes, default_area: str = "") -> Batch:
-    """Lay a file down, sealed, to be looked at and mapped; nothing of it is taken yet.
+def open_batch(
+    *,
+    by: Actor,
+    at: dt.datetime,
+    source: str,
+    name: str,
+    raw: bytes,
+    default_area: str = "",
+    limit: int = queries.BYTES,
+) -> Batch:
+    """Lay a file down, sealed, to be looked at and mapped; nothing of it is taken yet. `limit`: bytes it may have.
 
     Its columns are mapped as they were last time for this source, or as they sound.
 
@@ -48,9 +60,9 @@ def open_batch(*, by: Actor, at: dt.datetime, source: str, name: str, raw: bytes
     if not paths or (default_area and not covers(paths, default_area)):
         raise Forbidden
     path = next((p for p in paths if default_area and covers((p,), default_area)), paths[0])
-    path = path or default_area[:6]  # the system imports for the county the rows lie in
-    if len(raw) > queries.BYTES:
-        raise tables.FileTooLarge(limit=queries.BYTES // 2**20)
+    path = path or default_area[:6] or settings.HELI_HOME_AREA  # the system imports for the county the rows lie in
+    if len(raw) > limit:
+        raise tables.FileTooLarge(limit=limit // 2**20)
     table = tables.open_sheet(io.BytesIO(raw), name, batches.HEADINGS)
     rows = len(list(islice(table.rows, queries.MOST + 1)))
     columns, values = queries.offered(source, table.columns, paths)
@@ -112,15 +124,65 @@ def map_batch(
 
 
 def take_batch(*, batch_id: int, by: Actor, at: dt.datetime) -> Batch:
-    """It is to be taken: a job does it where it has more rows than somebody waits for, else `run_batch` does at once.
+    """It is to be taken, and a job does it: those of one source one after the other, so that the same table laid down
+    twice is known the second time. See `take_now` for one that somebody waits for.
 
-    How its columns and words were mapped is kept for the next table of this source. Raises WrongState (L-101).
+    Raises WrongState (L-101), TakenAlready (L-102) while somebody takes it.
     """
+    with transaction.atomic():
+        batch = _taken_up(batch_id=batch_id, by=by, at=at)
+        jobs.import_batch.configure(lock=f"import:{batch.source}").defer(batch_id=batch.pk)
+    return batch
+
+
+def take_now(*, batch_id: int, by: Actor, at: dt.datetime, progress: Callable[[int], None] = lambda _n: None) -> Batch:
+    """Taken while somebody waits, in one transaction: whoever is killed on the way leaves a draft. Raises like
+    `take_batch` and `run_batch`."""
+    with transaction.atomic():
+        _taken_up(batch_id=batch_id, by=by, at=at)
+        return run_batch(batch_id=batch_id, by=by, at=at, progress=progress)
+
+
+def import_file(
+    *,
+    source: str,
+    name: str,
+    raw: bytes,
+    columns: Mapping[str, str],
+    default_area: str,
+    by: Actor,
+    at: dt.datetime,
+    progress: Callable[[int], None] = lambda _n: None,
+) -> Batch:
+    """What the operator does with a file of any size: laid down, mapped and taken at once, in one transaction.
+
+    `columns`: {our field: their column}; empty: as they are offered. Raises ColumnMissing (L-702) for one that the table
+    does not have; else like `open_batch` and `take_now`.
+    """
+    with transaction.atomic():
+        batch = open_batch(
+            by=by, at=at, source=source, name=name, raw=raw, default_area=default_area, limit=tables.UNPACKED
+        )
+        if columns:
+            there = queries.sheet(batch).columns
+            if missing := [c for c in columns.values() if c not in there]:
+                raise importing.ColumnMissing(column=missing[0], columns="、".join(there))
+            map_batch(batch_id=batch.pk, by=by, at=at, columns=columns, values=batch.values, default_area=default_area)
+        return take_now(batch_id=batch.pk, by=by, at=at, progress=progress)
+
+
+def _taken_up(*, batch_id: int, by: Actor, at: dt.datetime) -> Batch:
+    """How its columns and words were mapped is kept for the next table of this source. Invalid (L-400): a column that is
+    needed is not named."""
     with step("batch.take", by=by, at=at) as s:
+        if not _turn(batch_id):
+            raise TakenAlready
         batch = s.lock(Batch, batch_id)
         if batch.state != "draft":
             raise WrongState
         table = queries.sheet(batch)
+        if missing := queries.lacking({f: c for f, c in batch.columns.items() if c in table.columns}):
+            raise Invalid(missing, field="columns")
         BatchMapping.objects.update_or_create(
             area_path=batch.area_path,
             source=batch.source,
@@ -131,8 +193,6 @@ def take_batch(*, batch_id: int, by: Actor, at: dt.datetime) -> Batch:
         s.move(batch, BATCH, "take", save=("rows",))
         s.about(ABOUT, batch.pk, batch.area_path)
         s.record(batch, rows=batch.rows)
-        if batch.rows > queries.DIRECT:
-            s.defer(jobs.import_batch, batch_id=batch.pk)
     return batch
 
 
@@ -152,7 +212,7 @@ def run_batch(*, batch_id: int, by: Actor, at: dt.datetime, progress: Callable[[
             raise WrongState
         table = queries.sheet(batch)
         mapping = {f: c for f, c in batch.columns.items() if c in table.columns}
-        reader = batches.Reader(mapping, by.paths(Cap.IMPORT_REQUESTS), batch.values)
+        reader = batches.Reader(mapping, queries.reach(batch, by), batch.values)
         done = importing.import_rows(
             reader.rows(table.rows),
             columns={f: f for f in FIELDS},
@@ -165,11 +225,12 @@ def run_batch(*, batch_id: int, by: Actor, at: dt.datetime, progress: Callable[[
         )
         with step("batch.end", by=by, at=at) as s:
             batch = s.lock(Batch, batch_id)
-            batch.read, batch.taken, batch.known, batch.wrong = done.rows, done.taken, done.known, len(done.errors)
+            batch.rows = batch.read = done.rows
+            batch.taken, batch.known, batch.wrong = done.taken, done.known, len(done.errors)
             batch.errors = [[e.line, e.field, e.code, str(e.words)] for e in done.errors[:ERRORS_KEPT]]
             batch.content, batch.ended_at = "", at
             s.move(batch, BATCH, "refuse" if done.errors else "finish",
-                   save=("read", "taken", "known", "wrong", "errors", "content", "ended_at"))  # fmt: skip
+                   save=("rows", "read", "taken", "known", "wrong", "errors", "content", "ended_at"))  # fmt: skip
             s.about(ABOUT, batch.pk, batch.area_path)
             s.record(batch, taken=done.taken, known=done.known, wrong=len(done.errors))
     return batch
@@ -196,11 +257,14 @@ def drop_batch(*, batch_id: int, by: Actor, at: dt.datetime) -> Batch:
 
 
 def forget_drafts(*, at: dt.datetime) -> int:
-    """Throw away files that were looked at a day ago and not taken. Returns how many."""
-    old = list(Batch.objects.filter(state="draft", made_at__lt=at - DRAFT_KEPT).values_list("pk", flat=True)[:500])
-    for pk in old:
-        drop_batch(batch_id=pk, by=SYSTEM, at=at)
-    return len(old)
+    """Throw away files that were looked at a day ago and not taken, and those whose job failed for good. Returns how many."""
+    old = Q(state="draft", made_at__lt=at - DRAFT_KEPT) | Q(state="waiting", made_at__lt=at - 2 * DRAFT_KEPT)
+    done = 0
+    for pk in list(Batch.objects.filter(old).values_list("pk", flat=True)[:500]):
+        with contextlib.suppress(TakenAlready, WrongState):  # somebody takes it after all
+            drop_batch(batch_id=pk, by=SYSTEM, at=at)
+            done += 1
+    return done
 
 
 def take_results(

@@ -132,9 +132,8 @@ def batch_do(request: HeliRequest, batch_id: int, verb: str) -> HttpResponse:
         if verb == "map":
             return remap(request, found) or back
         if verb == "take":
-            made = steps.take_batch(batch_id=batch_id, by=request.actor, at=now)
-            if made.rows <= queries.DIRECT:
-                steps.run_batch(batch_id=batch_id, by=request.actor, at=now)
+            take = steps.take_now if found.rows <= queries.DIRECT else steps.take_batch
+            take(batch_id=batch_id, by=request.actor, at=now)
             return back
         if verb == "drop":
             steps.drop_batch(batch_id=batch_id, by=request.actor, at=now)
