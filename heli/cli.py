@@ -231,9 +231,19 @@ def areas_import(
 def sites_import(file: Path, as_user: As = "", as_json: Json = False) -> None:
     """A table of sites (CSV or xlsx; columns in docs/doors.md): all of it or none, and twice does no harm."""
     from heli.core.tables import read_file
-    from heli.places import site_steps
+    from heli.places.site_importing import import_sites
+    from heli.places.site_tables import HEADINGS
 
-    show(site_steps.import_sites(rows=read_file(file, site_steps.COLUMNS), by=actor(as_user), at=now()), as_json)
+    with bar("rows", as_json) as progress:
+        task = progress.add_task("", total=None)
+        done = import_sites(
+            rows=read_file(file, HEADINGS), by=actor(as_user), at=now(),
+            progress=lambda n: progress.update(task, completed=n),
+        )  # fmt: skip
+    told = {"rows": done.rows, "added": done.added, "known": done.known, "closed": done.closed, "errors": done.errors}
+    show(told, as_json)
+    if done.errors:
+        raise typer.Exit(1)
 
 
 @command(areas, "search")

@@ -12,8 +12,9 @@ from django.utils import timezone
 
 from heli.core.actor import SYSTEM
 from heli.core.errors import HeliError
+from heli.core.tables import RowError
 from heli.loop import steps
-from heli.loop.importing import RowError, read_time
+from heli.loop.importing import read_time
 from heli.loop.models import Channel, Clock, Request
 from heli.rulebook import queries as rulebook
 from heli.rulebook.errors import RuleMissing

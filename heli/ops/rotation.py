@@ -27,6 +27,8 @@ from heli.core.models import Once, VaultRecord
 from heli.hooks.models import Endpoint
 from heli.hooks.secrets import kind_of as endpoint_kind
 from heli.loop.batch_models import Batch
+from heli.places.site_import_queries import bound
+from heli.places.site_tables import SiteTable
 
 BATCH = 500
 PASSES = 5  # what others held during one pass is met in the next
@@ -157,6 +159,7 @@ def everything() -> list[Sealed]:
         SecondFactors(),
         Columns("answers", Once.objects.all(), ("answer",), "once:", lambda once: f"once:{once.who}:{once.key}"),
         Columns("batches", Batch.objects.exclude(content=""), ("content",), "batch:", lambda b: f"batch:{b.uid.hex}"),
+        Columns("site tables", SiteTable.objects.exclude(content=""), ("content",), "site-table:", bound),
         Columns("hooks", Endpoint.objects.all(), ("secret", "old_secret"), "hooks.secret:", endpoint_kind),
     ]
 

@@ -80,7 +80,7 @@ class HoursUnclear(HeliError):
     sentence = "%(message)s"
 
 
-class SiteRowsWrong(HeliError):
-    code = "L-235"
+class SiteColumnsMissing(HeliError):
+    code = "L-236"
     status = 400
-    sentence = _("%(n)s rows cannot be taken, so none was. The first is line %(line)s: %(words)s.")
+    sentence = _("The table has no column for: %(fields)s. Use the headings of the empty table.")

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -14,13 +13,13 @@ from django.utils.translation import gettext_lazy as _
 
 from heli.core.actor import Actor
 from heli.core.caps import Cap
-from heli.core.errors import AlreadyDone, Forbidden, HeliError, Invalid, NotFound, PaperMissing, WrongState
+from heli.core.errors import Forbidden, Invalid, NotFound, PaperMissing, WrongState
 from heli.core.shared import sealed_key
 from heli.core.steps import Step, step
 from heli.engines import identifiers
 from heli.engines.opening import Period, Periods, Unclear, Week, checked, overlap, parse
 from heli.places import outlines
-from heli.places.errors import HoursUnclear, PointOutside, RatedAlready, SiteChanged, SiteNameTaken, SiteRowsWrong
+from heli.places.errors import HoursUnclear, PointOutside, RatedAlready, SiteChanged, SiteNameTaken
 from heli.places.models import Area
 from heli.places.queries import ancestors_of
 from heli.places.site_words import unclear, weekday
@@ -290,87 +289,3 @@ def rate_site(*, site_id: int, stars: int, missing: Sequence[str] = (), by: Acto
         s.about("places.site", site.pk, site.area_path)
         s.record(site)
     return made
-
-
-# A table ----------------------------------------------------------------------------------------------------------------
-COLUMNS: dict[str, tuple[str, ...]] = {  # our field → the column names that are understood
-    "name": ("名称", "站点名称", "name"),
-    "kind": ("类型", "kind"),
-    "area_path": ("社区代码", "区划代码", "area"),
-    "address": ("地址", "address"),
-    "lat": ("纬度", "lat"),
-    "lon": ("经度", "lon"),
-    "phone": ("电话", "phone"),
-    "services": ("服务", "services"),
-    "hours": ("开放时间", "hours"),
-    "way": ("怎么走", "way"),
-}
-
-
-@dataclass(slots=True)
-class RowProblem:
-    """Why a row cannot be taken: its line in the file (the header is line 1) and a sentence."""
-
-    line: int
-    words: str
-
-
-@dataclass(slots=True)
-class SitesImported:
-    """What an import did; with problems nothing was taken."""
-
-    rows: int = 0
-    added: int = 0
-    known: int = 0  # already there by name and area: left as they are
-    problems: list[RowProblem] = field(default_factory=list)
-
-
-def import_sites(*, rows: Iterable[Mapping[str, str]], by: Actor, at: dt.datetime) -> SitesImported:
-    """A table of sites, through `add_site`, in one transaction: with one bad row nothing is taken.
-
-    A row whose name stands in its area already is passed over, so the same table twice does no harm.
-
-    Raises:
-        SiteRowsWrong: rows that cannot be taken, with the first of them (L-235).
-    """
-    done = SitesImported()
-    kinds = {str(label): value for value, label in SiteKind.choices} | {v: v for v in SiteKind.values}
-    services = {str(label): value for value, label in Service.choices} | {v: v for v in Service.values}
-    with transaction.atomic():
-        for line, row in enumerate(rows, start=2):
-            done.rows += 1
-            said = {f: next((row[c].strip() for c in names if row.get(c)), "") for f, names in COLUMNS.items()}
-            try:
-                _take(said, kinds, services, by, at)
-            except AlreadyDone:
-                done.known += 1
-            except HeliError as error:
-                done.problems.append(RowProblem(line, error.words))
-            else:
-                done.added += 1
-        if done.problems:
-            first = done.problems[0]
-            raise SiteRowsWrong(n=len(done.problems), line=first.line, words=str(first.words).rstrip(".。"))
-    return done
-
-
-def _take(
-    said: Mapping[str, str], kinds: Mapping[str, str], services: Mapping[str, str], by: Actor, at: dt.datetime
-) -> None:
-    if Site.objects.filter(area__path=said["area_path"], name=said["name"], closed_on=None).exists():
-        raise AlreadyDone
-    wanted = [w for w in said["services"].replace("，", "、").replace(",", "、").split("、") if w.strip()]
-    unknown = [w for w in wanted if w.strip() not in services]
-    if unknown:
-        raise Invalid(_now("“%(word)s” is not one of the services.") % {"word": unknown[0][:20]})
-    if said["kind"] and said["kind"] not in kinds:
-        raise Invalid(_now("“%(word)s” is not a kind of site.") % {"word": said["kind"][:20]})
-    try:
-        lat, lon = float(said["lat"]), float(said["lon"])
-    except ValueError as error:
-        raise Invalid(_now("Latitude and longitude are numbers like 37.53 and 121.39.")) from error
-    add_site(
-        area_path=said["area_path"], week=(read_hours(said["hours"]),) * 7, by=by, at=at, name=said["name"],
-        kind=kinds.get(said["kind"], SiteKind.STATION), address=said["address"], lat=lat, lon=lon, phone=said["phone"],
-        services=[services[w.strip()] for w in wanted], way=said["way"],
-    )  # fmt: skip

@@ -52,6 +52,13 @@ def unclear(error: Unclear) -> str:
             return _("“%(text)s”: there is no such time of day. Hours go from 0:00 to 24:00.") % slots
         case "order":
             return _("“%(text)s” ends before it begins. Past midnight is written 22:00–next day 2:00.") % slots
+        case "night":
+            return _("“%(text)s” would be at night. For the afternoon write 14:00 instead of 2:00.") % slots
+        case "holiday":
+            return (
+                _("“%(text)s”: a week cannot say this. Leave it out here, and enter holidays as days with other hours.")
+                % slots
+            )
         case "overlap":
             return _("These hours overlap: %(text)s.") % slots
         case "many":

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from heli.engines import plain
-from heli.engines.opening import DAY, Period, Unclear, checked, on, overlap, parse, say, status
+from heli.engines.opening import DAY, Period, Unclear, checked, on, overlap, parse, parse_week, say, status
 
 MONDAY = dt.date(2026, 11, 23)
 SHUT: tuple[Period, ...] = ()
@@ -24,6 +24,13 @@ SHUT: tuple[Period, ...] = ()
         ("8-18", [(480, 1080)]),
         ("22:00到次日2:00", [(1320, 1560)]),
         ("18:00-1:30", [(1080, 1530)]),
+        ("8:00-0:00", [(480, 1440)]),
+        ("8.30-17.30", [(510, 1050)]),
+        ("上午8:30-11:30 下午2:00-5:00", [(510, 690), (840, 1020)]),
+        ("早8点到晚6点半", [(480, 1110)]),
+        ("下午12:30-5:00", [(750, 1020)]),
+        ("晚10点-2点", [(1320, 1560)]),
+        ("营业时间：7×24小时", [(0, 1440)]),
         ("24小时", [(0, 1440)]),
         ("0:00–24:00", [(0, 1440)]),
         ("休息", []),
@@ -38,13 +45,48 @@ def test_hours_are_read_as_people_write_them(typed: str, read: list[tuple[int, i
     ("typed", "code"),
     [
         ("随时", "form"), ("8:30-12:00 有时", "form"), ("8:30", "form"), ("25:00-26:00", "time"), ("24:00-2:00", "time"),
-        ("9:00-8:00", "order"), ("8:00-12:00 11:00-13:00", "overlap"),
+        ("9:00-8:00", "order"), ("8:30-12:00，2:00-5:30", "night"), ("8:00-12:00 11:00-13:00", "overlap"),
         ("1-2 3-4 5-6 7-8 9-10 11-12 13-14", "many"),
     ],
 )  # fmt: skip
 def test_hours_that_cannot_be_are_refused_with_what_is_wrong(typed: str, code: str) -> None:
     with pytest.raises(Unclear) as refused:
         parse(typed)
+    assert refused.value.code == code
+
+
+@pytest.mark.parametrize(
+    ("typed", "read"),
+    [
+        ("8:30-17:30", ["8:30–17:30"] * 7),
+        ("每天 7点-19点", ["7:00–19:00"] * 7),
+        (
+            "周一至周五8:30-12:00，13:30-17:30；周六、周日 9:00-12:00",
+            ["8:30–12:00 13:30–17:30"] * 5 + ["9:00–12:00"] * 2,
+        ),
+        ("工作日 8:30-17:30，周末休息", ["8:30–17:30"] * 5 + [""] * 2),
+        ("周二至周日9:00-17:00，周一闭馆", [""] + ["9:00–17:00"] * 6),
+        ("星期五到星期一 9:00-10:00", ["9:00–10:00", "", "", "", *["9:00–10:00"] * 3]),
+        ("周一、三、五 9:00-11:00", ["9:00–11:00", "", "9:00–11:00", "", "9:00–11:00", "", ""]),
+        ("", [""] * 7),
+    ],
+)
+def test_a_week_is_read_as_tables_have_it(typed: str, read: list[str]) -> None:
+    assert [say(day) for day in parse_week(typed)] == read
+
+
+@pytest.mark.parametrize(
+    ("typed", "code"),
+    [
+        ("周一至周五8:30-17:30，节假日休息", "holiday"),
+        ("周末", "form"),
+        ("周一 有时", "form"),
+        ("夏季周一8:00-9:00", "form"),
+    ],
+)
+def test_a_week_that_cannot_be_read_is_refused(typed: str, code: str) -> None:
+    with pytest.raises(Unclear) as refused:
+        parse_week(typed)
     assert refused.value.code == code
 
 

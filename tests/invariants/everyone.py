@@ -44,6 +44,9 @@ from heli.oversight.steps import receive as receive_tip
 from heli.places import site_steps
 from heli.places.models import Area
 from heli.places.site_desk_views import ACTS as SITE_ACTS
+from heli.places.site_import_steps import lay_table
+from heli.places.site_import_views import TABLE_ACTS
+from heli.places.site_tables import SiteTable
 from heli.places.views import ACTS as PLACE_ACTS
 from heli.rulebook.models import Rule
 from heli.snaps import steps as snaps
@@ -341,7 +344,9 @@ def told_places(laid: Laid, *, community: str, lat: float, lon: float, now: dt.d
         by=SYSTEM,
         at=now,
     )
-    return {"site_id": site.pk, "notice_id": draft.pk}
+    table = lay_table(name=f"{laid.mark}.csv", raw=f"名称,地址\n{laid.mark}站,路 2 号\n".encode(), by=SYSTEM, at=now)
+    SiteTable.objects.filter(pk=table.pk).update(area_path=community[:6])
+    return {"site_id": site.pk, "notice_id": draft.pk, "table_id": table.pk}
 
 
 def hooked(laid: Laid, *, area_path: str, grant_id: int, now: dt.datetime) -> dict[str, Any]:
@@ -459,7 +464,7 @@ MISSING: dict[str, Any] = {
     "code": "ZF-ZZZZ-ZZ", "token": "A" * 30, "file_id": "00000000-0000-4000-8000-000000000000", "pk": 10**9, "voice_id": 10**9,
     "path": "371399", "area_path": "371399", "org_id": 10**9, "user_id": 10**9, "member_id": 10**9, "grant_id": 10**9, "username": "nobody",
     "rule_id": 10**9, "row_id": 10**9, "category_id": 10**9, "endpoint_id": 10**9, "delivery_id": 10**9, "token_id": 10**9, "batch_id": 10**9,
-    "wish_id": 10**9, "pledge_id": 10**9, "site_id": 10**9, "notice_id": 10**9,
+    "wish_id": 10**9, "pledge_id": 10**9, "site_id": 10**9, "table_id": 10**9, "notice_id": 10**9,
     "snap_id": 10**9, "snap_photo": "00000000-0000-4000-8000-000000000000",
     "tip_id": 10**9, "tip_photo": "00000000-0000-4000-8000-000000000000", "told": "A" * 30,
 }  # fmt: skip
@@ -499,6 +504,7 @@ CHOICES: dict[str, list[dict[str, Any]]] = {  # arguments that choose among a fe
     "insight:public_unit_file": [{"kind": k} for k in ("csv", "xlsx", "json", "else")],
     "places:area_do": [{"act": a} for a in (*PLACE_ACTS, "else")],
     "sites:keep_do": [{"act": a} for a in (*SITE_ACTS, "else")],
+    "sites:table_do": [{"act": a} for a in (*TABLE_ACTS, "else")],
     "notices:draft_do": [{"act": a} for a in (*NOTICE_ACTS, "else")],
     "rulebook:year": [{"year": 2026}, {"year": 1999}],
     "loop:desk_form": [{"what": w} for w in (*DESK_FORMS, "else")],

@@ -17,7 +17,7 @@ from heli.core.models import Event
 from heli.engines.opening import parse
 from heli.places import site_queries as queries
 from heli.places import site_steps as steps
-from heli.places.errors import HoursUnclear, PointOutside, RatedAlready, SiteChanged, SiteNameTaken, SiteRowsWrong
+from heli.places.errors import HoursUnclear, PointOutside, RatedAlready, SiteChanged, SiteNameTaken
 from heli.places.sites import Site, SitePeriod, SiteRating
 from tests.database import race
 from tests.world import COMMUNITY
@@ -248,20 +248,3 @@ def test_the_desk_lists_ones_own_and_writes(world: Any) -> None:
     taken = admin.post("/sites/desk/export/?kind=station", {"purpose": "核对"})
     assert taken.status_code == 200 and taken.content[:2] == b"PK"
     assert admin.post("/sites/desk/export/", {}).status_code == 400
-
-
-def test_a_table_comes_in_whole_or_not_at_all_and_twice_does_no_harm(world: Any) -> None:
-    rows = [
-        {"名称": "表一", "类型": "暖心驿站", "社区代码": COMMUNITY, "地址": "路 1 号", "纬度": "37.536", "经度": "121.387",
-         "服务": "饮水、厕所", "开放时间": "8:30-17:30", "电话": "0535-6628100"},
-        {"名称": "表二", "类型": "友好小区", "社区代码": COMMUNITY, "地址": "路 2 号", "纬度": "121.387", "经度": "37.536"},
-    ]  # fmt: skip
-    with pytest.raises(SiteRowsWrong) as refused:
-        steps.import_sites(rows=rows, by=SYSTEM, at=NOON)
-    assert refused.value.slots["line"] == 3 and not Site.objects.exists()
-    rows[1] |= {"纬度": "37.536", "经度": "121.387"}
-    done = steps.import_sites(rows=rows, by=SYSTEM, at=NOON)
-    assert (done.added, done.known) == (2, 0)
-    again = steps.import_sites(rows=rows, by=SYSTEM, at=NOON)
-    assert (again.added, again.known) == (0, 2)
-    assert Site.objects.get(name="表一").services == ["water", "toilet"]
