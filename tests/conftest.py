@@ -158,3 +158,4 @@ def chromium_path() -> str:
         from playwright.sync_api import expect
 
         expect.set_options(timeout=30_000)  # the five seconds it has of itself are few on a busy machine
+        return path
