@@ -122,12 +122,12 @@ def test_two_taps_after_the_photo_and_it_is_there(phone, tmp_path, world):
     expect(place).to_contain_text("大海阳")
     beside = page.locator("[data-near] button")
     expect(beside).to_have_count(1)
-    beside.click()  # one tap puts the place right
+    page.locator("[data-place] summary").click()  # two taps put the place right
+    beside.click()
     expect(place).to_contain_text("选的是")
     expect(beside).to_have_attribute("aria-pressed", "true")
     page.locator("[data-canvas]").click(position={"x": 60, "y": 60})
     expect(page.locator("[data-unmark]")).to_be_visible()
-    page.locator("[name=spot]").evaluate("el => { el.closest('details').open = true; }")
     page.locator("[name=spot]").press("Enter")  # of a keyboard on the glass: it presses none of the eight
     page.get_by_role("button", name="路面坑洼").click()
     expect(page.locator("[data-done-head]")).to_have_text("收到了")

@@ -95,7 +95,7 @@
 
   /* The place: asked of the phone when a photo is taken; refused, rough or slow, it is chosen by hand ---------------------- */
   const placeWords = one('[data-place-words]'), area = one('[name=area]'), spot = one('[name=spot]');
-  let locating = null, nowhere = 'place', hurry = null;  // `nowhere`: why there is no point
+  let locating = null, nowhere = 'place', hurry = null, waited = false;  // `nowhere`: why there is no point
   const rough = () => position.accuracy > ROUGH;
   const placed = () => Boolean((position && !rough()) || area.value || spot.value.trim());
   const choose = () => { one('[data-place]').open = true; };
@@ -168,7 +168,7 @@
         if (!placed()) { choose(); }
       }).catch(() => { /* no connection: the point is enough, the server finds the community */ });
   }
-  one('[data-locate]').addEventListener('click', () => { area.value = ''; locate(true); });
+  one('[data-locate]').addEventListener('click', () => { area.value = ''; waited = false; locate(true); });
   show('[data-locate], [data-later]', true);
 
   /* Sending: kept on the phone first, then sent ----------------------------------------------------------------------------- */
@@ -212,7 +212,7 @@
   async function send(hazard, hazardWords) {
     if (hazard === 'other' && !one('[name=words]').value.trim()) { wrong(say('words')); one('[name=words]').focus(); return; }
     await work;
-    if (!placed()) { await place(); }
+    if (!placed() && !waited) { await place(); }
     await work;
     if (!placed()) {
       tell();
@@ -233,8 +233,10 @@
       if (await keep(made)) { entry = made; }
     }
     show('[data-busy]', true);
+    waited = true;  // once for an entry
     await Promise.race([locate(), new Promise((go) => { hurry = go; setTimeout(go, PATIENCE); })]);
     hurry = null;
+    if (locating) { locating = null; nowhere = 'denied'; }  // the phone may still answer
   }
   async function atOnce(made) {  // the phone could not keep it: it is sent from here, or stays in the form
     entry = made;
@@ -291,7 +293,7 @@
   function clear() {
     round += 1;
     photo = whole = entry = position = locating = null;
-    lost = false;
+    lost = waited = false;
     nowhere = 'place';
     form.reset();
     area.value = '';
