@@ -164,6 +164,12 @@ class SameCaller(HeliError):
     sentence = _("Whoever made the first call does not also check it. A colleague asks again.")
 
 
+class NotDrawn(HeliError):
+    code = "L-147"
+    status = 409
+    sentence = _("This one was not drawn for a call. Its resident judges by the link, or at the counter.")
+
+
 class PartsOpen(HeliError):
     code = "L-146"
     status = 409

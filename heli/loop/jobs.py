@@ -6,6 +6,7 @@ import datetime as dt
 import logging
 
 from django.conf import settings
+from django.db.models import F
 from django.utils import timezone
 from procrastinate import JobContext
 from procrastinate.contrib.django import app
@@ -15,7 +16,7 @@ from heli.core.jobs import BACKOFF
 from heli.core.models import Once
 from heli.core.scope import within
 from heli.core.steady import steady
-from heli.loop.models import Clock, ClockKind, Voice, said_of
+from heli.loop.models import Clock, ClockKind, Review, Voice, said_of
 
 log = logging.getLogger("heli.loop")
 MOBILE = 11  # digits
@@ -33,6 +34,9 @@ def tell(context: JobContext, request_id: int, news: str) -> int:
     from heli.loop import links
 
     voices = Voice.objects.select_related("record", "request").filter(said_of(request_id))
+    if news == "judge":  # asked once more: not who has judged this round
+        done = Review.objects.filter(request=request_id, lap=F("request__lap"), reached=True)
+        voices = voices.exclude(pk__in=done.values("voice"))
     told = 0
     for voice in voices.exclude(record=None).exclude(record__phone=None):
         assert voice.record is not None

@@ -10,16 +10,19 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from django.db.models import Exists, Q
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
+from heli.core.actor import Actor
+from heli.core.caps import Cap
 from heli.core.errors import Invalid
 from heli.core.steps import Step
 from heli.engines.workdays import Interval
 from heli.loop.clocks import Board, rules_for
-from heli.loop.errors import CallTaken
-from heli.loop.models import ClockKind, Confidentiality, Kind, Request, Review, Urgency, Voice
+from heli.loop.errors import CallTaken, NotDrawn
+from heli.loop.models import ClockKind, Confidentiality, Dispatch, Handling, Kind, Request, Review, Urgency, Voice
 from heli.loop.oversight_models import Attempt, Recheck, Revisit
 from heli.rulebook import queries as rulebook
 from heli.rulebook.keys import hours
@@ -29,6 +32,21 @@ RULES = ("revisit.sample", "revisit.always", "revisit.channels", "revisit.hours"
 STARTING = (ClockKind.REVISIT, ClockKind.REVIEW)
 DAY = dt.timedelta(days=1)
 HOUR = dt.timedelta(hours=1)
+
+
+def hand_in(by: Actor, request: Any, *, sending: bool = True) -> Q:
+    """Whether this person or one of their units had a hand in a request (an id or OuterRef) or in a part of it: holds it,
+    took it on, wrote or read a reply; with `sending`, sent it on, too."""
+    user = by.user_id or 0
+    held = Q(unit__in=by.org_ids(Cap.HANDLE_REQUESTS, Cap.APPROVE_REPLY)) | Q(accepted_by=user)
+    found = Q()
+    for way in ("request", "request__parent"):
+        of = {way: request}
+        found |= Q(Exists(Dispatch.objects.filter(held, state__in=Dispatch.LIVE, **of)))
+        found |= Q(Exists(Handling.objects.filter(Q(written_by=user) | Q(reviewed_by=user), **of)))
+        if sending:
+            found |= Q(Exists(Dispatch.objects.filter(offered_by=user, **of)))
+    return found
 
 
 def drawn(request_id: int, lap: int, percent: int, what: str = "call") -> bool:
@@ -92,6 +110,7 @@ def begin(s: Step, request: Request, board: Board) -> None:
         return
     board.start(ClockKind.REVISIT)
     message, phone = waits(board.rules["revisit.channels"].value)
+    periods = hours(board.rules["revisit.hours"].value)
     Revisit.objects.create(
         request=request,
         lap=request.lap,
@@ -99,8 +118,8 @@ def begin(s: Step, request: Request, board: Board) -> None:
         unit_id=request.unit_id,
         why=why,
         rule_id=board.rules["revisit.sample"].id,
-        message_at=s.at + HOUR * message if message else None,
-        call_at=allowed(s.at + HOUR * phone, hours(board.rules["revisit.hours"].value)),
+        message_at=allowed(s.at + HOUR * message, periods) if message else None,
+        call_at=allowed(s.at + HOUR * phone, periods),
         made_at=s.at,
     )
 
@@ -113,15 +132,16 @@ def end(request: Request, at: dt.datetime, state: str) -> None:
 
 
 def mine(s: Step, request: Request) -> Revisit | None:
-    """The call of the present round, locked; CallTaken (L-143) while a colleague makes it. One statement."""
+    """The call of the present round, locked; None when it is over already. NotDrawn (L-147): nobody chooses whom to call.
+    CallTaken (L-143) while a colleague makes it. One statement."""
     found: Revisit | None = (
-        Revisit.objects.select_for_update(of=("self",))
-        .filter(request=request, lap=request.lap, state="waiting")
-        .first()
+        Revisit.objects.select_for_update(of=("self",)).filter(request=request, lap=request.lap).first()
     )
-    if found is not None and held_by_other(found, s.by.user_id, s.at):
+    if found is None:
+        raise NotDrawn
+    if held_by_other(found, s.by.user_id, s.at):
         raise CallTaken
-    return found
+    return found if found.state == "waiting" else None
 
 
 def held_by_other(call: Revisit, user_id: int | None, at: dt.datetime) -> bool:
@@ -130,25 +150,37 @@ def held_by_other(call: Revisit, user_id: int | None, at: dt.datetime) -> bool:
 
 
 def unanswered(
-    s: Step, request: Request, voice: Voice, call: Revisit, *, again_at: dt.datetime | None, words: str
+    s: Step,
+    request: Request,
+    voice: Voice,
+    call: Revisit,
+    *,
+    again_at: dt.datetime | None,
+    until: dt.datetime | None,
+    words: str,
 ) -> None:
-    """Nobody was reached: try again at the time the caller says or the rule does; after the last try by telephone in
-    person, where the rule names that way; then it is given up as unreached. Three statements."""
+    """Nobody was reached: try again at the time the caller says (before `until`, when the time to judge ends) or the rule
+    does; after the last try by telephone in person, where the rule names that way; then it is given up as unreached.
+    A try before its time, or in hours when nobody is called, is written down and counts as none. Three statements."""
     keys = ("revisit.attempts", "revisit.spacing", "revisit.channels", "revisit.hours")
     rules = rules_for(request, keys, s.at)
     periods = hours(rules["revisit.hours"].value)
-    if again_at is not None and (again_at <= s.at or allowed(again_at, periods) != again_at):
+    late = again_at is not None and until is not None and again_at >= until
+    if again_at is not None and (again_at <= s.at or late or allowed(again_at, periods) != again_at):
         raise Invalid(
-            _("Choose a later time at which residents may be called (%(hours)s).")
+            _("Choose a later time at which residents may be called (%(hours)s), before their time to judge ends.")
             % {"hours": rules["revisit.hours"].words},
             field="again_at",
         )
-    way, call.attempts = call.way, call.attempts + 1
+    way, counts = call.way, s.at >= call.call_at and allowed(s.at, periods) == s.at
+    call.attempts += counts
     call.claimed_by_id = call.claimed_until = None
-    if call.attempts >= int(rules["revisit.attempts"].value) or call.way == "visit":
-        visits = any(c["way"] == "visit" for c in rules["revisit.channels"].value)
-        if visits and call.way == "phone":
-            call.way, call.call_at = "visit", allowed(s.at, periods)
+    if not counts:
+        call.call_at = again_at = again_at or call.call_at
+    elif call.attempts >= int(rules["revisit.attempts"].value) or call.way == "visit":
+        visit = next((c for c in rules["revisit.channels"].value if c["way"] == "visit"), None)
+        if visit and call.way == "phone":
+            call.way, call.call_at = "visit", allowed(s.at + HOUR * int(visit["hours"]), periods)
         else:
             call.state, call.ended_at, call.message_at = "unreached", s.at, None
         again_at = None

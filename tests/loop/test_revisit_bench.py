@@ -76,6 +76,11 @@ def test_not_drawn_gets_no_call_but_may_judge(world):
     told = tell(world, at=MORNING).answered()
     assert not Revisit.objects.exists() and not Clock.objects.filter(kind="revisit").exists()
     assert Clock.objects.filter(kind="review", outcome="running").count() == 1
+    with pytest.raises(errors.NotDrawn):
+        steps.judge(
+            voice_id=told.voice.pk, by=world.actor("郝回访"), at=told.later(3), contacted=True, solved="yes", satisfaction=5,
+            source="revisit",
+        )  # fmt: skip
     told.judge()
     assert told.request.state == "closed"
 
@@ -131,12 +136,16 @@ def test_not_reached_again_and_given_up(world):
     assert call.call_at == told.at + HOUR * 2 and call.message_at is None
     noon = told.at + HOUR * 2
     asked = AT.replace(hour=18, minute=30)
-    for wrong in (noon - HOUR, AT.replace(hour=22)):
+    ends = Clock.objects.get(request=told.request_id, kind="review").due_at
+    for wrong in (noon - HOUR, AT.replace(hour=22), ends + HOUR, ends.replace(year=2099)):
         with pytest.raises(core.Invalid):
             steps.unreached(voice_id=told.voice.pk, by=hao, at=noon, again_at=wrong)
     steps.unreached(voice_id=told.voice.pk, by=hao, at=noon, again_at=asked, words="打了两遍")
     call.refresh_from_db()
     assert (call.attempts, call.call_at, call.state, call.way) == (1, asked, "waiting", "phone")
+    steps.unreached(voice_id=told.voice.pk, by=hao, at=noon + HOUR / 4)
+    call.refresh_from_db()
+    assert (call.attempts, call.call_at) == (1, asked), "a try before its time counts as none: none is used up at once"
     assert bench.next_call(hao, noon) is None and bench.next_call(hao, asked) == call
     steps.unreached(voice_id=told.voice.pk, by=hao, at=asked)
     call.refresh_from_db()
@@ -147,7 +156,7 @@ def test_not_reached_again_and_given_up(world):
     steps.unreached(voice_id=told.voice.pk, by=hao, at=call.call_at)
     call.refresh_from_db()
     assert call.state == "unreached" and told.request.state == "replied" and told.request.satisfaction is None
-    assert Attempt.objects.filter(result="no_answer").count() == Review.objects.filter(reached=False).count() == 4
+    assert Attempt.objects.filter(result="no_answer").count() == Review.objects.filter(reached=False).count() == 5
     told.at += HOUR * 30
     told.judge()
     assert told.request.state == "closed", "the link still judges"
@@ -219,6 +228,25 @@ def test_who_may_not_take_a_call(world):
     )
     with pytest.raises(errors.HandlerCannotJudge):
         steps.claim_call(revisit_id=call.pk, by=world.actor("孙坐席"), at=at)
+    assert bench.next_call(world.actor("孙坐席"), at) is None, "so that they get on to the next one"
+
+
+def test_who_handled_a_part_does_not_ask_about_the_whole(world):
+    whole, desk = tell(world, at=MORNING), world.actor("孙坐席")
+    for p in steps.split(request_id=whole.request_id, parts=[("路", "路塌了"), ("灯", "灯不亮")], by=desk, at=MORNING):
+        d = steps.offer(request_id=p.pk, unit_id=world.org("城管局").pk, by=desk, at=MORNING)
+        steps.accept(dispatch_id=d.pk, by=world.actor("于科员"), at=MORNING)
+        steps.write_reply(request_id=p.pk, by=world.actor("于科员"), at=MORNING + HOUR, text="已修好，再坏请打 12345。")
+    call, at = Revisit.objects.get(request=whole.request_id), MORNING + HOUR * 3
+    for name in ("于科员", "孙坐席"):
+        give_grant(
+            user_id=world.user(name).pk, role="revisitor", paths=(COUNTY,), org_id=world.org("诉求中心").pk, reason="兼",
+            by=SYSTEM, at=AT,
+        )  # fmt: skip
+        with pytest.raises(errors.HandlerCannotJudge):
+            steps.claim_call(revisit_id=call.pk, by=world.actor(name), at=at)
+        assert not bench.waiting(world.actor(name)).exists()
+    assert bench.next_call(world.actor("郝回访"), at) == call
 
 
 def test_somebody_one_knows_is_passed_on(world):

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.db.models import Count, OuterRef, Q, QuerySet
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import get_language
@@ -24,7 +24,7 @@ from heli.core.paging import Page, keyset
 from heli.core.scope import within
 from heli.loop import sampling
 from heli.loop.clocks import local_day
-from heli.loop.models import Dispatch, Request
+from heli.loop.models import Request
 from heli.loop.oversight_models import Attempt, Recheck, Revisit
 from heli.loop.queries import parts
 from heli.loop.queries.inbox import Filters, narrowed, place_of
@@ -45,12 +45,10 @@ SUGGESTED = (dt.time(9, 0), dt.time(18, 30), dt.time(19, 30))  # when people are
 
 
 def waiting(actor: Actor) -> QuerySet[Revisit]:
-    """Calls of the actor's areas that are still to be made, without those they passed on or sent to the unit
-    themselves."""
+    """Calls of the actor's areas that are still to be made, without those they passed on or had a hand in."""
     rows: QuerySet[Revisit] = Revisit.objects.visible_to(actor).filter(state="waiting", request__state="replied")
     if actor.user_id is not None:
-        own = Dispatch.objects.filter(request=OuterRef("request"), offered_by=actor.user_id)
-        rows = rows.filter(~Q(passed_by__contains=[actor.user_id]), ~Exists(own))
+        rows = rows.filter(~Q(passed_by__contains=[actor.user_id]), ~sampling.hand_in(actor, OuterRef("request")))
     return rows
 
 
@@ -101,9 +99,14 @@ def next_call(actor: Actor, now: dt.datetime, *, but: int = 0) -> Revisit | None
 
 
 def call_of(actor: Actor, request: Request) -> Revisit | None:
-    """The waiting call of a request's present round; None when it was not drawn or is over. One statement."""
-    rows = Revisit.objects.visible_to(actor).filter(request=request, lap=request.lap, state="waiting")
-    return rows.first()
+    """The call of a request's present round; None when it was not drawn. One statement."""
+    found: Revisit | None = Revisit.objects.visible_to(actor).filter(request=request, lap=request.lap).first()
+    return found
+
+
+def had_hand(actor: Actor, request: Request) -> bool:
+    """Whether the actor may not ask about it. One statement."""
+    return Request.objects.filter(sampling.hand_in(actor, request.pk), pk=request.pk).exists()
 
 
 def tries_of(request: Request) -> list[Attempt]:
@@ -179,7 +182,7 @@ def to_check(actor: Actor) -> QuerySet[Recheck]:
     """Calls that somebody else than the first caller asks again, in the actor's areas."""
     rows: QuerySet[Recheck] = Recheck.objects.visible_to(actor)
     rows = rows.filter(within("area_path", actor.paths(Cap.REVISIT)), state="waiting")
-    return rows.exclude(review__by=actor.user_id)
+    return rows.filter(~sampling.hand_in(actor, OuterRef("request"))).exclude(review__by=actor.user_id)
 
 
 def check_page(actor: Actor, *, after: str | None = None) -> Page[Recheck]:

@@ -315,7 +315,7 @@ def _of_desk(d: Detail, s: Standing, now: dt.datetime) -> NextStep | None:
 def _of_reviser(d: Detail, s: Standing, now: dt.datetime) -> NextStep | None:
     if not s.reviser or s.handled or d.request.state not in {"replied", "lapsed"}:
         return None
-    if not (left := unjudged(d)):
+    if not (left := unjudged(d)) or not any(c.kind == "revisit" for c in d.clocks):  # not drawn: it has no such clock
         return None
     title = _titled(_("Call back and ask"), clock_of(d, "revisit"), now)
     told = _("%(n)s who said it have not judged yet.") % {"n": len(left)}

@@ -14,7 +14,7 @@ from heli.engines.identifiers import without_personal
 from heli.loop import jobs, sampling
 from heli.loop.clocks import DUE, Board, rules_for
 from heli.loop.errors import HandlerCannotJudge, JudgedAlready
-from heli.loop.models import ClockKind, Dispatch, Handling, Request, Review, Voice, said_of
+from heli.loop.models import ClockKind, Dispatch, Request, Review, Voice, said_of
 from heli.loop.states import REQUEST
 from heli.loop.steps.hear import SUBJECT, by_staff
 
@@ -37,18 +37,12 @@ def check_who(s: Step, request: Request, voice: Voice, source: str) -> None:
             raise Forbidden
         return
     s.require(Cap.REVISIT if source == "revisit" else Cap.HEAR, path=request.area_path)
-    check_hands(s, request)
-    if source == "revisit" and Dispatch.objects.filter(request=request, offered_by=s.by.user_id).exists():
-        raise HandlerCannotJudge
+    check_hands(s, request, sending=source == "revisit")
 
 
-def check_hands(s: Step, request: Request) -> None:
-    """HandlerCannotJudge (L-115) for units and persons that had a hand in it."""
-    units = set(s.by.org_ids(Cap.HANDLE_REQUESTS, Cap.APPROVE_REPLY))
-    handled = Dispatch.objects.filter(request=request, state__in=Dispatch.LIVE)
-    if handled.filter(unit__in=units).exists() or handled.filter(accepted_by=s.by.user_id).exists():
-        raise HandlerCannotJudge
-    if Handling.objects.filter(request=request, written_by=s.by.user_id).exists():
+def check_hands(s: Step, request: Request, *, sending: bool) -> None:
+    """HandlerCannotJudge (L-115) for units and persons that had a hand in it; `sending`: or sent it on. One statement."""
+    if Request.objects.filter(sampling.hand_in(s.by, request.pk, sending=sending), pk=request.pk).exists():
         raise HandlerCannotJudge
 
 
@@ -66,7 +60,7 @@ def judge(
     """One voice judges the present round: `solved` yes, partly or no; `satisfaction` 1 (very dissatisfied) to 5.
 
     "No" or 1 sends it round again with its own clock, up to the rule's limit (redo.limit); then a supervisor decides.
-    Raises JudgedAlready (L-117), HandlerCannotJudge (L-115), WrongState (L-101).
+    Raises JudgedAlready (L-117), HandlerCannotJudge (L-115), NotDrawn (L-147), WrongState (L-101).
     """
     if solved not in {"yes", "partly", "no"}:
         raise Invalid(_("Choose: solved, partly, or not."), field="solved")
@@ -181,7 +175,8 @@ def unreached(
     """A revisit call that found nobody. It is written down and never counted as satisfied. `again_at`: when to call
     again; without it the rule says (revisit.spacing), up to revisit.attempts.
 
-    Raises CallTaken (L-143) while a colleague makes the call, Invalid for a time at which nobody is called (L-400).
+    Raises CallTaken (L-143) while a colleague makes the call, NotDrawn (L-147), Invalid for a time at which nobody is
+    called, or after the time to judge (L-400).
     """
     with step("request.unreached", by=by, at=at) as s:
         voice, request = lock_for_voice(s, voice_id)
@@ -199,9 +194,10 @@ def unreached(
             words=without_personal(words.strip())[:1000],
             by_id=by.user_id,
         )
-        if call is not None:
-            sampling.unanswered(s, request, voice, call, again_at=again_at, words=review.words)
         board = Board(s, request)
+        if call is not None:
+            until = next((c.due_at for c in board.clocks if c.kind == ClockKind.REVIEW), None)
+            sampling.unanswered(s, request, voice, call, again_at=again_at, until=until, words=review.words)
         board.stop(ClockKind.REVISIT)
         board.save()
         request.save(update_fields=DUE)

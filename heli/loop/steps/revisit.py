@@ -14,8 +14,8 @@ from heli.core.steps import Step, step
 from heli.engines.identifiers import without_personal
 from heli.loop import jobs, sampling
 from heli.loop.clocks import rules_for
-from heli.loop.errors import CallTaken, HandlerCannotJudge, NotNow, SameCaller
-from heli.loop.models import Dispatch, Request
+from heli.loop.errors import CallTaken, NotNow, SameCaller
+from heli.loop.models import Request
 from heli.loop.oversight_models import Attempt, Recheck, Revisit
 from heli.loop.states import RECHECK
 from heli.loop.steps.judge import check_hands
@@ -28,9 +28,7 @@ LEASE = ("revisit.lease", "revisit.hours")
 def may_call(s: Step, request: Request) -> None:
     """REVISIT in the area, and no hand in the request: neither unit nor person, nor whoever sent it on (L-115)."""
     s.require(Cap.REVISIT, path=request.area_path)
-    check_hands(s, request)
-    if Dispatch.objects.filter(request=request, offered_by=s.by.user_id).exists():
-        raise HandlerCannotJudge
+    check_hands(s, request, sending=True)
 
 
 def _locked(s: Step, revisit_id: int) -> tuple[Revisit, Request]:

@@ -140,7 +140,10 @@ def show_call(
     wanted = voice_id or (int(chosen) if chosen.isascii() and chosen.isdecimal() and len(chosen) < 18 else 0)
     voice = next((v for v in left if v.pk == wanted), left[0] if left else None)
     purpose = str(forms.PURPOSES[-1])
-    call = bench.call_of(request.actor, d.request)
+    row = bench.call_of(request.actor, d.request)
+    call = row if row is not None and row.state == "waiting" else None
+    held = call is not None and sampling.held_by_other(call, request.actor.user_id, now)
+    handled = bench.had_hand(request.actor, d.request)
     context = {
         "d": d,
         "r": d.request,
@@ -149,11 +152,13 @@ def show_call(
         "voice": voice,
         "call": call,
         "mine": call is not None and call.claimed_by_id == request.actor.user_id,
-        "held": call is not None and sampling.held_by_other(call, request.actor.user_id, now),
+        "drawn": row is not None,
+        "held": held,
         "history": bench.tries_of(d.request),
         "script": bench.script(d.request, voice.record.name_mask if voice and voice.record else ""),
         "again": bench.again_choices(d.request, now),
-        "handled": queries.standing(d, request.actor).handled,
+        "handled": handled,
+        "may_call": row is not None and not held and not handled,
         "form": form or forms.JudgeForm(),
         "unreached_form": again_form or AgainForm(prefix="u"),
         "reveal_form": forms.RevealForm(prefix=f"v{voice.pk}", initial={"purpose": purpose}) if voice else None,
