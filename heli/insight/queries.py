@@ -28,7 +28,8 @@ from heli.insight.withhold import ENOUGH, small
 from heli.loop import rates
 from heli.loop.clocks import local_day
 from heli.loop.models import Clock, Exclusion, Extension, Remark, Request
-from heli.loop.queries import parts
+from heli.loop.oversight_models import Order, OrderRequest
+from heli.loop.queries import orders, parts
 from heli.loop.queries.requests import rows_url
 from heli.loop.rates import KEYS, REPLY_KINDS, SPANS, Rate
 from heli.loop.states import STATIONS
@@ -113,6 +114,7 @@ class First:
     station: int
     rung: int
     supervised: int
+    order: int | None  # the open order it is under
     may_supervise: bool
     may_appoint: bool
 
@@ -230,6 +232,8 @@ def first(actor: Actor, path: str, here: QuerySet[Request], limit: int, now: dt.
     ]
     late = Clock.objects.filter(request=OuterRef("pk"), kind__in=REPLY_KINDS, outcome="running", due_at__lt=now)
     said = Remark.objects.filter(request=OuterRef("pk"), kind="supervise").order_by().values("request")
+    seen = Order.objects.visible_to(actor)
+    over = OrderRequest.objects.filter(orders.ABOUT_IT, open=True, order__in=seen).order_by("order").values("order")
     since = Subquery(late.order_by("due_at").values("due_at")[:1])
     ownerless = (
         here.filter(known["bounced"]).annotate(since=since).order_by(F("since").asc(nulls_last=True), "-bounces", "pk")
@@ -241,6 +245,7 @@ def first(actor: Actor, path: str, here: QuerySet[Request], limit: int, now: dt.
             late_since=since,
             rung=Coalesce(Subquery(late.order_by("-rung").values("rung")[:1]), 0),
             supervised=Coalesce(Subquery(said.annotate(n=Count("pk")).values("n")), 0),
+            order=Subquery(over[:1]),
         )
         .annotate(
             nth=Window(
@@ -266,6 +271,7 @@ def _first(actor: Actor, r: Any, limit: int, now: dt.datetime) -> First:
         station=min(STATIONS[r.state] + 1, 4),
         rung=r.rung,
         supervised=r.supervised,
+        order=r.order,
         may_supervise=actor.can(Cap.SUPERVISE, path=r.area_path),
         may_appoint=r.bounces >= limit and actor.can(Cap.APPOINT_LEAD, path=r.area_path),
     )
@@ -278,15 +284,16 @@ class Waiting:
     extensions: int
     appeals: int
     exclusions: int
+    orders: Mapping[str, int]  # supervision orders by tab of their list: mine (their turn), open, late
 
 
-def waiting(actor: Actor, path: str) -> Waiting:
-    """Decisions open to the actor; what they asked for themselves waits for somebody else. Three statements."""
+def waiting(actor: Actor, path: str, now: dt.datetime) -> Waiting:
+    """Decisions open to the actor; what they asked for themselves waits for somebody else. Four statements."""
     inside = within("area_path", [path])
     asked = Extension.objects.visible_to(actor).filter(inside, state="asked").exclude(asked_by=actor.user_id)
     proposed = Exclusion.objects.visible_to(actor).filter(inside, state="proposed").exclude(proposed_by=actor.user_id)
     appealed = Request.objects.visible_to(actor).filter(inside, state="appealed")
-    return Waiting(asked.count(), appealed.count(), proposed.count())
+    return Waiting(asked.count(), appealed.count(), proposed.count(), orders.tab_counts(actor, now, path))
 
 
 # The map --------------------------------------------------------------------------------------------------------------

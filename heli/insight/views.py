@@ -9,6 +9,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from heli.core import export, words
 from heli.core.caps import Cap, Scope
@@ -28,6 +29,13 @@ from heli.rulebook import queries as rulebook
 
 ROW_CAP = "export.row_cap"
 ON_MAP = ("on_time", "resolution", "satisfaction", "response")  # the first one is shown unless another is asked for
+
+
+ORDERS = (  # tab of the list of supervision orders, and what the board calls it
+    ("mine", gettext_lazy("Orders: your turn")),
+    ("late", gettext_lazy("Orders overdue")),
+    ("open", gettext_lazy("Open orders")),
+)
 
 
 def _days(request: HeliRequest) -> int:
@@ -95,6 +103,8 @@ def _show(
         "may_export": request.actor.can(Cap.EXPORT, path=path),
         "may_decide": Cap.SUPERVISE in request.actor.caps,
         "may_exclude": Cap.EXCLUDE in request.actor.caps,
+        "orders": [(tab, said, None) for tab, said in ORDERS],
+        "path": path,
         "now": now,
     }
     return render(request, "insight/board.html", context, status=status)
@@ -167,8 +177,11 @@ def waiting(request: HeliRequest, area_path: str) -> HttpResponse:
     path = _path(area_path)
     if not covers(queries.own_areas(request.actor), path) or not Area.objects.filter(path=path).exists():
         raise NotFound
+    found = queries.waiting(request.actor, path, timezone.now())
     context = {
-        "waiting": queries.waiting(request.actor, path),
+        "waiting": found,
+        "orders": [(tab, said, found.orders[tab]) for tab, said in ORDERS],
+        "path": path,
         "may_decide": Cap.SUPERVISE in request.actor.caps,
         "may_exclude": Cap.EXCLUDE in request.actor.caps,
     }

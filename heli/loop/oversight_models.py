@@ -182,6 +182,38 @@ class Digest(models.Model):
         return f"{self.week} {self.area_path} {self.unit_id or ''}"
 
 
+# After the last round ----------------------------------------------------------------------------------------------------
+class AppealDecisionQuerySet(models.QuerySet["AppealDecision"]):
+    def visible_to(self, actor: Actor) -> Self:
+        return self.filter(request__in=Request.objects.visible_to(actor))
+
+
+class AppealDecision(models.Model):
+    """What a supervisor decided in writing when the last round had failed too: once more, or closed. Never changed."""
+
+    append_only: ClassVar[bool] = True
+
+    request = models.ForeignKey(Request, on_delete=models.PROTECT, related_name="appeal_decisions", db_index=False)
+    area_path = PathField()
+    lap = models.PositiveSmallIntegerField()  # the round that had failed
+    at = models.DateTimeField()
+    by = _person()
+    again = models.BooleanField()
+    text = models.CharField(max_length=500)
+
+    objects: ClassVar[Any] = AppealDecisionQuerySet.as_manager()
+
+    class Meta:
+        constraints: ClassVar[list[Any]] = [
+            models.CheckConstraint(condition=~Q(text=""), name="appeal_in_writing"),
+            models.UniqueConstraint(fields=["request", "lap"], name="appeal_once_a_lap"),
+        ]
+        indexes: ClassVar[list[Any]] = [models.Index(fields=["area_path", "-at", "-id"], name="appeal_area")]
+
+    def __str__(self) -> str:
+        return f"{self.request_id}/{self.lap} {'again' if self.again else 'closed'}"
+
+
 # Revisit calls -----------------------------------------------------------------------------------------------------------
 class RevisitQuerySet(models.QuerySet["Revisit"]):
     def visible_to(self, actor: Actor) -> Self:

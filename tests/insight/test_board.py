@@ -240,6 +240,23 @@ def test_what_waits_for_a_decision_is_loaded_after_the_page(world, made):
     )
     found = client.get(f"/board/{COUNTY}/waiting/").context["waiting"]
     assert (found.extensions, found.appeals, found.exclusions) == (1, 0, 0)
+    street = made["overdue_street"].request_id
+    order = steps.issue_order(
+        by=world.actor("吕部长"),
+        at=NOW,
+        title="路灯",
+        demand="查清",
+        units={world.org("城管局").pk: ""},
+        request_ids=[street],
+    )
+    over = {r.request.pk: r.order for r in queries.board(world.actor("吕部长"), COUNTY, 30, NOW).first}
+    assert over.pop(street) == order.pk and set(over.values()) == {None}
+    steps.report_order(part_id=order.parts.get().pk, by=world.actor("于科员"), at=NOW, text="已查清")
+    for path, n in ((COUNTY, 1), (DONGSHAN, 1), (DAHAIYANG, 0)):
+        page = client.get(f"/board/{path}/waiting/")
+        assert [(tab, k) for tab, _said, k in page.context["orders"]] == [("mine", n), ("late", 0), ("open", n)], path
+        assert f"/loop/orders/?tab=mine&amp;area={path}" in page.content.decode()
+        assert len(client.get(f"/loop/orders/?tab=mine&area={path}").context["page"].rows) == n
     assert client.get("/board/370613/waiting/").status_code == 404
 
 

@@ -33,6 +33,7 @@ from heli.loop.models import Category, Clock, Dispatch, DutyRow, Extension, Hand
 from heli.loop.oversight_models import OrderPart, Recheck, Revisit
 from heli.loop.steps.batch import open_batch
 from heli.loop.steps.digests import compose, monday
+from heli.loop.steps.oversee import climb_one
 from heli.loop.views.acts import VERBS
 from heli.loop.views.desk_acts import VERBS as DESK_VERBS
 from heli.notices import steps as notices
@@ -239,7 +240,7 @@ def oversee(laid: Laid, say: dict[str, Any], lead: int, assist: int, now: dt.dat
     )
     made = compose(week=monday(now.date()), area_path=order.county, unit_id=None, at=now)
     clock = Clock.objects.filter(request=pk, kind="reply")
-    clock.update(rung=2)
+    climb_one(clock.get(), 2, None, now)
     call = Revisit.objects.get(request=laid.requests["replied"])
     laid.things |= {
         "order": {"handling": order.pk}, "part": {"handling": part.pk}, "paper": {"handling": part.papers[0]},

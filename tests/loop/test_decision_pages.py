@@ -156,6 +156,16 @@ def test_once_more_or_closed_in_writing(world):
     assert (other.request.state, other.request.solved) == ("closed", "no")  # what was judged stays
     assert client.post(f"/loop/appeals/{other.request_id}/", {"decide": "close", "reason": "再来"}).status_code == 409
     assert "没有等您定的" in client.get("/loop/appeals/").content.decode()
+    for outcome, wanted in (("", [other, told]), ("again", [told]), ("close", [other]), ("nonsense", [other, told])):
+        past = client.get(f"/loop/appeals/?tab=decided&outcome={outcome}")
+        rows = [x.decision for x in past.context["page"].rows]
+        assert [d.request_id for d in rows] == [t.request_id for t in wanted], outcome
+    assert (rows[1].lap, rows[1].again, rows[1].by.pk) == (3, True, world.user("吕部长").pk)
+    assert "能做的已做完" in past.content.decode() and "再来" not in past.content.decode()
+    assert log_in(world, "于科员").get("/loop/appeals/?tab=decided").status_code == 403
+    answer = client.post("/loop/appeals/export/?tab=decided&outcome=close", {"purpose": "月度复核"})
+    sheet = list(load_workbook(io.BytesIO(answer.content)).worksheets[0].values)
+    assert len(sheet) == 2 and other.request.code in sheet[1] and "又塌了" not in str(sheet)
 
 
 # Exclusions -----------------------------------------------------------------------------------------------------------
@@ -198,7 +208,15 @@ def test_the_tabs_count_what_they_open(world, second):
 
 # All three ------------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
-    "where", ["extensions", "extensions/?tab=decided", "appeals", "exclusions", "exclusions/?tab=confirmed"]
+    "where",
+    [
+        "extensions",
+        "extensions/?tab=decided",
+        "appeals",
+        "appeals/?tab=decided",
+        "exclusions",
+        "exclusions/?tab=confirmed",
+    ],
 )
 def test_lists_of_fifty_cost_at_most_eight_statements(world, second, where):
     for _n in range(3):
@@ -207,6 +225,7 @@ def test_lists_of_fifty_cost_at_most_eight_statements(world, second, where):
         steps.confirm_exclusion(exclusion_id=proposed(world)[1].pk, by=second, at=NOW)
         proposed(world)
     steps.decide_extension(extension_id=asked(world)[1].pk, by=second, at=NOW, approve=True)
+    steps.decide_appeal(request_id=appealed(world).request_id, by=second, at=NOW, again=False, decision="已当面说明")
     client = log_in(world, "郝回访")
     path = f"/loop/{where}" + ("" if "?" in where else "/")
     parts._calendar_of_minute.cache_clear()

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from heli.core import errors as core
+from heli.core.actor import SYSTEM
 from heli.core.models import Event
 from heli.loop import errors, steps
 from heli.loop.models import Clock
@@ -16,7 +17,9 @@ from heli.loop.oversight_models import Order, OrderPart, OrderRequest
 from heli.loop.queries import orders as queries
 from heli.loop.steps.orders import Meeting, Share
 from heli.orgs.errors import UnitClosed
+from heli.orgs.steps import give_grant
 from tests.database import race
+from tests.loop.staff import NOW, counted, log_in, text_of
 from tests.loop.told import HOUR, tell
 from tests.world import COUNTY, NEXT_COUNTY
 
@@ -110,6 +113,27 @@ def test_an_urgent_request_shortens_the_time_and_a_matter_needs_none(world):
     assert matter.area_path == COUNTY and not matter.about.exists()
 
 
+@pytest.mark.usefixtures("at_noon")
+def test_a_supervisor_of_several_areas_says_whose_matter_it_is(world):
+    lv = world.user("吕部长")
+    give_grant(user_id=lv.pk, role="supervisor", paths=(NEXT_COUNTY,), org_id=None, reason="代管", by=SYSTEM, at=NOW)
+    told = tell(world, at=NOW - HOUR)
+    client, typed = log_in(world, "吕部长"), {"title": "井盖", "demand": "查清归谁管"}
+    page = text_of(client.get("/loop/orders/new/"))
+    assert 'name="area_path"' in page and f'<option value="{NEXT_COUNTY}"' in page
+    for area, codes, unit, wanted in (
+        (NEXT_COUNTY, "", "莱山城管局", NEXT_COUNTY),
+        (NEXT_COUNTY, told.request.code, "城管局", told.request.area_path),
+        ("370699", "", "城管局", COUNTY),  # not theirs: the first of their own
+    ):
+        found = text_of(client.get("/loop/orders/units/", {"units_typed": "城管", "area_path": area, "codes": codes}))
+        assert f'value="{world.org(unit).pk}"' in found
+        made = client.post(
+            "/loop/orders/new/", typed | {"area_path": area, "codes": codes, "units": world.org(unit).pk}
+        )
+        assert made.status_code == 303 and Order.objects.latest("id").area_path == wanted, area
+
+
 def test_who_may_and_who_sees(world):
     told = tell(world)
     told.dispatch()
@@ -152,6 +176,8 @@ def test_a_closed_unit_takes_no_order(world):
     type(org).objects.filter(pk=org.pk).update(closed_at=told.at)
     with pytest.raises(UnitClosed):
         issue(world, told)
+    with pytest.raises(core.Forbidden):
+        issue(world, told, units=("莱山城管局",))
 
 
 def test_numbers_of_a_county_have_no_gaps(fire_db, world):
@@ -205,14 +231,79 @@ def test_the_ladder_proposes_and_a_person_decides(world):
     assert note.clock.unit == world.org("城管局") and note.rule.citation and note.urged_at is not None
     with pytest.raises(core.NotFound):
         queries.notice(world.actor("曲科员"), reply.pk, told.at)
-    issue(world, told)
+    order = issue(world, told)
     assert not queries.proposed((COUNTY,))
+    steps.withdraw_order(order_id=order.pk, by=world.actor("吕部长"), at=told.at, reason="开错了")
+    assert queries.proposed((COUNTY,)), "without it the ladder stands where it stood"
+
+
+def test_a_supervisors_word_does_not_end_the_ladder(world):
+    told = tell(world)
+    told.dispatch()
+    told.accept()
+    told.at = Clock.objects.get(request=told.request_id, kind="reply").due_at + HOUR
+    steps.supervise(request_id=told.request_id, by=world.actor("吕部长"), at=told.at, text="今天给个说法")
+    reply = Clock.objects.get(request=told.request_id, kind="reply")
+    rung = next(r for r in queries.rungs_of(told.request) if r.clock_id == reply.pk)
+    assert (rung.number, rung.notice) == (3, False) and rung.next_at > told.at
+    with pytest.raises(core.NotFound):
+        queries.notice(world.actor("于科员"), reply.pk, told.at)  # nobody has urged it
+    steps.climb(at=rung.next_at)
+    assert queries.proposed((COUNTY,))
+
+
+@pytest.mark.usefixtures("at_noon")
+def test_a_unit_sees_in_its_inbox_what_is_under_an_order(world):
+    """Named itself, as a part of what was split, or by what was joined into it; with the unit's own deadline."""
+    named, whole, kept, twin, free = (tell(world, at=NOW - HOUR * 6) for _ in range(5))
+    for told in (named, kept, free):
+        told.dispatch()
+        told.accept()
+    orders = [issue(world, told, units=("城管局",), at=NOW - HOUR) for told in (named, whole, twin)]
+    desk = world.actor("孙坐席")
+    for part_of in steps.split(
+        request_id=whole.request_id, parts=[("路", "路塌了"), ("灯", "灯不亮")], by=desk, at=NOW
+    ):
+        steps.offer(request_id=part_of.pk, unit_id=world.org("城管局").pk, by=desk, at=NOW)
+    steps.merge(request_id=twin.request_id, into_id=kept.request_id, by=desk, at=NOW)
+    with pytest.raises(errors.OrderOpen):
+        issue(world, kept, at=NOW)
+    yu = log_in(world, "于科员")
+    page, n = counted(lambda: yu.get("/loop/inbox/?tab=hand&order=1"))
+    assert n <= 8 and page.context["counts"].ordered == len(page.context["page"].rows) == 4
+    over = {r.request.pk: r.order for r in page.context["page"].rows}
+    assert over[named.request_id].number == str(orders[0]) and over[named.request_id].due[1]
+    assert over[kept.request_id].pk == orders[2].pk and {orders[1].pk} < {m.pk for m in over.values()}
+    assert f"/loop/orders/{orders[0].pk}/" in text_of(page)
+    assert len(yu.get("/loop/inbox/?tab=hand").context["page"].rows) == 5
+    ladder = text_of(yu.get(f"/loop/r/{kept.request.code}/ladder/"))
+    assert f"/loop/orders/{orders[2].pk}/" in ladder
+    steps.withdraw_order(order_id=orders[2].pk, by=world.actor("吕部长"), at=NOW, reason="并到一件里办")
+    ended = Event.objects.filter(step="request.order_withdraw").values_list("subject_id", flat=True)
+    assert list(ended) == [kept.request_id], "where the residents of both look"
+    assert yu.get("/loop/inbox/?tab=hand").context["counts"].ordered == 3
+
+
+@pytest.mark.usefixtures("at_noon")
+def test_an_order_one_may_not_open_is_named_only(world):
+    told = tell(world)
+    told.dispatch()
+    order = issue(world, told, units=("住建局",))
+    ladder = text_of(log_in(world, "于科员").get(f"/loop/r/{told.request.code}/ladder/"))
+    assert str(order) in ladder and f"/loop/orders/{order.pk}/" not in ladder
+    assert queries.marks(world.actor("于科员"), [told.lead], told.at) == {}
 
 
 def test_counts_for_a_board(world):
     told = tell(world)
     told.dispatch()
-    order = issue(world, told)
-    assert queries.counts((COUNTY,), order.due_at) == {"open": 1, "late": 0}
-    assert queries.counts((COUNTY,), order.due_at + HOUR) == {"open": 1, "late": 1}
-    assert queries.counts((NEXT_COUNTY,), order.due_at + HOUR) == {"open": 0, "late": 0}
+    order, lv = issue(world, told), world.actor("吕部长")
+    late = order.due_at + HOUR
+    assert queries.tab_counts(lv, order.due_at, COUNTY) == {"open": 1, "late": 0, "mine": 0}
+    steps.report_order(
+        part_id=part(order, world, "城管局").pk, by=world.actor("于科员"), at=order.due_at, text="办好了"
+    )
+    for area, n in ((COUNTY, 1), (order.area_path, 1), (COUNTY + "001", 0), (NEXT_COUNTY, 0)):
+        assert queries.tab_counts(lv, late, area) == dict.fromkeys(("open", "late", "mine"), n), area
+        for tab in ("open", "late", "mine"):
+            assert queries.listed(lv, tab, queries.Filters(area=area), late).count() == n, (area, tab)

@@ -25,6 +25,7 @@ class OrderForm(ActForm):
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
         help_text=_("Several codes with a blank between them. Without any it is a standing matter."),
     )
+    area_path = forms.CharField(label=_("Area of a standing matter"), max_length=24, required=False)
     title = forms.CharField(label=_("What it is about"), max_length=60)
     demand = area(4, 2000, label=_("What is demanded"))
     meet_place = forms.CharField(label=_("Meeting on site: where"), max_length=120, required=False)

@@ -10,16 +10,23 @@ from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery, TextFiel
 from django.db.models.functions import Coalesce
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from heli.core.actor import Actor
 from heli.core.caps import Cap
 from heli.core.paging import Page, keyset
 from heli.core.scope import within
 from heli.loop.models import ClockKind, Exclusion, Extension, Request, Review, any_path
+from heli.loop.oversight_models import AppealDecision
 from heli.loop.queries import parts
 from heli.rulebook import queries as rulebook
 
 Words = str | Promise
+APPEAL_TABS: Mapping[str, Words] = {"open": _("To decide"), "decided": _("Decided")}
+OUTCOMES: Mapping[str, Words] = {
+    "again": pgettext_lazy("appeal", "once more"),
+    "close": pgettext_lazy("appeal", "closed"),
+}
 EXTENSION_TABS: Mapping[str, Words] = {"asked": _("To decide"), "decided": _("Decided")}
 EXCLUSION_TABS: Mapping[str, Words] = {
     "proposed": _("To decide"),
@@ -133,6 +140,37 @@ def _appeal(r: Request) -> AppealRow:
         satisfaction=parts.SATISFACTION.get(r.satisfaction or 0, ""),
         said=r.said,  # type: ignore[attr-defined]
         since=r.since,  # type: ignore[attr-defined]
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class DecidedRow:
+    """A written decision after the last round, with the state of its request today."""
+
+    decision: AppealDecision
+    outcome: Words
+    place: str
+    state: Words
+
+
+def decided(actor: Actor, outcome: str = "") -> QuerySet[AppealDecision]:
+    """What was decided in the areas the actor supervises; `outcome`: only one of OUTCOMES. The same for list and export."""
+    rows: QuerySet[AppealDecision] = AppealDecision.objects.visible_to(actor).filter(
+        within("area_path", actor.paths(Cap.SUPERVISE))
+    )
+    if outcome:
+        rows = rows.filter(again=outcome == "again")
+    return rows.select_related("request__area__parent", "request__unit", "by")
+
+
+def outcome_of(d: AppealDecision) -> Words:
+    return OUTCOMES["again" if d.again else "close"]
+
+
+def decided_page(actor: Actor, outcome: str, *, after: str | None = None, size: int = 50) -> Page[DecidedRow]:
+    """One page, what was decided last first. One statement."""
+    return keyset(decided(actor, outcome), order=("-at", "-id"), after=after, size=size).map(
+        lambda d: DecidedRow(d, outcome_of(d), place_of(d.request), parts.STATE_WORDS[d.request.state])
     )
 
 

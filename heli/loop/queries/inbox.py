@@ -32,6 +32,7 @@ from heli.core.paging import Page, keyset
 from heli.core.scope import within
 from heli.loop.models import Category, Clock, ClockKind, Dispatch, Handling, Remark, Request, Urgency
 from heli.loop.queries import parts
+from heli.loop.queries.orders import Mark, under_order
 from heli.loop.states import AFTER_REPLY, WITH_UNIT
 from heli.places.models import Area
 
@@ -62,7 +63,8 @@ WAITS: Mapping[str, Words] = {
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """What a list is narrowed to; '' narrows nothing. `due`: late or soon. `do`: one of DO."""
+    """What a list is narrowed to; '' narrows nothing. `due`: late or soon. `do`: one of DO. `order`: 1 for what is
+    under a supervision order."""
 
     q: str = ""
     street: str = ""
@@ -70,6 +72,7 @@ class Filters:
     urgency: str = ""
     due: str = ""
     do: str = ""
+    order: str = ""
 
     @classmethod
     def read(cls, get: Mapping[str, str]) -> Filters:
@@ -89,6 +92,7 @@ class Filters:
             urgency=one_of("urgency", Urgency.values),
             due=one_of("due", ("late", "soon")),
             do=one_of("do", DO),
+            order=one_of("order", ("1",)),
         )
 
     def kept(self) -> dict[str, str]:
@@ -163,6 +167,14 @@ def listed(actor: Actor, tab: str, *caps: Cap) -> Any:
     return rows.filter(state__in=live, do__in=DO)
 
 
+def fitting(actor: Actor, tab: str, f: Filters, now: dt.datetime, *caps: Cap) -> Any:
+    """The dispatches of one list that fit its filters."""
+    rows = narrowed(listed(actor, tab, *caps), f, now)
+    if f.do:
+        rows = rows.filter(do=f.do)
+    return rows.filter(under_order(actor, "request")) if f.order else rows
+
+
 def inbox(
     actor: Actor, tab: str, f: Filters, now: dt.datetime, *, after: str | None = None, size: int = 50
 ) -> Page[Dispatch]:
@@ -170,11 +182,9 @@ def inbox(
 
     What came back from a resident as not solved stands first, then the earliest deadline. What is done: newest first.
     """
-    rows = narrowed(listed(actor, tab), f, now).select_related(
+    rows = fitting(actor, tab, f, now).select_related(
         "unit", "request__area__parent", "request__category", "request__unit"
     )
-    if f.do:
-        rows = rows.filter(do=f.do)
     if tab == "done":
         return keyset(rows, order=("-id",), after=after, size=size)
     rows = rows.annotate(
@@ -193,13 +203,15 @@ class Counts:
     hand: int
     assist: int
     late: int
+    ordered: int  # of what is in hand, under a supervision order
 
 
 def counts(actor: Actor, now: dt.datetime) -> Counts:
     """Open work of the actor's units. One statement."""
     rows = held(actor).filter(state__in=("offered", "accepted", "returning"), request__state__in=WITH_UNIT)
     late = Count("pk", filter=Q(request__due_at__lt=now))
-    groups = list(rows.values("role", "do").annotate(n=Count("pk"), late=late).order_by("role", "do"))
+    ordered = Count("pk", filter=under_order(actor, "request"))
+    groups = list(rows.values("role", "do").annotate(n=Count("pk"), late=late, ordered=ordered).order_by("role", "do"))
     by_do = {g["do"]: sum(x["n"] for x in groups if x["do"] == g["do"]) for g in groups}
     return Counts(
         by_do=by_do,
@@ -207,6 +219,7 @@ def counts(actor: Actor, now: dt.datetime) -> Counts:
         hand=sum(g["n"] for g in groups if g["role"] == "lead"),
         assist=sum(g["n"] for g in groups if g["role"] == "assist"),
         late=sum(g["late"] for g in groups if g["role"] == "lead"),
+        ordered=sum(g["ordered"] for g in groups if g["role"] == "lead"),
     )
 
 
@@ -240,6 +253,7 @@ class Row:
     station: int
     closed: bool
     may_accept: bool
+    order: Mark | None
 
 
 DO_STATES = {
@@ -259,7 +273,7 @@ def place_of(request: Request) -> str:
     return " · ".join(x for x in both if x)
 
 
-def row_of(d: Any, actor: Actor, now: dt.datetime) -> Row:
+def row_of(d: Any, actor: Actor, now: dt.datetime, order: Mark | None = None) -> Row:
     """A dispatch as a list shows it; nothing more is asked of the database than the calendar once a minute."""
     r, do = d.request, d.do
     chips: list[tuple[str, Words]] = []
@@ -283,6 +297,7 @@ def row_of(d: Any, actor: Actor, now: dt.datetime) -> Row:
         station=4 if after else 2 if d.state == "offered" else 3,
         closed=r.state == "closed",
         may_accept=d.state == "offered" and d.unit_id in actor.org_ids(Cap.HANDLE_REQUESTS),
+        order=order,
     )
 
 
@@ -297,8 +312,6 @@ def call_for(actor: Actor, code: str) -> Request:
 
 def for_export(actor: Actor, tab: str, f: Filters, now: dt.datetime) -> Any:
     """The rows of a list that the actor may take away: of the units whose lists they may export."""
-    rows = narrowed(listed(actor, tab, Cap.EXPORT), f, now)
-    if f.do:
-        rows = rows.filter(do=f.do)
     ways = ("unit", "request__area__parent", "request__category")
-    return rows.select_related(*ways).order_by(F("request__due_at").asc(nulls_last=True), "id")
+    rows = fitting(actor, tab, f, now, Cap.EXPORT).select_related(*ways)
+    return rows.order_by(F("request__due_at").asc(nulls_last=True), "id")

@@ -8,7 +8,9 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import Case, Count, Exists, Min, OuterRef, Prefetch, Q, QuerySet, Value, When
+from django.db.models.functions import JSONObject
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
@@ -69,6 +71,7 @@ class Filters:
     q: str = ""
     unit: str = ""
     year: str = ""
+    area: str = ""
 
     @classmethod
     def read(cls, get: Mapping[str, str]) -> Filters:
@@ -76,7 +79,9 @@ class Filters:
             typed = get.get(name, "")
             return typed if typed.isascii() and typed.isdecimal() and len(typed) <= longest else ""
 
-        return cls(q=get.get("q", "").strip()[:60], unit=digits("unit", 15), year=digits("year", 4))
+        return cls(
+            q=get.get("q", "").strip()[:60], unit=digits("unit", 15), year=digits("year", 4), area=digits("area", 24)
+        )
 
     def kept(self) -> dict[str, str]:
         """The ones that narrow, by name."""
@@ -91,7 +96,7 @@ def turn_of(actor: Actor) -> Q:
 
 def listed(actor: Actor, tab: str, f: Filters, now: dt.datetime) -> QuerySet[Order]:
     """Orders of one tab that fit the filters; the same for list and export."""
-    rows: QuerySet[Order] = Order.objects.visible_to(actor)
+    rows: QuerySet[Order] = Order.objects.visible_to(actor).filter(within("area_path", [f.area]))
     if tab == "ended":
         rows = rows.exclude(state="open")
     else:
@@ -151,10 +156,11 @@ def page_of(
     return keyset(listed(actor, tab, f, now), order=order, after=after, size=size).map(lambda o: row_of(o, now))
 
 
-def tab_counts(actor: Actor, now: dt.datetime) -> dict[str, int]:
-    """How many orders are open, overdue, and wait for this person. One statement."""
+def tab_counts(actor: Actor, now: dt.datetime, area: str = "") -> dict[str, int]:
+    """How many orders of an area ('' for all) are open, overdue, and wait for this person: the rows of the tabs, for
+    boards too. One statement."""
     own = OrderPart.objects.filter(order=OuterRef("pk"))
-    rows = Order.objects.visible_to(actor).filter(state="open")
+    rows = Order.objects.visible_to(actor).filter(within("area_path", [area]), state="open")
     late = Exists(own.filter(state__in=UNIT_TURN, due_at__lt=now))
     found: dict[str, int] = rows.aggregate(
         open=Count("pk"),
@@ -164,12 +170,50 @@ def tab_counts(actor: Actor, now: dt.datetime) -> dict[str, int]:
     return found
 
 
-def counts(paths: Collection[str], now: dt.datetime) -> dict[str, int]:
-    """{"open": orders open in these areas, "late": those in which a unit is overdue}, for boards. Rows:
-    loop:orders?tab=open and ?tab=late. One statement."""
-    late = Exists(OrderPart.objects.filter(order=OuterRef("pk"), state__in=UNIT_TURN, due_at__lt=now))
-    rows = Order.objects.filter(within("area_path", paths), state="open")
-    found: dict[str, int] = rows.aggregate(open=Count("pk"), late=Count("pk", filter=Q(late)))
+# Requests under an order ----------------------------------------------------------------------------------------------
+# Of the request of the outer query: itself, what it is a part of, what was joined into it
+ABOUT_IT = Q(request=OuterRef("pk")) | Q(request=OuterRef("parent")) | Q(request__merged_into=OuterRef("pk"))
+
+
+def under_order(actor: Actor, to: str) -> Q:
+    """Requests under an open order that the actor may see: named in it, a part of one that is named, or joined with one.
+    `to`: the way from a row to its request."""
+    seen = Order.objects.visible_to(actor)
+    named = OrderRequest.objects.filter(open=True, order__in=seen).values("request")
+    joined = Request.objects.filter(pk__in=named, merged_into__isnull=False).values("merged_into")
+    return Q(**{f"{to}__in": named}) | Q(**{f"{to}__in": joined}) | Q(**{f"{to}__parent__in": named})
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """The order over a request, in a unit's list: with the unit's own deadline while it has to report."""
+
+    pk: int
+    number: str
+    due: tuple[str, str]
+
+
+def marks(actor: Actor, rows: Collection[Any], now: dt.datetime) -> dict[int, Mark]:
+    """{id of the dispatch: Mark} for those of `rows` (with their requests) whose request is under an order. One statement."""
+    ids = {d.request_id for d in rows}
+    about = Q(request__in=ids | {d.request.parent_id for d in rows}) | Q(request__merged_into__in=ids)
+    shares = OrderPart.objects.filter(order=OuterRef("order"), state__in=UNIT_TURN)
+    links: Any = (
+        OrderRequest.objects.filter(about, open=True, order__in=Order.objects.visible_to(actor))
+        .select_related("order", "request")
+        .annotate(waits=ArraySubquery(shares.values(json=JSONObject(unit="unit", due="due_at"))))
+        .order_by("-order")
+    )
+    over = {x.request.merged_into_id or x.request_id: x for x in links}
+    found = {}
+    for d in rows:
+        x = over.get(d.request_id) or over.get(d.request.parent_id)
+        if x is None:
+            continue
+        due = next((dt.datetime.fromisoformat(w["due"]) for w in x.waits if w["unit"] == d.unit_id), None)
+        calendar = parts.display_calendar(x.order.area_path, now)
+        said = parts.chip_of(due, now, calendar, x.order.measure) if due else ("", "")
+        found[d.pk] = Mark(x.order_id, str(x.order), said)
     return found
 
 
@@ -255,9 +299,12 @@ def paper(actor: Actor, file_id: uuid.UUID) -> StoredFile:
     return row
 
 
-def order_of(request_id: int) -> Order | None:
-    """The open order of a request. One statement."""
-    return Order.objects.filter(about__request=request_id, about__open=True).first()
+def orders_of(actor: Actor, r: Request) -> list[Any]:
+    """Open orders about a request, what it is a part of, or what was joined into it; each with `seen`: whether the actor
+    may open it. One statement."""
+    about = Q(about__request__in={r.pk, r.parent_id}) | Q(about__request__merged_into=r.pk)
+    seen = Exists(Order.objects.visible_to(actor).filter(pk=OuterRef("pk")))
+    return list(Order.objects.filter(about, about__open=True).annotate(seen=seen).distinct().order_by("pk"))
 
 
 def years(actor: Actor) -> list[int]:
@@ -273,6 +320,9 @@ RUNG_WORDS: Mapping[int, Words] = {
     3: gettext_lazy("reported to the supervisor"),
     4: gettext_lazy("a supervision order is proposed"),
 }
+URGED = Q(  # a clock that has been urged, or was taken higher at once
+    subject_type="loop.request", object_type="loop.clock", step__in=("clock.urge", "clock.supervise", "clock.propose")
+)
 RULE_OF = {2: LADDER[0], 3: LADDER[1], 4: LADDER[2]}
 
 
@@ -296,7 +346,12 @@ class Rung:
 def rungs_of(request: Request) -> list[Rung]:
     """The ladder of each running clock of a request, the highest rung first. Three statements at most."""
     running = Clock.objects.filter(request=request, outcome="running").exclude(kind=ClockKind.REVIEW)
-    found = list(running.select_related("unit", "request__category").order_by("-rung", "due_at", "id"))
+    urged = Event.objects.filter(URGED, subject_id=request.pk, object_id=OuterRef("pk"))
+    found = list(
+        running.select_related("unit", "request__category")
+        .annotate(urged=Exists(urged))
+        .order_by("-rung", "due_at", "id")
+    )
     if not found:
         return []
     rows = rulebook.candidates(
@@ -309,7 +364,7 @@ def rungs_of(request: Request) -> list[Rung]:
     return [_rung(c, rules) for c in found]
 
 
-def _rung(c: Clock, rules: Mapping[str, RuleVersion]) -> Rung:
+def _rung(c: Any, rules: Mapping[str, RuleVersion]) -> Rung:
     after = c.rung + 1
     key = RULE_OF.get(after, "ladder.remind_before") if c.rung_at is not None else RULE_OF.get(c.rung, "")
     return Rung(
@@ -323,7 +378,7 @@ def _rung(c: Clock, rules: Mapping[str, RuleVersion]) -> Rung:
         unit=c.unit.short_name if c.unit else _("request centre"),
         unit_id=c.unit_id,
         clock_id=c.pk,
-        notice=c.rung >= 2 and c.unit_id is not None,
+        notice=c.urged and c.unit_id is not None,
     )
 
 
@@ -335,21 +390,20 @@ class Notice:
     request: Request
     clock: Clock
     clock_name: Words
-    urged_at: dt.datetime | None
+    urged_at: dt.datetime
     rule: RuleVersion | None
     late_words: str
 
 
 def notice(actor: Actor, clock_id: int, now: dt.datetime) -> Notice:
     """The notice of a clock that was urged; NotFound (L-404) for others, and for requests out of reach. Four statements."""
-    rows = Clock.objects.filter(request__in=Request.objects.visible_to(actor), rung__gte=2, unit__isnull=False)
+    rows = Clock.objects.filter(request__in=Request.objects.visible_to(actor), unit__isnull=False)
     clock = rows.select_related("unit", "request__area", "request__category", "rule").filter(pk=clock_id).first()
     if clock is None:
         raise NotFound
-    urged = Event.objects.filter(
-        subject_type="loop.request", subject_id=clock.request_id, object_type="loop.clock", object_id=clock.pk
-    )
-    at = urged.filter(step__in=("clock.urge", "clock.supervise", "clock.propose")).aggregate(n=Min("at"))["n"]
+    at = Event.objects.filter(URGED, subject_id=clock.request_id, object_id=clock.pk).aggregate(n=Min("at"))["n"]
+    if at is None:
+        raise NotFound
     r = clock.request
     facts = {"urgency": r.urgency, "kind": r.kind} | ({"category": r.category.code} if r.category else {})
     on = timezone.localtime(clock.due_at).date()
@@ -371,7 +425,7 @@ def notice(actor: Actor, clock_id: int, now: dt.datetime) -> Notice:
 def proposed(paths: Collection[str]) -> QuerySet[Request]:
     """Requests of these areas for which the ladder proposes an order, and that have none."""
     top = Clock.objects.filter(request=OuterRef("pk"), outcome="running", rung__gte=len(RUNGS), unit__isnull=False)
-    under = OrderRequest.objects.filter(request=OuterRef("pk"), open=True)
+    under = OrderRequest.objects.filter(ABOUT_IT, open=True)
     rows: QuerySet[Request] = Request.objects.filter(within("area_path", paths))
     return rows.filter(Exists(top), ~Exists(under))
 

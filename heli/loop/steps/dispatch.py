@@ -43,15 +43,15 @@ def lock_by_dispatch(s: Step, dispatch_id: int) -> tuple[Request, Dispatch]:
     return request, dispatch
 
 
-def in_reach(request: Request, unit: Organisation) -> bool:
-    """A unit of the same county, or of a level above it."""
-    return unit.area_path.startswith(request.area_path[:6]) or request.area_path.startswith(unit.area_path)
+def in_reach(path: str, unit: Organisation) -> bool:
+    """A unit of the same county as the area, or of a level above it."""
+    return unit.area_path.startswith(path[:6]) or path.startswith(unit.area_path)
 
 
 def usable_unit(unit_id: int, request: Request, at: dt.datetime) -> Organisation:
     """An open unit in reach; UnitClosed (orgs) or Forbidden (L-403) otherwise. One statement."""
     unit = open_unit(unit_id, at)
-    if not in_reach(request, unit):
+    if not in_reach(request.area_path, unit):
         raise Forbidden
     return unit
 

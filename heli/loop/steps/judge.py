@@ -15,6 +15,7 @@ from heli.loop import jobs, sampling
 from heli.loop.clocks import DUE, Board, rules_for
 from heli.loop.errors import HandlerCannotJudge, JudgedAlready
 from heli.loop.models import ClockKind, Dispatch, Request, Review, Voice, said_of
+from heli.loop.oversight_models import AppealDecision
 from heli.loop.states import REQUEST
 from heli.loop.steps.hear import SUBJECT, by_staff
 
@@ -153,7 +154,7 @@ def decide_appeal(*, request_id: int, by: Actor, at: dt.datetime, again: bool, d
     with step("request.decide_appeal", by=by, at=at) as s:
         request = s.lock(Request, request_id, related=("category",))
         s.about(SUBJECT, request.pk, request.area_path)
-        decision = by_staff(decision, 500)
+        decision, lap = by_staff(decision, 500), request.lap
         if again:
             if request.state != "appealed":
                 raise WrongState
@@ -165,6 +166,9 @@ def decide_appeal(*, request_id: int, by: Actor, at: dt.datetime, again: bool, d
             board.save()
             s.move(request, REQUEST, "close_decided", decision=decision, save=(*DUE, "closed_at"))
             s.defer(jobs.tell, request_id=request.pk, news="decided")
+        AppealDecision.objects.create(
+            request=request, area_path=request.area_path, lap=lap, at=at, by_id=by.user_id, again=again, text=decision
+        )
         s.record(public=True)
     return request
 

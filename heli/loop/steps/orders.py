@@ -5,25 +5,26 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import uuid
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO
 
 from django.db import connection
-from django.db.models import Max
+from django.db.models import Max, Q
 from django.utils.translation import gettext_lazy as _
 
 from heli.core import files
 from heli.core.actor import Actor
 from heli.core.caps import Cap
-from heli.core.errors import AlreadyDone, Invalid, NotFound, WrongState
+from heli.core.errors import AlreadyDone, Forbidden, Invalid, NotFound, WrongState
 from heli.core.steps import Step, step
 from heli.engines.identifiers import without_personal
 from heli.loop.clocks import local_day
 from heli.loop.errors import OrderOpen, PartsOpen
-from heli.loop.models import Clock, Request
+from heli.loop.models import Request
 from heli.loop.oversight_models import Order, OrderPart, OrderRequest
 from heli.loop.states import OPEN, ORDER, ORDER_PART
+from heli.loop.steps.dispatch import in_reach
 from heli.loop.steps.hear import SUBJECT, by_staff, checked_text
 from heli.orgs.queries import open_unit
 from heli.rulebook import queries as rulebook
@@ -68,8 +69,9 @@ def issue_order(
     matter of `area_path`. The same form sent twice gives the first order.
 
     Raises:
-        OrderOpen: one of the requests has an open order already (L-142).
-        NotFound: a request or unit out of reach (L-404). UnitClosed (L-601). WrongState: a request that is over (L-101).
+        OrderOpen: one of the requests, or one joined into it, has an open order already (L-142).
+        NotFound: a request out of reach (L-404). Forbidden: a unit out of reach (L-403). UnitClosed (L-601).
+        WrongState: a request that is over (L-101).
         Invalid: no unit, too many, no title, a meeting in the past (L-400). RuleMissing (L-301).
     """
     title = by_staff(checked_text(title, "title", 60), 60)
@@ -93,9 +95,11 @@ def issue_order(
         for r in requests:
             if r.state not in (*OPEN, "replied", "lapsed"):
                 raise WrongState
-            if OrderRequest.objects.filter(request=r, open=True).exists():
+            if OrderRequest.objects.filter(Q(request=r) | Q(request__merged_into=r), open=True).exists():
                 raise OrderOpen(code=r.code, field="codes")
         named = {pk: open_unit(pk, at) for pk in sorted(units)}
+        if not all(in_reach(path, unit) for unit in named.values()):
+            raise Forbidden
         order = _numbered(s, path, requests)
         order.title, order.demand, order.form_key = title, demand, form_key
         if meeting is not None:
@@ -111,9 +115,7 @@ def issue_order(
         s.about(ABOUT, order.pk, path)
         s.record(order, number=str(order), units=list(named), requests=[r.pk for r in requests])
         s.event.after = "open"
-        for r in requests:
-            Clock.objects.filter(request=r, outcome="running", due_at__lt=at).update(rung=4, rung_at=None)
-            told(s, r, "request.order", number=str(order))
+        told(s, requests, "request.order", number=str(order))
     return order
 
 
@@ -164,12 +166,21 @@ def _numbered(s: Step, path: str, requests: Sequence[Request]) -> Order:
     )
 
 
-def told(s: Step, request: Request, name: str, *, number: str, words: str = "") -> None:
-    """An event of its own on the timeline of a request, which the resident sees."""
-    inner = Step(name, s.by, s.at)
-    inner.about(SUBJECT, request.pk, request.area_path)
-    inner.record(public=True, number=number, words=words)
-    inner.close()
+def told(s: Step, requests: Iterable[Request], name: str, *, number: str, words: str = "") -> None:
+    """An event of its own on the timeline of each request, and where its residents look: on what it was joined into, and
+    on the whole it is a part of."""
+    timelines: dict[int, Request] = {}
+    for r in requests:
+        for seen in [r.merged_into] if r.merged_into else [r, r.parent]:
+            if seen is not None:
+                timelines[seen.pk] = seen
+    locked = Request.objects.select_for_update().order_by("pk").filter(pk__in=timelines)
+    list(locked.values_list("pk"))  # what receivers are told of one request keeps its order
+    for pk, r in sorted(timelines.items()):
+        inner = Step(name, s.by, s.at)
+        inner.about(SUBJECT, pk, r.area_path)
+        inner.record(public=True, number=number, words=words)
+        inner.close()
 
 
 def lock_part(s: Step, part_id: int) -> tuple[Order, OrderPart]:
@@ -261,13 +272,14 @@ def hold_meeting(
         order.minutes, order.met_at = minutes, order.met_at or at
         order.save(update_fields=["minutes", "met_at"])
         agreed = shares or {}
-        for part in OrderPart.objects.select_for_update().filter(order=order).order_by("pk"):
+        parts = list(OrderPart.objects.select_for_update().filter(order=order).order_by("pk"))
+        for part in parts:
             share = agreed.get(part.unit_id)
             part.came = part.unit_id in came
             if share is not None:
                 part.share, part.share_by = by_staff(share.text, 500), share.by
             part.save(update_fields=["came", "share", "share_by"])
-        s.record(order, came=sorted(came))
+        s.record(order, came=sorted(set(came) & {p.unit_id for p in parts}))
     return order
 
 
@@ -299,8 +311,7 @@ def _end(order_id: int, arrow: str, by: Actor, at: dt.datetime, *, public_words:
         if arrow == "withdraw":
             for part in parts.exclude(state="accepted").order_by("pk"):
                 s.move(part, ORDER_PART, "withdraw")
-        links = OrderRequest.objects.select_related("request").select_for_update(of=("self", "request"))
-        for link in links.filter(order=order, open=True).order_by("request"):
-            told(s, link.request, f"request.order_{arrow}", number=str(order), words=order.public_words)
-        OrderRequest.objects.filter(order=order).update(open=False)
+        links = OrderRequest.objects.filter(order=order).select_related("request__merged_into", "request__parent")
+        told(s, [x.request for x in links], f"request.order_{arrow}", number=str(order), words=order.public_words)
+        links.update(open=False)
     return order

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass, field
 
+from django.db.models import Case, Value, When
 from django.utils.translation import gettext_lazy as _
 
 from heli.core.actor import SYSTEM, Actor
@@ -92,12 +93,19 @@ def supervise(*, request_id: int, by: Actor, at: dt.datetime, text: str) -> Rema
     """A supervisor's written word to the units that hold the request (督办); the resident sees that it was given."""
     text = by_staff(checked_text(text, limit=1000), 1000)
     with step("request.supervise", by=by, at=at) as s:
-        request = s.lock(Request, request_id)
+        request = s.lock(Request, request_id, related=("category",))
         s.require(Cap.SUPERVISE, path=request.area_path)
         if request.state not in OPEN:
             raise WrongState
         made = Remark.objects.create(request=request, kind="supervise", at=at, by_id=by.user_id, text=text)
-        Clock.objects.filter(request=request, outcome="running", due_at__lt=at).update(rung=3, rung_at=None)
+        overdue = Clock.objects.filter(request=request, outcome="running", due_at__lt=at, rung__lte=3)
+        if overdue.exists():  # the supervisor knows; if it does not help, an order is proposed all the same
+            rules, calendar = rulebook.with_calendar(
+                ("ladder.propose_after",), path=request.area_path, at=at, facts=facts_of(request)
+            )
+            wait = rules["ladder.propose_after"].value
+            then = calendar.due(at, int(wait["amount"]), wait["unit"]).at
+            overdue.update(rung=3, rung_at=Case(When(unit__isnull=False, then=Value(then))))
         s.about(SUBJECT, request.pk, request.area_path)
         s.record(made, public=True)
     return made

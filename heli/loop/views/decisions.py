@@ -10,6 +10,7 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.functional import Promise
+from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext
 
@@ -21,6 +22,7 @@ from heli.loop import steps
 from heli.loop.clocks import local_day
 from heli.loop.forms.manage import DecideForm
 from heli.loop.models import ClockKind
+from heli.loop.oversight_models import AppealDecision
 from heli.loop.queries import decisions as queries
 from heli.loop.queries import parts
 from heli.loop.views.manage import notes_of, purpose_of, see_other
@@ -66,6 +68,7 @@ def _file(
     rows: Any,
     columns: list[export.Column[Any]],
     tab: str = "",
+    **filters: str,
 ) -> HttpResponse:
     """A list as a spreadsheet, for a stated purpose that is recorded first."""
     now, purpose = timezone.now(), purpose_of(request)
@@ -79,7 +82,7 @@ def _file(
         at=now,
         purpose=purpose,
         rows=len(found),
-        filters={"tab": tab},
+        filters={"tab": tab, **filters},
         path=path,
     )
     book = export.workbook(title, columns, found, cap=most, notes=notes_of(request, purpose, now))
@@ -156,15 +159,29 @@ def extensions_export(request: HeliRequest) -> HttpResponse:
 # After the last round -------------------------------------------------------------------------------------------------
 @page("loop/appeals/", name="appeals", needs=Cap.SUPERVISE, scope=Scope.AREA)
 def appeals(request: HeliRequest) -> HttpResponse:
-    """Requests that are not solved after the last round: once more, or closed, in writing."""
+    """Requests that are not solved after the last round: once more, or closed, in writing; and what was decided."""
     return _appeals(request)
+
+
+def _outcome(request: HeliRequest) -> str:
+    asked = request.GET.get("outcome", "")
+    return asked if asked in queries.OUTCOMES else ""
 
 
 def _appeals(
     request: HeliRequest, *, pk: int | None = None, form: DecideForm | None = None, status: int = 200
 ) -> HttpResponse:
+    tab = "open" if pk else _tab(request, queries.APPEAL_TABS)
+    outcome, after = _outcome(request), request.GET.get("after")
     context = {
-        "page": queries.appeal_page(request.actor, after=request.GET.get("after")),
+        "page": queries.decided_page(request.actor, outcome, after=after)
+        if tab == "decided"
+        else queries.appeal_page(request.actor, after=after),
+        "tab": tab,
+        "tabs": queries.APPEAL_TABS.items(),
+        "outcome": outcome,
+        "outcomes": queries.OUTCOMES.items(),
+        "query": urlencode({"tab": tab, "outcome": outcome}),
         "form": form,
         "form_pk": pk,
         "may_export": Cap.EXPORT in request.actor.caps,
@@ -192,6 +209,8 @@ def appeal_decide(request: HeliRequest, pk: int) -> HttpResponse:
 @page("loop/appeals/export/", name="appeals_export", needs=Cap.EXPORT, scope=Scope.AREA, methods=("POST",))
 def appeals_export(request: HeliRequest) -> HttpResponse:
     """The list as a spreadsheet; the residents' own words stay in the pages."""
+    if _tab(request, queries.APPEAL_TABS) == "decided":
+        return _decided_export(request)
     columns: list[export.Column[Any]] = [
         (_("Code"), lambda r: r.code),
         (_("What"), lambda r: r.title),
@@ -206,6 +225,25 @@ def appeals_export(request: HeliRequest) -> HttpResponse:
     ]
     title, rows = _("Not solved after the last round"), queries.appeals(request.actor)
     return _file(request, name="appeals", title=title, cap=Cap.SUPERVISE, rows=rows, columns=columns)
+
+
+def _decided_export(request: HeliRequest) -> HttpResponse:
+    columns: list[export.Column[AppealDecision]] = [
+        (_("Code"), lambda d: d.request.code),
+        (_("What"), lambda d: d.request.title),
+        (_("Where"), lambda d: queries.place_of(d.request)),
+        (_("Unit"), lambda d: d.request.unit.short_name if d.request.unit else ""),
+        (_("Decision"), lambda d: str(queries.outcome_of(d))),
+        (_("Reason"), lambda d: d.text),
+        (_("Decided"), lambda d: d.at),
+        (_("Decided by"), lambda d: str(d.by or "")),
+        (_("State today"), lambda d: str(parts.STATE_WORDS[d.request.state])),
+    ]
+    outcome = _outcome(request)
+    return _file(
+        request, name="appeals", title=_("Decided after the last round"), cap=Cap.SUPERVISE,
+        rows=queries.decided(request.actor, outcome).order_by("at", "id"), columns=columns, tab="decided", outcome=outcome,
+    )  # fmt: skip
 
 
 # Exclusions -----------------------------------------------------------------------------------------------------------

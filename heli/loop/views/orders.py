@@ -8,6 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib import messages
+from django.db.models import Q
+from django.forms import Select
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -17,7 +19,7 @@ from heli.core import export, files
 from heli.core.caps import Cap, Scope
 from heli.core.errors import HeliError, NotFound
 from heli.core.pages import HeliRequest, page
-from heli.core.scope import ancestors
+from heli.core.scope import ancestors, within
 from heli.loop import steps
 from heli.loop.clocks import local_day
 from heli.loop.forms import orders as forms
@@ -32,11 +34,13 @@ from heli.loop.views.manage import notes_of, purpose_of, put_error, see_other
 from heli.loop.views.unit import STAFF
 from heli.orgs import queries as orgs
 from heli.orgs.models import Organisation
+from heli.places.models import Area
 from heli.rulebook import queries as rulebook
 from heli.rulebook.errors import RuleMissing
 
 READERS = (Cap.SUPERVISE, Cap.VIEW_REQUESTS, *UNIT_CAPS)
 FOUND = 8
+MOST_AREAS = 200
 
 
 def _tab(request: HeliRequest) -> str:
@@ -49,17 +53,18 @@ def orders(request: HeliRequest) -> HttpResponse:
     """Orders one has to do with: those that wait for one, open, overdue, ended."""
     now, tab, f = timezone.now(), _tab(request), queries.Filters.read(request.GET)
     supervised = request.actor.paths(Cap.SUPERVISE)
-    found = queries.tab_counts(request.actor, now)
+    found = queries.tab_counts(request.actor, now, f.area)
     context = {
         "page": queries.page_of(request.actor, tab, f, now, after=request.GET.get("after")),
         "tab": tab,
         "tabs": [(k, said, found.get(k)) for k, said in queries.TABS.items()],
         "f": f,
         "narrowed": f.kept(),
+        "area": Area.objects.filter(path=f.area).first() if f.area else None,
         "years": queries.years(request.actor),
         "query": request.GET.urlencode() or f"tab={tab}",
         "may_issue": bool(supervised),
-        "proposed": queries.proposed(supervised).count() if supervised and tab == "mine" else 0,
+        "proposed": queries.proposed(supervised).count() if supervised and tab == "mine" and not f.area else 0,
         "may_export": Cap.EXPORT in request.actor.caps,
         "now": now,
     }
@@ -134,8 +139,22 @@ def _initial(request: HeliRequest) -> dict[str, Any]:
     return {"codes": " ".join(r.code for r in found), "title": first.title if first else ""}
 
 
-def _county(request: HeliRequest) -> str:
-    return min(request.actor.paths(Cap.SUPERVISE), key=lambda p: (len(p) < 6, len(p)), default="")
+def _areas(request: HeliRequest) -> list[Area]:
+    """Areas for which this person may order a standing matter: counties and below. One statement."""
+    paths = request.actor.paths(Cap.SUPERVISE)
+    inside = within("path", [p for p in paths if len(p) < 6]) & Q(level=3)
+    own = Q(path__in=[p for p in paths if len(p) >= 6])
+    return list(Area.objects.filter(own | inside, valid_to=None).order_by("path")[:MOST_AREAS])
+
+
+def _area(request: HeliRequest, codes: str, areas: list[Area]) -> str:
+    """The area the order is of: of the first request named in it, else the chosen one, else the first."""
+    named = Request.objects.visible_to(request.actor).filter(code__in=codes.upper().split()).first() if codes else None
+    if named is not None:
+        return named.area_path
+    typed = (request.POST if request.method == "POST" else request.GET).get("area_path", "")
+    paths = [a.path for a in areas]
+    return typed if typed in paths else next(iter(paths), "")
 
 
 def _chosen(request: HeliRequest, codes: str) -> list[Organisation]:
@@ -148,10 +167,10 @@ def _chosen(request: HeliRequest, codes: str) -> list[Organisation]:
     return list(Organisation.objects.filter(pk__in=ids, closed_at=None).order_by("short_name"))
 
 
-def _choices(request: HeliRequest, codes: str, now: dt.datetime) -> list[dict[str, Any]]:
-    """Units of the form: the ticked ones first, then those that were found by what was typed."""
+def _choices(request: HeliRequest, codes: str, county: str, now: dt.datetime) -> list[dict[str, Any]]:
+    """Units of the form: the ticked ones first, then those of the county and above that were found by what was typed."""
     given = request.POST if request.method == "POST" else request.GET
-    typed, county = given.get("units_typed", "").strip()[:30], _county(request)[:6]
+    typed = given.get("units_typed", "").strip()[:30]
     chosen = _chosen(request, codes)
     found = (
         orgs.search_orgs(typed, at=now, within=(county,), also=ancestors(county), kinds=(), limit=FOUND)
@@ -164,15 +183,19 @@ def _choices(request: HeliRequest, codes: str, now: dt.datetime) -> list[dict[st
 
 
 def _new(request: HeliRequest, form: forms.OrderForm, now: dt.datetime, status: int = 200) -> HttpResponse:
-    codes = str(form["codes"].value() or "")
-    county = _county(request)[:6]
+    codes, areas = str(form["codes"].value() or ""), _areas(request)
+    path = _area(request, codes, areas)
+    county = path[:6]
+    form.fields["area_path"].widget = Select(choices=[(a.path, a.name) for a in areas])
+    form.initial.setdefault("area_path", path)
     try:
         rule = rulebook.in_force(("order.reply",), path=county, on=local_day(now))["order.reply"]
     except RuleMissing:
         rule = None
     context = {
         "form": form,
-        "choices": _choices(request, codes, now),
+        "choices": _choices(request, codes, county, now),
+        "several_areas": len(areas) > 1,
         "typed": (request.POST if request.method == "POST" else request.GET).get("units_typed", ""),
         "form_key": request.POST.get("form_key") or uuid.uuid4(),
         "proposed": queries.proposed(request.actor.paths(Cap.SUPERVISE))
@@ -189,7 +212,8 @@ def _new(request: HeliRequest, form: forms.OrderForm, now: dt.datetime, status: 
 @page("loop/orders/units/", name="order_units", needs=Cap.SUPERVISE, scope=Scope.AREA)
 def order_units(request: HeliRequest) -> HttpResponse:
     """Units to choose from, as a piece of the form."""
-    return render(request, "loop/orders/units.html", {"choices": _choices(request, "", timezone.now())})
+    county = _area(request, request.GET.get("codes", "")[:1000], _areas(request))[:6]
+    return render(request, "loop/orders/units.html", {"choices": _choices(request, "", county, timezone.now())})
 
 
 def _issue(request: HeliRequest, data: dict[str, Any], now: dt.datetime) -> Any:
@@ -207,7 +231,7 @@ def _issue(request: HeliRequest, data: dict[str, Any], now: dt.datetime) -> Any:
         demand=data["demand"],
         units=units,
         request_ids=ids,
-        area_path="" if ids else _county(request),
+        area_path="" if ids else _area(request, "", _areas(request)),
         meeting=Meeting(data["meet_at"], data["meet_place"]) if data["meet_at"] else None,
         form_key=form_key,
     )
@@ -365,7 +389,7 @@ def request_ladder(request: HeliRequest, code: str) -> HttpResponse:
     context = {
         "r": r,
         "rungs": queries.rungs_of(r),
-        "order": queries.order_of(r.pk),
+        "orders": queries.orders_of(request.actor, r),
         "may_issue": request.actor.can(Cap.SUPERVISE, path=r.area_path),
         "ours": set(request.actor.org_ids(*UNIT_CAPS)),
         "now": timezone.now(),

@@ -27,6 +27,7 @@ from heli.loop.queries import inbox as lists
 from heli.loop.queries import parts
 from heli.loop.queries import unit as queries
 from heli.loop.queries.detail import Detail, by_code, detail
+from heli.loop.queries.orders import marks
 from heli.loop.states import OPEN, WITH_UNIT
 from heli.orgs import queries as orgs
 from heli.rulebook import queries as rulebook
@@ -52,10 +53,10 @@ def inbox(request: HeliRequest) -> HttpResponse:
     """What the unit has to do, has in hand, helps with, and has answered."""
     now, tab, f = timezone.now(), _tab(request), lists.Filters.read(request.GET)
     rows = lists.inbox(request.actor, tab, f, now, after=request.GET.get("after"))
-    found = lists.counts(request.actor, now)
+    found, over = lists.counts(request.actor, now), marks(request.actor, rows.rows, now)
     streets, categories = lists.choices(request.actor)
     context = {
-        "page": rows.map(lambda d: lists.row_of(d, request.actor, now)),
+        "page": rows.map(lambda d: lists.row_of(d, request.actor, now, over.get(d.pk))),
         "tab": tab,
         "tabs": [
             ("todo", _("To do"), found.todo),
