@@ -188,7 +188,8 @@ def refresh(until: dt.datetime, paths: Iterable[str] | None = None) -> int:
     """Count the candidates of these counties (all, without) as of a moment. Returns how many there are now.
 
     A dismissed one stays quiet until `problem.again` percent of the people it had; one that a standing problem in hand
-    covers is none; one that no longer stands out goes, unless somebody dismissed it within the window.
+    covers is none, nor is what was said before one was closed; one that no longer stands out goes, unless somebody
+    dismissed it within the window.
     """
     if paths is None:
         cut = Request.objects.order_by().values_list(Left("area_path", COUNTY)).distinct()
@@ -205,10 +206,17 @@ def _county(path: str, until: dt.datetime) -> int:
             cur.execute("SELECT pg_advisory_xact_lock(%s)", [TURN])
         in_hand = Problem.objects.filter(within("area_path", [path]), state__in=LIVE, category__isnull=False)
         covered = list(in_hand.values_list("area_path", "category_id"))
+        over = Problem.objects.filter(within("area_path", [path]), state="closed", category__isnull=False)
+        closed = list(over.values_list("area_path", "category_id", "closed_at"))
         wanted = {
             (f.area_path, f.category_id): f
             for f in found
-            if not any(c == f.category_id and (f.area_path.startswith(p)) for p, c in covered)
+            if not any(c == f.category_id and f.area_path.startswith(p) for p, c in covered)
+            and all(
+                _since_then(f, limits, until - when)
+                for p, c, when in closed
+                if c == f.category_id and f.area_path.startswith(p)
+            )
         }
         areas = {a.path: a.pk for a in Area.objects.filter(path__in={p for p, _c in wanted})}
         kept = {(c.area_path, c.category_id): c for c in Candidate.objects.filter(within("area_path", [path]))}
@@ -218,6 +226,14 @@ def _county(path: str, until: dt.datetime) -> int:
             if f.area_path in areas:
                 _write(f, kept.get(key), areas[f.area_path], limits, until)
     return len(wanted)
+
+
+def _since_then(f: Found, limits: Limits, age: dt.timedelta) -> bool:
+    """Whether it stands out by what was said since its problem was closed; until then, its relapse is what is watched."""
+    windows = age // dt.timedelta(days=limits.window)
+    if f.why == "surge":
+        return windows >= 1
+    return sum(1 for n in f.periods[::-1][:windows] if n >= PAIR) >= limits.recurring
 
 
 def _rests(c: Candidate, limits: Limits, until: dt.datetime) -> bool:
@@ -240,21 +256,35 @@ def _write(f: Found, was: Candidate | None, area_id: int, limits: Limits, until:
 
 
 # Relapse --------------------------------------------------------------------------------------------------------------
-def people_by_week(where: Q, since: dt.datetime, until: dt.datetime) -> Mapping[int, int]:
-    """{weeks since `since`: different people} among these requests. One statement."""
+def people_by_span(where: Q, since: dt.datetime, until: dt.datetime, span: dt.timedelta) -> Mapping[int, int]:
+    """{spans since `since`: different people} among these requests. One statement."""
     ids = Request.objects.filter(where, heard_at__gte=since, heard_at__lt=until).exclude(
         state__in=("withdrawn", "declined")
     )
     sql, values = ids.order_by().values("pk").query.sql_with_params()
     with connection.cursor() as cur:
         cur.execute(
-            "SELECT floor(extract(epoch FROM r.heard_at - %s) / 604800)::int AS week, count(DISTINCT coalesce('u' || v.user_id,"
+            "SELECT floor(extract(epoch FROM r.heard_at - %s) / %s)::int AS nth, count(DISTINCT coalesce('u' || v.user_id,"
             " 'p' || encode(d.phone_index, 'hex'), 'i' || encode(d.id_index, 'hex'), 'v' || v.id))"
             " FROM loop_request r JOIN loop_voice v ON v.request_id = r.id LEFT JOIN core_vaultrecord d ON d.id = v.record_id"
-            f" WHERE r.id IN ({sql}) GROUP BY week",
-            [since, *values],
+            f" WHERE r.id IN ({sql}) GROUP BY nth",
+            [since, span.total_seconds(), *values],
         )
         return dict(cur.fetchall())
+
+
+def usual(path: str, where: Q, limits: Limits, until: dt.datetime) -> float:
+    """People in a window before the present one, as far back as the county was listened to. Two statements."""
+    span = dt.timedelta(days=limits.window)
+    before = people_by_span(where, until - span * (limits.windows + 1), until - span, span)
+    windows = known(path[:COUNTY], limits, until)
+    return round(sum(before.values()) / windows, 2) if windows > 0 else 0.0
+
+
+def usual_in(problem: Problem, days: int) -> float:
+    """People in so many days before it was a problem; `usual` is of a window as it was when it was named. One statement."""
+    rules = rulebook.in_force(("problem.window",), path=problem.area_path, on=local_day(problem.named_at))
+    return problem.usual * days / int(rules["problem.window"].value)
 
 
 def people(where: Q, since: dt.datetime, until: dt.datetime) -> int:

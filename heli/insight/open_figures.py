@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -21,12 +21,12 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from heli.core.errors import NotFound
-from heli.core.scope import LENGTHS, ancestors, within
+from heli.core.scope import ancestors, within
 from heli.insight import counting
 from heli.insight.counting import MARKS, NOW_SETS, STATE, below, column, counters, stale_cells, with_cell
 from heli.insight.models import FINEST, Problem, Refresh, Slice, Tally
 from heli.insight.states import LIVE
-from heli.insight.withhold import covered, shares_covered, small, withheld, withheld_shares
+from heli.insight.withhold import Sizes, Veil, above, small, withheld
 from heli.loop import rates
 from heli.loop.clocks import local_day
 from heli.loop.models import Exclusion, Kind, Request
@@ -38,9 +38,9 @@ from heli.rulebook import queries as rulebook
 from heli.rulebook.queries import RuleVersion
 
 Words = str | Promise
-Sizes = dict[str, int]
 Table = dict[str, dict[str, Sizes]]  # {child: {kind: sizes}}
 UNIT = "u"  # prefix of a unit's key among rows
+COUNTY = 6  # length of the path of a county
 COUNTS: Mapping[str, Words] = {
     "counted": _("Came in"),
     "open": _("In hand now"),
@@ -61,11 +61,6 @@ DOORS: Mapping[str, Words] = {
 def door(kind: str) -> str:
     """The door a kind of request came through."""
     return kind if kind in {Kind.SNAP, Kind.WISH, Kind.SUGGESTION} else "plain"
-
-
-def above(path: str) -> str:
-    """The path of the area directly above; '' for a province."""
-    return max((path[:n] for n in LENGTHS if n < len(path)), key=len, default="")
 
 
 # Reading --------------------------------------------------------------------------------------------------------------
@@ -203,83 +198,6 @@ def _text(name: str) -> Cast:
     return Cast(name, CharField(max_length=24))
 
 
-# Keeping back ---------------------------------------------------------------------------------------------------------
-@dataclass(slots=True)
-class Veil:
-    """What may be told of nested tables: an area's number is kept back on its own page when the page above keeps it back.
-
-    Above the site's own area a total is given up rather than that area's numbers: where one county is served and a few
-    requests of its neighbours came in, it is the city's total that is not told.
-    """
-
-    sizes: Mapping[str, Mapping[str, Sizes]]  # {area: {area inside: sizes}}
-    home: str
-    _known: dict[Any, Any] = field(default_factory=dict)
-
-    def _column(self, parent: str, name: str) -> dict[str, int]:
-        return {child: sizes[name] for child, sizes in self.sizes.get(parent, {}).items()}
-
-    def _shares(self, parent: str, part: str, whole: str) -> dict[str, tuple[int, int]]:
-        return {child: (s[part], s[whole]) for child, s in self.sizes.get(parent, {}).items()}
-
-    def _given_up(self, name: str, part: str = "") -> set[str]:
-        """Areas above the site's own whose total (with `part`: share) is not told, for the sake of one inside."""
-        key = ("given", name, part)
-        if key not in self._known:
-            gone: set[str] = set()
-            for p in reversed(ancestors(self.home, itself=False)):
-                column = self._column(p, name)
-                hide = {k for k, n in column.items() if small(n)} | (gone & column.keys())
-                if not part:
-                    if hide and not covered(column, hide):
-                        gone.add(p)
-                    continue
-                rows, wholes = self._shares(p, part, name), self.hidden(p, name)
-                hide |= wholes | {k for k, (n, of) in rows.items() if small(n) or small(of - n)}
-                if hide and not shares_covered(rows, hide, wholes):
-                    gone.add(p)
-            self._known[key] = gone
-        found: set[str] = self._known[key]
-        return found
-
-    def hidden(self, parent: str, name: str) -> frozenset[str]:
-        """The areas inside whose number is kept back."""
-        key = ("hidden", parent, name)
-        if key not in self._known:
-            told = self.told(parent, name)
-            self._known[key] = withheld(self._column(parent, name), told=told, also=self._given_up(name))
-        found: frozenset[str] = self._known[key]
-        return found
-
-    def told(self, path: str, name: str) -> bool:
-        """Whether the number of an area may be told."""
-        parent = above(path)
-        if parent in self.sizes:
-            return path not in self.hidden(parent, name)
-        return not small(sum(self._column(path, name).values())) and path not in self._given_up(name)
-
-    def hidden_shares(self, parent: str, part: str, whole: str) -> frozenset[str]:
-        """The areas inside whose share is kept back."""
-        key = ("shares", parent, part, whole)
-        if key not in self._known:
-            self._known[key] = withheld_shares(
-                self._shares(parent, part, whole),
-                told=self.told(parent, whole) and self.told_share(parent, part, whole),
-                wholes=self.hidden(parent, whole),
-                also=self._given_up(whole, part),
-            )
-        found: frozenset[str] = self._known[key]
-        return found
-
-    def told_share(self, path: str, part: str, whole: str) -> bool:
-        """Whether the share of an area may be told."""
-        parent = above(path)
-        if parent in self.sizes:
-            return path not in self.hidden_shares(parent, part, whole)
-        a, b = (sum(self._column(path, n).values()) for n in (part, whole))
-        return not (small(a) or small(b) or small(b - a)) and path not in self._given_up(whole, part)
-
-
 # What is shown --------------------------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class Share:
@@ -395,52 +313,48 @@ def pairs(rules: Mapping[str, RuleVersion]) -> dict[str, tuple[str, str]]:
     return {name: (rules[key].value["count"], rules[key].value["of"]) for name, key in KEYS.items()}
 
 
-def line(key: str, name: Words, sizes: Sizes, rules: Mapping[str, RuleVersion], *, hide: Any, share: Any) -> Line:
-    """A line with what `hide(set)` and `share(part, whole)` keep back left out."""
-    shares = {}
-    for rate, (part, whole) in pairs(rules).items():
-        gone, half = hide(whole), share(part, whole)
-        shares[rate] = Share(None if gone or half else sizes[part], None if gone else sizes[whole])
-    return Line(key, name, {n: None if hide(n) else sizes[n] for n in COUNTS}, shares)
-
-
-def alone(key: str, name: Words, sizes: Sizes, rules: Mapping[str, RuleVersion]) -> Line:
-    """A line that is no part of a total that is told."""
-
-    def half(part: str, whole: str) -> bool:
-        return small(sizes[part]) or small(sizes[whole] - sizes[part])
-
-    return line(key, name, sizes, rules, hide=lambda n: small(sizes[n]), share=half)
-
-
-def doors_of(parts: Mapping[str, Sizes], whole: Line, rules: Mapping[str, RuleVersion]) -> list[Line]:
-    """The doors of a whole, parts of its numbers."""
-    names = {*COUNTS, *(n for pair in pairs(rules).values() for n in pair)}
-    wholes = {of: whole.rates[rate].whole is not None for rate, (_p, of) in pairs(rules).items()}
-    told = {n: whole.counts[n] is not None for n in COUNTS}
-    gone = {n: withheld({d: s[n] for d, s in parts.items()}, told=told.get(n, wholes.get(n, True))) for n in names}
-    half = {
-        (part, of): withheld_shares(
-            {d: (s[part], s[of]) for d, s in parts.items()}, told=whole.rates[rate].part is not None, wholes=gone[of]
-        )
-        for rate, (part, of) in pairs(rules).items()
+def line(
+    key: str,
+    name: Words,
+    sizes: Sizes,
+    rules: Mapping[str, RuleVersion],
+    *,
+    told: Callable[[str], bool],
+    told_share: Callable[[str, str], bool],
+) -> Line:
+    """A line without what may not be told of it."""
+    shares = {
+        rate: Share(sizes[part] if told_share(part, whole) else None, sizes[whole] if told(whole) else None)
+        for rate, (part, whole) in pairs(rules).items()
     }
+    return Line(key, name, {n: sizes[n] if told(n) else None for n in COUNTS}, shares)
+
+
+def lines(
+    veil: Veil, parent: str, named: Iterable[tuple[str, Words]], rules: Mapping[str, RuleVersion], nothing: Sizes
+) -> list[Line]:
+    """Lines of what is inside `parent`, without what the veil keeps back."""
+    inside = veil.sizes.get(parent, {})
     return [
-        line(d, DOORS[d], s, rules, hide=lambda n, d=d: d in gone[n], share=lambda p, w, d=d: d in half[p, w])
-        for d, s in parts.items()
-    ]
+        line(
+            key, name, inside.get(key, nothing), rules,
+            told=lambda n, key=key: key not in veil.hidden(parent, n),  # type: ignore[misc]
+            told_share=lambda part, of, key=key: key not in veil.hidden_shares(parent, part, of),  # type: ignore[misc]
+        )
+        for key, name in named
+    ]  # fmt: skip
 
 
 def wanted(rules: Mapping[str, RuleVersion]) -> list[str]:
     return sorted({*COUNTS, *rates.named(rules)})
 
 
-def left_out(rows: QuerySet[Request], told: bool, now: dt.datetime, span: tuple[dt.datetime, dt.datetime]) -> Any:
+def left_out(path: str, told: bool, now: dt.datetime, span: tuple[dt.datetime, dt.datetime]) -> Any:
     """[(reason, its words, how many or None)] of what was left out of the rates. One statement."""
-    out = rates.rows_of("excluded", rows, now, *span)
+    out = rates.rows_of("excluded", Request.objects.filter(within("area_path", [path])), now, *span)
     why = out.filter(exclusions__state="confirmed").order_by().values_list("exclusions__reason")
     counts = dict(why.annotate(n=Count("pk")))
-    hide = withheld(counts, told=told)
+    hide = withheld(counts) if told else counts.keys()
     names = dict(Exclusion.REASONS)
     return [(k, names[k], None if k in hide else n) for k, n in sorted(counts.items())]
 
@@ -448,63 +362,40 @@ def left_out(rows: QuerySet[Request], told: bool, now: dt.datetime, span: tuple[
 def of_area(areas: Mapping[str, Area], path: str, days: int, now: dt.datetime, named: Callable[[Area], str]) -> Open:
     """The open figures of an area. `areas`: it, all above it and those directly inside (queries.around).
 
-    Six statements, one more for a street or less, and two more before everything was counted once.
+    Doors and reasons are told of counties alone: by street as well, what is kept back of one could be worked out from
+    the others. Five statements, one more for a street or less and for a county, and two more before everything was
+    counted once.
     """
     span = rates.span(now, days)
     rules = rulebook.in_force(list(KEYS.values()), path=path, on=local_day(now))
     names = wanted(rules)
-    found, at = tables(path, names, *span, now)
-    sizes = {p: {child: together(kinds, names) for child, kinds in t.items()} for p, t in found.items()}
-    veil = Veil(sizes, settings.HELI_HOME_AREA)
     nothing = dict.fromkeys(names, 0)
-    if path in found:
-        own = together(sizes[path], names)
-        own_kinds = list(found[path].values())
-    else:
-        own = sizes.get(path[:FINEST], {}).get(path, nothing) if len(path) > FINEST else nothing
-        own_kinds = [found.get(path[:FINEST], {}).get(path, {})]
-    for_parent = above(path) if len(path) <= FINEST else path[:FINEST]
-
-    def told(n: str) -> bool:
-        if len(path) > FINEST:
-            return path not in veil.hidden(for_parent, n)
-        return veil.told(path, n)
-
-    def told_share(part: str, of: str) -> bool:
-        if len(path) > FINEST:
-            return path not in veil.hidden_shares(for_parent, part, of)
-        return veil.told_share(path, part, of)
-
+    found, at = tables(path, names, *span, now)
+    doors = f"{path}/doors" if len(path) == COUNTY else ""
+    sizes = {p: {child: together(kinds, names) for child, kinds in t.items()} for p, t in found.items()}
+    if doors:
+        sizes[doors] = by_door(list(found[path].values()), names)
+    veil = Veil(sizes, settings.HELI_HOME_AREA)
+    own = together(sizes[path], names) if path in sizes else sizes[above(path)].get(path, nothing)
     whole = line(
-        path, named(areas[path]), own, rules, hide=lambda n: not told(n), share=lambda p, w: not told_share(p, w)
-    )
-    inside = []
-    if path in found and len(path) <= FINEST:
-        listed = {p for p, a in areas.items() if len(p) > len(path) and p.startswith(path) and _open(a)}
-        for p in sorted(listed | {k for k, s in sizes[path].items() if any(s.values())}):
-            said = _("no smaller place named") if p == path else named(areas[p]) if p in areas else p
-            inside.append(
-                line(
-                    p,
-                    said,
-                    sizes[path].get(p, nothing),
-                    rules,
-                    hide=lambda n, p=p: p in veil.hidden(path, n),
-                    share=lambda part, of, p=p: p in veil.hidden_shares(path, part, of),
-                )
-            )
-    units, _at = units_of(path, rules, names, span, now)
-    excluded = Request.objects.filter(within("area_path", [path]))
+        path, named(areas[path]), own, rules,
+        told=lambda n: veil.told(path, n), told_share=lambda part, of: veil.told_share(path, part, of),
+    )  # fmt: skip
+    listed = {p for p, a in areas.items() if len(p) > len(path) and p.startswith(path) and _open(a)}
+    listed |= {p for p, s in sizes.get(path, {}).items() if any(s.values())}
+    called = [
+        (p, _("no smaller place named") if p == path else named(areas[p]) if p in areas else p) for p in sorted(listed)
+    ]
     return Open(
         name=named(areas[path]),
         area=areas[path],
         unit=None,
         crumbs=[areas[p] for p in ancestors(path, itself=False) if p in areas and areas[p].kind not in HIDDEN_KINDS],
         whole=whole,
-        inside=inside,
-        units=units,
-        doors=doors_of(by_door(own_kinds, names), whole, rules),
-        reasons=left_out(excluded, whole.counts["excluded"] is not None, now, span),
+        inside=lines(veil, path, called, rules, nothing) if path in sizes else [],
+        units=units_of(path, rules, names, span, now),
+        doors=lines(veil, doors, DOORS.items(), rules, nothing) if doors else [],
+        reasons=left_out(path, whole.counts["excluded"] is not None, now, span) if doors else [],
         rules=rules,
         problems=open_problems(path).count(),
         since=local_day(span[0]),
@@ -517,23 +408,36 @@ def _open(area: Area) -> bool:
     return area.valid_to is None and area.kind not in HIDDEN_KINDS
 
 
+def veil_of_units(
+    path: str, names: Sequence[str], span: tuple[dt.datetime, dt.datetime], now: dt.datetime
+) -> tuple[Veil, str, dt.datetime]:
+    """(what may be told of the units of a county, its key there, the moment): all of them together, wherever in it they
+    are, because what units hold adds up to nearly what the county's page tells. Those of an area above counties are
+    taken for themselves. One statement, two before everything was counted once."""
+    county = path[:COUNTY]
+    units = Organisation.objects.filter(within("area_path", [county]) if len(path) >= COUNTY else Q(area_path=path))
+    table, at = unit_table(units, names, *span, now)
+    group = f"{UNIT}{county}"
+    return Veil({group: {UNIT + k: together(kinds, names) for k, kinds in table.items()}}, ""), group, at
+
+
 def units_of(
     path: str,
     rules: Mapping[str, RuleVersion],
     names: Sequence[str],
     span: tuple[dt.datetime, dt.datetime],
     now: dt.datetime,
-) -> tuple[list[Line], dt.datetime]:
+) -> list[Line]:
     """The units of exactly this area that have something to count, by name. Two statements."""
-    here = Organisation.objects.filter(area_path=path)
-    table, at = unit_table(here, names, *span, now)
-    called = {str(pk): name for pk, name in here.filter(pk__in=[int(k) for k in table]).values_list("pk", "short_name")}
-    rows = [(called[k], k, together(kinds, names)) for k, kinds in table.items() if k in called]
-    return [alone(UNIT + k, name, s, rules) for name, k, s in sorted(rows) if any(s.values())], at
+    veil, group, _at = veil_of_units(path, names, span, now)
+    some = [k for k, s in veil.sizes[group].items() if any(s.values())]
+    here = Organisation.objects.filter(area_path=path, pk__in=[int(k.removeprefix(UNIT)) for k in some])
+    called = sorted((name, f"{UNIT}{pk}") for pk, name in here.values_list("pk", "short_name"))
+    return lines(veil, group, [(k, name) for name, k in called], rules, {})
 
 
 def of_unit(unit_id: int, days: int, now: dt.datetime) -> Open:
-    """The open figures of a unit: what it held as the lead. NotFound (L-404) for none. Four statements, five before
+    """The open figures of a unit: what it held as the lead. NotFound (L-404) for none. Three statements, four before
     everything was counted once."""
     unit = Organisation.objects.select_related("area").filter(pk=unit_id).first()
     if unit is None:
@@ -541,10 +445,8 @@ def of_unit(unit_id: int, days: int, now: dt.datetime) -> Open:
     span = rates.span(now, days)
     rules = rulebook.in_force(list(KEYS.values()), path=unit.area_path, on=local_day(now))
     names = wanted(rules)
-    table, at = unit_table(Organisation.objects.filter(pk=unit_id), names, *span, now)
-    kinds = table.get(str(unit_id), {})
-    whole = alone(f"{UNIT}{unit_id}", unit.name, together(kinds, names), rules)
-    held = Request.objects.filter(unit=unit_id)
+    veil, group, at = veil_of_units(unit.area_path, names, span, now)
+    [whole] = lines(veil, group, [(f"{UNIT}{unit_id}", unit.name)], rules, dict.fromkeys(names, 0))
     return Open(
         name=unit.name,
         area=unit.area,
@@ -553,8 +455,8 @@ def of_unit(unit_id: int, days: int, now: dt.datetime) -> Open:
         whole=whole,
         inside=[],
         units=[],
-        doors=doors_of(by_door([kinds], names), whole, rules),
-        reasons=left_out(held, whole.counts["excluded"] is not None, now, span),
+        doors=[],
+        reasons=[],
         rules=rules,
         problems=0,
         since=local_day(span[0]),

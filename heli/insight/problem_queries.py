@@ -24,7 +24,7 @@ from heli.core.paging import Page, keyset
 from heli.core.scope import covers, within
 from heli.core.subjects import Subject
 from heli.insight import candidates
-from heli.insight.members import in_hand, members, where_of
+from heli.insight.members import Hand, in_hand, members, where_of
 from heli.insight.models import READERS, Candidate, Measure, Member, Problem, Round
 from heli.insight.open_figures import open_problems
 from heli.insight.queries import around, named
@@ -126,10 +126,11 @@ def candidate_row(actor: Actor, c: Candidate) -> CandidateRow:
     return CandidateRow(c, f"{above}{named(c.area)}", why(c), url, actor.can(Cap.SUPERVISE, path=c.area_path))
 
 
-def candidate_seen(actor: Actor, candidate_id: int) -> Candidate:
-    """NotFound (L-404) unless the actor may see it."""
-    found = Candidate.objects.visible_to(actor).select_related("category", "area").filter(pk=candidate_id).first()
-    if found is None:
+def candidate_seen(actor: Actor, candidate_id: int, *, gone: bool = False) -> Candidate | None:
+    """NotFound (L-404) unless the actor may see it; with `gone`: None."""
+    rows = Candidate.objects.visible_to(actor).select_related("category", "area__parent")
+    found: Candidate | None = rows.filter(pk=candidate_id).first()
+    if found is None and not gone:
         raise NotFound
     return found
 
@@ -205,6 +206,7 @@ class ProblemPage:
     may: Mapping[str, bool]
     reads_rows: bool
     usual_week: float
+    units: tuple[int, ...]  # for which the actor handles requests
 
 
 def seen(actor: Actor, problem_id: int) -> Problem:
@@ -245,20 +247,22 @@ def problem_page(actor: Actor, problem_id: int, now: dt.datetime, *, after: str 
     p = seen(actor, problem_id)
     said, chip = STATES[p.state]
     units = actor.org_ids(Cap.HANDLE_REQUESTS)
-    all_members = members(p)
-    visible = Request.objects.visible_to(actor).filter(pk__in=all_members.values("pk"))
     put = {m.request_id: m for m in Member.objects.filter(problem=p).select_related("request")}
-    mine = set(in_hand(p, units).values_list("pk", flat=True)[:1000]) if units and p.state in LIVE else set()
+    hand = ([pk for pk, m in put.items() if m.inside], [pk for pk, m in put.items() if not m.inside])
+    all_members = members(p, hand)
+    visible = Request.objects.visible_to(actor).filter(pk__in=all_members.values("pk"))
+    mine = set(in_hand(p, units, hand).values_list("pk", flat=True)[:1000]) if units and p.state in LIVE else set()
     found = keyset(
         with_measure(visible).select_related("area__parent", "unit", "category"), order=("-id",), after=after, size=20
     )
 
     def member(r: Any) -> MemberRow:
-        hand = put.get(r.pk)
-        return MemberRow(row_of(r, now), hand.reason if hand is not None and hand.inside else "", r.pk in mine)
+        by = put.get(r.pk)
+        return MemberRow(row_of(r, now), by.reason if by is not None and by.inside else "", r.pk in mine)
 
     counts = all_members.order_by().aggregate(n=Count("pk"), n_open=Count("pk", filter=Q(state__in=OPEN)))
-    chart, table = weeks(p, now)
+    usual = round(candidates.usual_in(p, WEEK.days), 1) if p.usual else 0.0
+    chart, table = weeks(p, now, usual, hand)
     why_named = _why_named(p)
     reader = covers([x for cap in READERS for x in actor.paths(cap)], p.area_path)
     return ProblemPage(
@@ -268,7 +272,7 @@ def problem_page(actor: Actor, problem_id: int, now: dt.datetime, *, after: str 
         left_out=[m for m in put.values() if not m.inside and reader],
         rounds=list(Round.objects.filter(problem=p).order_by("-id")[:5]),
         rows_url=rows_of(p.area_path, p.category.code, p.since) if p.category is not None else "",
-        why=why_named, may=may(actor, p), reads_rows=reader, usual_week=round(p.usual / 4, 1),
+        why=why_named, may=may(actor, p), reads_rows=reader, usual_week=usual, units=units,
     )  # fmt: skip
 
 
@@ -283,11 +287,11 @@ def _why_named(p: Problem) -> str:
     return why(made)
 
 
-def weeks(p: Problem, now: dt.datetime) -> tuple[dict[str, Any], list[tuple[str, int]]]:
+def weeks(p: Problem, now: dt.datetime, usual: float, hand: Hand) -> tuple[dict[str, Any], list[tuple[str, int]]]:
     """People a week, before and after it was named, as a chart and as a table. One statement."""
     today = timezone.localtime(now).replace(hour=0, minute=0, second=0, microsecond=0)
     since = today + dt.timedelta(days=1) - WEEKS * WEEK
-    found = candidates.people_by_week(where_of(p.area_path, p.category_id, p), since, since + WEEKS * WEEK)
+    found = candidates.people_by_span(where_of(p.area_path, p.category_id, hand), since, since + WEEKS * WEEK, WEEK)
     days = [since + n * WEEK for n in range(WEEKS)]
     table = [(f"{d:%m-%d}", found.get(n, 0)) for n, d in enumerate(days)]
     names = (_("before it was named"), _("while it was in hand"), _("since it was closed"))
@@ -302,8 +306,8 @@ def weeks(p: Problem, now: dt.datetime) -> tuple[dict[str, Any], list[tuple[str,
         ],
         "stack": True,
     }
-    if p.usual:
-        chart["goal"] = round(p.usual / 4, 1)
+    if usual:
+        chart["goal"] = usual
     return chart, table
 
 
@@ -373,14 +377,16 @@ def round_rows(actor: Actor, r: Round) -> list[tuple[Request, str | None]]:
 
 # What waits -----------------------------------------------------------------------------------------------------------
 def next_acts(actor: Actor, now: dt.datetime) -> list[NextAct]:
-    """Cards for the staff's first page. Two statements at most."""
+    """Cards for the staff's first page. Two statements for a supervisor, two for an officer."""
     made: list[NextAct] = []
     here = reverse("insight:problems")
     today = local_day(now)
     if Cap.SUPERVISE in actor.caps:
         paths = actor.paths(Cap.SUPERVISE)
         n = Problem.objects.filter(within("area_path", paths)).aggregate(
-            relapsed=Count("pk", filter=Q(state="relapsed")), decide=Count("pk", filter=Q(state="review"))
+            relapsed=Count("pk", filter=Q(state="relapsed")),
+            decide=Count("pk", filter=Q(state="review")),
+            over=Count("pk", filter=Q(state__in=("named", "planned", "working"), review_on__lt=today)),
         )
         fresh = Candidate.objects.filter(within("area_path", paths), dismissed_at=None).count()
         again, decide = (
@@ -390,18 +396,31 @@ def next_acts(actor: Actor, now: dt.datetime) -> list[NextAct]:
         made += [
             NextAct(_("Problems that came back"), again, n["relapsed"], f"{here}?tab=relapsed", "late"),
             NextAct(_("Problems to decide"), decide, n["decide"], here, "you"),
+            NextAct(
+                _("Problems not looked at again"),
+                _("the day is over and nothing was reported"),
+                n["over"],
+                here,
+                "late",
+            ),
             NextAct(_("Name a standing problem"), _("said by many people: someone should own it"), fresh, here, ""),
         ]
     if units := actor.org_ids(Cap.HANDLE_REQUESTS):
+        todo = Measure.objects.filter(unit__in=units, done_at=None, dropped_at=None, problem__state__in=LIVE)
         own = Problem.objects.filter(unit__in=units).aggregate(
             plan=Count("pk", filter=Q(state__in=("named", "relapsed"))),
             report=Count("pk", filter=Q(state__in=("planned", "working"), review_on__lte=today)),
         )
+        others = todo.exclude(problem__unit__in=units).aggregate(
+            n=Count("pk"), late=Count("pk", filter=Q(due_on__lt=today))
+        )
+        each = _("your unit does them; say what became of each")
         made += [
             NextAct(_("Report on a standing problem"), _("the day of review is here"), own["report"], here, "soon"),
             NextAct(
                 _("Plan for a standing problem"), _("your unit owns it and has no plan yet"), own["plan"], here, "you"
             ),
+            NextAct(_("Measures of a standing problem"), each, others["n"], here, "late" if others["late"] else "you"),
         ]
     return [a for a in made if a.count]
 

@@ -20,7 +20,7 @@ from heli.core.errors import AlreadyDone, Forbidden, HeliError, Invalid, NotFoun
 from heli.core.steps import Step, step
 from heli.insight import candidates
 from heli.insight.errors import MeasuresOpen, NamedAlready, NoDefinition, NothingChosen
-from heli.insight.members import in_hand, where_of
+from heli.insight.members import by_hand, in_hand, where_of
 from heli.insight.models import Candidate, Measure, Member, Problem, Round
 from heli.insight.states import LIVE, PROBLEM
 from heli.loop import steps as loop
@@ -95,7 +95,7 @@ def name(
 ) -> Problem:
     """Name a standing problem: from a candidate, from chosen requests (`codes`), or freely.
 
-    Requests of the category in the area heard since `since` (the candidate's window, or four weeks back) belong to it.
+    Requests of the category in the area heard since `since` (the candidate's window, or one back) belong to it.
 
     Raises: NotFound, Forbidden; NamedAlready (L-240); NoDefinition (L-243); AlreadyDone (L-104) for the same form again.
     """
@@ -110,7 +110,8 @@ def name(
     try:
         with step("problem.name", by=by, at=at) as s:
             s.require(Cap.SUPERVISE, path=area.path)
-            candidate = s.lock(Candidate, candidate_id) if candidate_id is not None else None
+            waiting = Candidate.objects.visible_to(by).select_for_update().filter(pk=candidate_id)
+            candidate = waiting.first() if candidate_id is not None else None  # none: a colleague named it meanwhile
             if topic is not None:
                 same = Problem.objects.filter(area_path=area.path, category=topic, state__in=LIVE).first()
                 if same is not None:
@@ -157,13 +158,13 @@ def _why(candidate: Candidate | None) -> dict[str, Any]:
 
 
 def _usual(path: str, topic: Category | None, candidate: Candidate | None, at: dt.datetime) -> float:
-    """People in a window before it was a problem: the candidate's baseline, or counted now."""
-    if candidate is not None or topic is None:
-        return candidate.expected if candidate is not None else 0.0
-    limits = candidates.Limits.of(path, local_day(at))
-    span = dt.timedelta(days=limits.window)
-    where = where_of(path, topic.pk)
-    return round(candidates.people(where, at - span * (limits.windows + 1), at - span) / limits.windows, 2)
+    """People in a window before it was a problem: the candidate's baseline, or counted now. What came month after month
+    was a problem all the while: nothing of it is usual."""
+    if topic is None:
+        return 0.0
+    if candidate is not None and (candidate.area_path, candidate.category_id) == (path, topic.pk):
+        return candidate.expected if candidate.why == "surge" else 0.0
+    return candidates.usual(path, where_of(path, topic.pk), candidates.Limits.of(path, local_day(at)), at)
 
 
 def _chosen(by: Actor, codes: Sequence[str]) -> list[Request]:
@@ -337,7 +338,7 @@ def decide(
 
 def measured(problem: Problem, at: dt.datetime) -> tuple[float, float]:
     """(people a week in the four weeks before it was named, people a week in the last four weeks)."""
-    where = where_of(problem.area_path, problem.category_id, problem)
+    where = where_of(problem.area_path, problem.category_id, by_hand(problem))
     span = 4 * WEEK
     before = candidates.people(where, problem.named_at - span, problem.named_at)
     return before / 4, candidates.people(where, at - span, at) / 4
@@ -359,15 +360,16 @@ RELAPSE = ("problem.relapse", "problem.relapse_days", "problem.min_count")
 
 def relapse_due(at: dt.datetime) -> int:
     """Closed problems that people speak of again: more of them, since it was closed, than `problem.relapse` percent of
-    what was usual before, and `problem.min_count` at least. Returns how many relapsed; one statement for each closed one."""
+    what was usual before, and `problem.min_count` at least. Returns how many relapsed; a few statements for each closed one."""
     done = 0
-    for problem in Problem.objects.filter(state="closed").order_by("pk"):
+    for problem in Problem.objects.filter(state="closed").order_by("-closed_at", "-pk"):  # of two of a place the later
         rules = rulebook.in_force(RELAPSE, path=problem.area_path, on=local_day(at))
         share, days, least = (int(rules[k].value) for k in RELAPSE)
         assert problem.closed_at is not None
         since = max(problem.closed_at, at - dt.timedelta(days=days))
-        again = candidates.people(where_of(problem.area_path, problem.category_id, problem), since, at)
-        if again < least or again * 100 <= problem.usual * share or _taken(problem):
+        again = candidates.people(where_of(problem.area_path, problem.category_id, by_hand(problem)), since, at)
+        usual = candidates.usual_in(problem, days)
+        if again < least or again * 100 <= usual * share or _taken(problem):
             continue
         try:
             with step("problem.relapse", by=SYSTEM, at=at) as s:
@@ -375,7 +377,7 @@ def relapse_due(at: dt.datetime) -> int:
                 locked.lap += 1
                 s.move(locked, PROBLEM, "relapse", save=("lap",))
                 s.rule(*rules.values())
-                s.record(people=again, usual=problem.usual, since=since.isoformat())
+                s.record(people=again, usual=round(usual, 2), since=since.isoformat())
         except WrongState:  # somebody was faster
             continue
         done += 1
@@ -423,10 +425,11 @@ def write_words(
                 problem=problem, how=how, text=text, at=at, by_id=by.user_id, requests=chosen, form_key=form_key
             )
             s.record(made, how=how, n=len(chosen))
-            if len(chosen) > AT_ONCE:
-                from heli.insight import jobs
+            from heli.insight import jobs
 
-                s.defer(jobs.write_round, round_id=made.pk)
+            s.defer(
+                jobs.write_round, round_id=made.pk
+            )  # of a few it finds nothing left, unless this process dies first
     except IntegrityError as error:
         if "form_key" in str(error):
             raise AlreadyDone from error

@@ -173,7 +173,9 @@ def problem_new(request: HeliRequest) -> HttpResponse:
     """Name a standing problem."""
     typed = (request.POST if request.method == "POST" else request.GET).get("candidate", "")
     chosen = int(typed) if typed.isdecimal() and len(typed) < 18 else None
-    candidate = queries.candidate_seen(request.actor, chosen) if chosen is not None else None
+    candidate = None
+    if chosen is not None:  # what was typed stays when a colleague named it meanwhile: the step says so
+        candidate = queries.candidate_seen(request.actor, chosen, gone=request.method == "POST")
     form = name_form(request, request.POST if request.method == "POST" else None, candidate=candidate)
     status = 200
     if request.method == "POST":

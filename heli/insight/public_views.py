@@ -125,8 +125,11 @@ def _shown(request: HeliRequest, f: Open, days: int, where: str) -> HttpResponse
         "kept": query,
         "above": [a for a in f.crumbs if a.level >= 2 or a.path in ancestors(home)],
         "rates": [(TITLES[k], s, f.rules[KEYS[k]]) for k, s in f.whole.rates.items()],
-        "tables": [(key, title, [r for r in rows if r[0]["some"]]) for key, title, rows in tables],
-        "quiet": [r for r in tables[0][2] if not r[0]["some"]],
+        "tables": [
+            (key, title, [r for r in rows if r[0]["some"]], [r for r in rows if r[0]["some"] is None])
+            for key, title, rows in tables
+        ],
+        "quiet": [r for r in tables[0][2] if r[0]["some"] is False],
         "columns": [TITLES[k] for k in SHOWN],
         "files": [(kind, f"{where}figures.{kind}{query}") for kind in FILES],
         "small": ENOUGH,
@@ -136,7 +139,8 @@ def _shown(request: HeliRequest, f: Open, days: int, where: str) -> HttpResponse
 
 
 def _row(x: Line) -> dict[str, Any]:
-    some = any(n != 0 for n in x.counts.values())  # None: kept back
+    told = {n for n in x.counts.values() if n is not None}
+    some = any(told) or len(told) < len(x.counts) if told else None  # None: nothing of it is told
     return {"name": x.name, "key": x.key, "counts": x.counts, "rates": [x.rates[k] for k in SHOWN], "some": some}
 
 
@@ -183,7 +187,9 @@ def notes(f: Open) -> list[str]:
         _("Counted %(when)s.") % {"when": f"{timezone.localtime(f.at):%Y-%m-%d %H:%M}"},
         _("Withheld: a number of fewer than %(small)s, or one from which it could be worked out. Zero is told.")
         % {"small": ENOUGH},
-        _("What is past its limit and not done stands among those a timely answer is counted out of."),
+        _(
+            "What came in during these days and is past its limit now stands among those a timely answer is counted out of."
+        ),
         _("By code, not by rank."),
         *(
             f"{title}: {rule.words}, {_('version %(n)s') % {'n': rule.version}}; {rule.citation}"

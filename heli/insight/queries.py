@@ -335,7 +335,7 @@ def counts_of(path: str, days: int, now: dt.datetime) -> tuple[dict[str, RuleVer
 
 
 def figures(path: str, days: int, now: dt.datetime) -> Open:
-    """The open figures of an area (open_figures.py); NotFound (L-404) for none. Seven statements."""
+    """The open figures of an area (open_figures.py); NotFound (L-404) for none. Seven statements at most."""
     return of_area(around(path), path, days, now, named)
 
 
@@ -382,7 +382,7 @@ def home_figures(area_path: str, now: dt.datetime) -> HomeFigures | None:
     if not stats:
         return None
     note = ""
-    if counts["unrated"] and not small(counts["unrated"]):
+    if counts["unrated"] and not small(counts["unrated"]) and not small(counts["waiting"]):  # as withhold.UNJUDGED
         note = _("%(n)s that nobody judged count neither as satisfied nor as dissatisfied.") % {
             "n": words.count(counts["unrated"])
         }

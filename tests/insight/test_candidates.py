@@ -15,7 +15,7 @@ from heli.core.errors import Forbidden, Invalid, NotFound
 from heli.insight import candidates
 from heli.insight import problem_steps as steps
 from heli.insight.candidates import Found, Limits, Seen
-from heli.insight.models import Candidate
+from heli.insight.models import Candidate, Problem
 from heli.loop.models import Request
 from tests.insight.county import DAHAIYANG, DAY, DONGSHAN, NOW, YUDONG
 from tests.insight.water import NO_WATER, long_heard, named, person, water
@@ -91,6 +91,7 @@ def test_what_is_usual_there_is_no_surge(world):
     candidates.refresh(NOW)
     c = Candidate.objects.get()
     assert c.why == "recurring" and c.expected == 6.0 and c.periods == [6] * 14
+    assert named(world, candidate_id=c.pk).usual == 0, "what came month after month was a problem all the while"
 
 
 def test_counted_again_it_is_the_same_and_agrees_with_plain_sql(world):
@@ -164,6 +165,24 @@ def test_what_is_in_hand_is_no_candidate_any_more(world):
     named(world, candidate_id=Candidate.objects.get().pk)
     assert not Candidate.objects.exists()
     assert candidates.refresh(NOW) == 0
+    Problem.objects.update(state="closed", closed_at=NOW)
+    assert candidates.refresh(NOW + DAY) == 0, "what was said before it was closed makes no new one"
+    long_heard(world, NOW + 30 * DAY)
+    water(world, 6, at=NOW + 30 * DAY, first=40)
+    assert candidates.refresh(NOW + 30 * DAY) == 1
+
+
+def test_after_a_closing_months_count_anew():
+    often = Found(DAHAIYANG, 1, "recurring", 6, 6, 6.0, 1.0, [6] * 14)
+    then = [candidates._since_then(often, LIMITS, 28 * DAY * n) for n in (0, LIMITS.recurring - 1, LIMITS.recurring)]
+    assert then == [False, False, True]
+
+
+def test_one_person_each_month_is_usual_once_a_month(world):
+    long_heard(world)
+    for month in range(1, 14):
+        water(world, 1, at=NOW - 28 * DAY * month)
+    assert named(world).usual == 1.0
 
 
 def test_what_no_longer_stands_out_goes(world):

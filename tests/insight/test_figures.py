@@ -174,6 +174,10 @@ def test_a_unit_counts_what_it_holds_and_the_area_lists_it(world):
     row = next(x for x in area.units if x.name == unit.short_name)
     assert row.counts == f.whole.counts and row.rates == f.whole.rates
     assert Client().get("/board/public/unit/999999999/").status_code == 404
+    tell(world, "楼顶广告牌松动", at=NOW - DAY, area_path=DONGSHAN).dispatch("住建局")
+    units = Client().get("/board/public/").context["f"].units
+    assert [x.counts["counted"] for x in units] == [None, None], "the county's total less the one would be the other"
+    assert Client().get(f"/board/public/unit/{unit.pk}/").context["f"].whole.counts["counted"] is None
 
 
 def test_the_doors_are_parts_of_the_whole(world):
@@ -183,6 +187,8 @@ def test_the_doors_are_parts_of_the_whole(world):
     f = queries.figures(COUNTY, 30, NOW)
     doors = {x.key: x.counts["counted"] for x in f.doors}
     assert doors == {"plain": 18, "snap": 7, "wish": 0, "suggestion": 0} and f.whole.counts["counted"] == 25
+    street = queries.figures(YUDONG[:9], 30, NOW)
+    assert not street.doors and not street.reasons, "by street as well, one could be worked out from the others"
 
 
 def test_the_files_say_what_the_page_says(world):

@@ -240,7 +240,11 @@ def test_what_is_usual_is_no_relapse(world):
 
 @pytest.mark.usefixtures("fire_db")
 def test_named_by_two_at_once_it_is_named_once(world):
-    done = race(lambda: named(world), lambda: named(world, title="停水，又是停水"))
+    long_heard(world)
+    water(world, 6)
+    candidates.refresh(NOW)
+    pk = Candidate.objects.get().pk
+    done = race(lambda: named(world, candidate_id=pk), lambda: named(world, candidate_id=pk, title="停水，又是停水"))
     assert sum(isinstance(d, NamedAlready) for d in done) == 1 and Problem.objects.count() == 1
 
 
@@ -268,6 +272,9 @@ def test_readers_owners_and_nobody_else(world):
         problem_id=problem.pk, by=SYSTEM, at=NOW, text="配合", unit_id=world.org("住建局").pk, due_on=REVIEW
     )
     assert Problem.objects.visible_to(world.actor("曲科员")).exists()
+    assert [a.count for a in queries.next_acts(world.actor("曲科员"), NOW)] == [1], "who has a measure is told"
+    page = log_in(world, "曲科员").get(f"/board/problems/{problem.pk}/").content.decode()
+    assert 'name="measure"' in page and 'value="drop"' not in page, "and says what became of it"
 
 
 def post(client: Client, url: str, **data: Any) -> Any:
@@ -302,6 +309,13 @@ def test_the_pages_from_candidate_to_relapse(world):
     problem = Problem.objects.get()
     url = f"/board/problems/{problem.pk}/"
     assert made.status_code == 303 and made.url == url and problem.month == dt.date(2026, 11, 1)
+    late = post(
+        boss, "/board/problems/new/", candidate=c.pk, title="又停水了", area=DAHAIYANG, category=NO_WATER,
+        unit=world.org("城管局").pk, review_on=REVIEW.isoformat(),
+    )  # fmt: skip
+    assert late.status_code == 409 and "又停水了" in late.content.decode(), (
+        "a colleague was faster; what was typed stays"
+    )
     assert "大海阳反复停水" in officer.get("/board/problems/").content.decode()
     assert "写" in officer.get(url).content.decode()
     assert post(officer, f"{url}do/plan/", plan="").status_code == 400
@@ -381,6 +395,8 @@ def test_cards_say_what_to_do(world):
     candidates.refresh(NOW)
     assert queries.next_acts(world.actor("吕部长"), NOW) == []
     assert [a.count for a in queries.next_acts(world.actor("于科员"), NOW)] == [1]
+    Problem.objects.filter(pk=problem.pk).update(review_on=NOW.date() - DAY)
+    assert [a.state for a in queries.next_acts(world.actor("吕部长"), NOW)] == ["late"], "nobody looked at it again"
     Problem.objects.filter(pk=problem.pk).update(state="relapsed")
     assert [a.state for a in queries.next_acts(world.actor("吕部长"), NOW)] == ["late"]
     assert person(1)["phone"] not in str(queries.next_acts(world.actor("吕部长"), NOW))

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from itertools import product
+from itertools import pairwise, product
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from heli.insight.open_figures import Veil
-from heli.insight.withhold import ENOUGH, small, withheld, withheld_shares
+from heli.insight.withhold import ENOUGH, Veil, above, small, withheld, withheld_shares
 
 
 def fitting(cells: Mapping[str, int], hide: frozenset[str]) -> Iterator[dict[str, int]]:
@@ -77,25 +76,63 @@ def test_no_missing_share_is_certain(pairs):
         assert len(ways[k]) >= 2 or part in (0, whole), (rows, hide, gone, k)
 
 
-@given(st.lists(st.lists(st.integers(0, 12), min_size=1, max_size=3), min_size=2, max_size=3))
-def test_pages_of_nested_areas_do_not_tell_on_each_other(counts):
-    """A city with counties with streets: what a county's page keeps back cannot be taken from the city's page, nor from its
-    own streets."""
-    sizes: dict[str, dict[str, dict[str, int]]] = {"99": {}}
+def ranges(veil: Veil, names: tuple[str, ...]) -> dict[tuple[str, str], tuple[int, int, int]]:
+    """{(area, set): (least, most, truth)} of every number kept back, for a reader of all pages together who knows that each
+    total is the sum of its parts, that the later of two sets lies in the earlier one, and which numbers are not zero."""
+    truth = {(k, n): x[n] for inside in veil.sizes.values() for k, x in inside.items() for n in names}
+    truth |= {(TOP, n): sum(x[n] for x in veil.sizes[TOP].values()) for n in names}
+    ends = {}
+    for (k, n), size in truth.items():
+        table = veil.sizes.get(above(k), {})
+        whole = k != TOP and veil.hidden(above(k), n) == table.keys()  # of such a column zeros are kept back, too
+        ends[k, n] = (size, size) if veil.told(k, n) else (0 if whole else min(size, 1), 500)
+    before = None
+    while before != ends:
+        before = dict(ends)
+
+        def narrow(key: tuple[str, str], least: int, most: int) -> None:
+            ends[key] = (max(ends[key][0], least), min(ends[key][1], most))
+
+        for n, (parent, inside) in product(names, veil.sizes.items()):
+            lows, highs = (sum(ends[k, n][i] for k in inside) for i in (0, 1))
+            narrow((parent, n), lows, highs)
+            for k in inside:
+                low, high = ends[parent, n]
+                narrow((k, n), low - (highs - ends[k, n][1]), high - (lows - ends[k, n][0]))
+        for outer, inner in pairwise(names):
+            for k in {k for k, _n in truth}:
+                narrow((k, inner), 0, ends[k, outer][1])
+                narrow((k, outer), ends[k, inner][0], 500)
+    return {(k, n): (*ends[k, n], size) for (k, n), size in truth.items() if not veil.told(k, n)}
+
+
+TOP = "9900"
+Place = tuple[int, int]  # in hand within the limit, past it
+
+
+@given(st.lists(st.lists(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=3),
+                         min_size=1, max_size=3), min_size=1, max_size=3))  # fmt: skip
+@example([[[(1, 0)], [(8, 0), (1, 0)], [(90, 0)]]])  # a street's two communities told on its small neighbour
+@example([[[(1, 1)], [(0, 9)], [(50, 40)]]])  # and what is past the limit on what is in hand
+def test_pages_of_nested_areas_do_not_tell_on_each_other(counts: list[list[list[Place]]]):
+    """Counties with streets with communities: no page helps to work out what another one keeps back."""
+    sizes: dict[str, dict[str, dict[str, int]]] = {}
     for c, streets in enumerate(counts):
-        city = f"990{c}"
-        sizes[city] = {f"{city}0{s}": {"n": n} for s, n in enumerate(streets)}
-        sizes["99"][city] = {"n": sum(streets)}
+        for s, places in enumerate(streets):
+            for v, (rest, overdue) in enumerate(places):
+                path = f"{TOP}0{c}00{s}00{v}"
+                for up, down in ((4, 6), (6, 9), (9, 12)):
+                    cell = sizes.setdefault(path[:up], {}).setdefault(path[:down], {"open": 0, "overdue": 0})
+                    cell["open"] += rest + overdue
+                    cell["overdue"] += overdue
     veil = Veil(sizes, "")
-    for parent, inside in sizes.items():
-        hide = veil.hidden(parent, "n")
-        cells = {k: v["n"] for k, v in inside.items()}
-        assert {k for k, n in cells.items() if small(n)} <= hide
-        if veil.told(parent, "n"):
-            ways = list(fitting(cells, hide)) if hide else []
-            assert all(len({w[k] for w in ways}) >= ENOUGH for k in hide)
-        else:
-            assert hide or not any(cells.values()), "the total would be the sum of what is told"
+    for (parent, inside), n in product(sizes.items(), ("open", "overdue")):
+        assert {k for k, x in inside.items() if small(x[n])} <= veil.hidden(parent, n)
+    for name in ("open", "overdue"):
+        for cell, (least, most, size) in ranges(veil, (name,)).items():
+            assert most - least >= ENOUGH - 1 or not size, (sizes, cell, least, most)
+    for cell, (least, most, size) in ranges(veil, ("open", "overdue")).items():
+        assert most > least or not size, (sizes, cell, least, most)
 
 
 @pytest.mark.parametrize(
