@@ -126,7 +126,7 @@ class Veil:
                     rows, wholes = self._shares(p, part, name), self.hidden(p, name)
                     hide = wholes | {k for k, (n, of) in rows.items() if small(n) or small(of - n)}
                 else:
-                    hide = {k for n in _beside(name) for k, size in self._column(p, n).items() if small(size)}
+                    hide = frozenset(k for n in _beside(name) for k, size in self._column(p, n).items() if small(size))
                 if hide or gone:
                     gone.add(p)
             self._known[key] = gone
