@@ -226,17 +226,16 @@ def facts_of(subjects: Iterable[tuple[str, int]]) -> dict[tuple[str, int], dict[
         ids.get(subject_type, []).append(pk)
     found: dict[tuple[str, int], dict[str, str]] = {}
     if ids["loop.request"]:
-        rows = Request.objects.filter(pk__in=ids["loop.request"]).values_list("pk", "kind", "source", "source_key")
-        found |= {("loop.request", pk): {"kind": kind} | _source(*sent) for pk, kind, *sent in rows}
+        for r in Request.objects.filter(pk__in=ids["loop.request"]).only("kind", "source", "source_key"):
+            found["loop.request", r.pk] = {"kind": r.kind} | _source(r)
     if ids["wishes.wish"]:
-        wishes = Wish.objects.filter(pk__in=ids["wishes.wish"])
-        rows = wishes.values_list("pk", "request__code", "request__source", "request__source_key")
-        found |= {("wishes.wish", pk): {"request": code} | _source(*sent) for pk, code, *sent in rows}
+        for w in Wish.objects.filter(pk__in=ids["wishes.wish"]).select_related("request"):
+            found["wishes.wish", w.pk] = {"request": w.request.code} | _source(w.request)
     return found
 
 
-def _source(source: str, key: str | None) -> dict[str, str]:
-    return {} if key is None else {"source": source, "source_key": key}
+def _source(r: Request) -> dict[str, str]:
+    return {} if r.source_key is None else {"source": r.source, "source_key": r.source_key}
 
 
 def payload(event: Event, code: str, facts: Mapping[str, str] | None = None) -> dict[str, Any]:

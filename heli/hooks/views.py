@@ -17,7 +17,7 @@ from heli.core.caps import Cap, Scope
 from heli.core.errors import HeliError, NotFound
 from heli.core.pages import HeliRequest, page
 from heli.hooks import queries, steps
-from heli.hooks.catalogue import GROUPS, STEPS, TEST
+from heli.hooks.catalogue import GROUPS, REQUEST_STEPS, STEPS, TEST
 from heli.hooks.forms import DeliveryFilterForm, EndpointForm, WhyForm
 from heli.hooks.models import Delivery, DeliveryState, Endpoint
 from heli.hooks.sending import message_id
@@ -69,7 +69,11 @@ def _form_page(request: HeliRequest, form: EndpointForm, endpoint: Endpoint | No
     area = source.get("area", endpoint.area_path if endpoint else "")
     wanted = set(source.getlist("steps") if request.method == "POST" else endpoint.steps if endpoint else ())
     groups = [
-        (title, [{"step": s, "words": w, "chosen": s in wanted} for s, w in named.items()])
+        {
+            "title": title,
+            "rows": [{"step": s, "words": w, "chosen": s in wanted} for s, w in named.items()],
+            "open": not wanted.isdisjoint(named) if wanted else named is REQUEST_STEPS,
+        }
         for title, _subject, named in GROUPS
     ]
     context = {
@@ -78,7 +82,6 @@ def _form_page(request: HeliRequest, form: EndpointForm, endpoint: Endpoint | No
         "grants": _grant_choices(request, source, grant),
         "areas": _area_choices(request, source, area),
         "groups": groups,
-        "some": bool(wanted),
         "errors": {e: form.errors_of.get(e, "") for e in ("grant", "area")},
     }
     return render(request, "hooks/edit.html", context, status=status)
