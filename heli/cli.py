@@ -32,20 +32,12 @@ grants = typer.Typer(help="Who may do what, where, until when.", no_args_is_help
 loop = typer.Typer(help="Requests on their way.", no_args_is_help=True)
 sites = typer.Typer(help="Stations and friendly places.", no_args_is_help=True)
 vault = typer.Typer(help="The personal data vault.", no_args_is_help=True)
-for name, group in (
-    ("areas", areas),
-    ("rules", rules),
-    ("grants", grants),
-    ("loop", loop),
-    ("sites", sites),
-    ("vault", vault),
-):
+for name, group in {
+    "areas": areas, "sites": sites, "rules": rules, "grants": grants, "loop": loop, "vault": vault,
+    "insight": insight_commands.app, "figures": insight_commands.figures, "hooks": hook_commands.app,
+    "ops": ops_commands.app, "db": data_commands.db,
+}.items():  # fmt: skip
     app.add_typer(group, name=name)
-app.add_typer(ops_commands.app, name="ops")
-app.add_typer(data_commands.db, name="db")
-app.add_typer(hook_commands.app, name="hooks")
-app.add_typer(insight_commands.app, name="insight")
-app.add_typer(insight_commands.figures, name="figures")
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
 As = Annotated[
