@@ -132,7 +132,7 @@ class _Gate:
 
 LARGE = 6_000_000  # pixels that are decoded; below, a picture needs less than 60 MB
 _one_large = _Gate(waiting=1, seconds=20)
-_one_searched = _Gate(waiting=6, seconds=20)  # for faces: two seconds of one core each
+_one_searched = _Gate(waiting=6, seconds=20)  # for faces: two seconds of one core and 350 MB each
 UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,

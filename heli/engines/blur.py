@@ -1,10 +1,10 @@
 """Faces and number plates in a photo: found, and covered so that nobody can read them again.
 
-Detectors: the cascades that come inside OpenCV 4 (frontal and profile faces, Viola and Jones 2001; a plate cascade
-trained on Russian plates, which Chinese ones resemble), and a finder of our own for the colours and the shape of
-Chinese plates (GA 36-2018: blue 440 × 140 mm, green 480 × 140 mm, yellow 440 × 140 or 220 mm). It errs towards finding:
-a covered poster costs nothing, an uncovered face does. No cascade finds everything; who sends can cover more, and so
-can whoever sees a face afterwards.
+Detectors: CenterFace for faces (Xu et al., arXiv 1911.03599; `data/` holds it, with where it is from), a small network
+that OpenCV runs; for plates a cascade that comes inside OpenCV 4, trained on Russian ones, which Chinese ones resemble
+(Viola and Jones 2001), and a finder of our own for the colours and the shape of Chinese plates (GA 36-2018: blue
+440 × 140 mm, green 480 × 140 mm, yellow 440 × 140 or 220 mm). It errs towards finding: a covered poster costs nothing,
+an uncovered face does. Nothing finds everything; who sends can cover more, and so can whoever sees a face afterwards.
 
 Nothing is imported until the first photo: OpenCV needs a quarter of a second and 60 MB.
 """
@@ -15,6 +15,7 @@ import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from PIL import Image
@@ -25,15 +26,14 @@ if TYPE_CHECKING:
 
     Pixels = NDArray[np.uint8]
 
-LOOKED_AT: Final = 1024  # longest edge, in pixels, at which is looked for plates
+LOOKED_AT: Final = 1600  # longest edge, in pixels, at which is looked: faces are found from about 19 pixels there
 CELLS: Final = 5  # a covered place keeps this many cells along its longer side: no face, no character
 MARGIN: Final = 0.25  # of a found box, on each side: hair, chin, the frame of a plate
-FACES: Final = (
-    # cascade, longest edge at which it looks, step of its pyramid, neighbours needed; faces from 20 pixels there
-    ("haarcascade_frontalface_alt2.xml", 1024, 1.1, 2),
-    ("haarcascade_profileface.xml", 720, 1.15, 4),  # turned to the left; the picture is mirrored for the right
-)
-PLATES: Final = (("haarcascade_russian_plate_number.xml", 1.06, 3),)
+FACES: Final = Path(__file__).parent / "data" / "centerface.onnx"
+WHOLE: Final = 832  # up to this edge a picture is looked at in one piece
+OVERLAP: Final = 64  # pixels in which the four quarters of a larger one overlap
+SURE: Final = 0.25  # of 1: below, the network's peaks are no faces
+PLATES: Final = (("haarcascade_russian_plate_number.xml", 1.08, 3),)
 # Hue (0…180), saturation and value of the plates' grounds; the last is that of plates for new-energy cars.
 COLOURS: Final = (
     ("blue", (98, 110, 50), (126, 255, 255)),
@@ -59,7 +59,8 @@ class Box:
 
 
 class _Detectors:
-    """The cascades, loaded once a process; OpenCV's own threads are off, one photo takes one core."""
+    """OpenCV, the cascade and the network's file, loaded once a process; OpenCV's own threads are off, one photo takes
+    one core."""
 
     def __init__(self) -> None:
         try:
@@ -69,12 +70,18 @@ class _Detectors:
             cv2.setNumThreads(1)
             self.cv: Any = cv2
             self.np: Any = np
-            self.faces = [(self._load(name), *rest) for name, *rest in FACES]
+            self.network = np.fromfile(FACES, np.uint8)
+            self.faces()
             self.plates = [(self._load(name), *rest) for name, *rest in PLATES]
         except CannotLook:
             raise
         except Exception as error:
             raise CannotLook(str(error)) from error
+
+    def faces(self) -> Any:
+        """The network, for pictures of one size: OpenCV answers wrongly, without an error, when a network is given
+        another size than before. Reading it takes 30 ms; what it has allocated goes with it."""
+        return self.cv.dnn.readNetFromONNX(self.network)
 
     def _load(self, name: str) -> Any:
         found = self.cv.CascadeClassifier(self.cv.data.haarcascades + name)
@@ -98,13 +105,13 @@ def _detectors() -> _Detectors:
 def find(photo: Image.Image) -> list[Box]:
     """Faces and number plates of an RGB photo, in its pixels, without margin; overlapping ones are given singly.
 
-    Time: about 0.3 s for a photo of 1600 × 1200 on one core. CannotLook when the detector cannot run.
+    Time: about 2 s for a photo of 1600 × 1200 on one core. CannotLook when the detectors cannot run.
     """
     with _lock_use:
         return _find(photo)
 
 
-_lock_use = threading.Lock()  # a cascade keeps state while it looks
+_lock_use = threading.Lock()  # a cascade keeps state while it looks, and one photo at a time is memory enough
 
 
 def _find(photo: Image.Image) -> list[Box]:
@@ -112,34 +119,56 @@ def _find(photo: Image.Image) -> list[Box]:
     try:
         pixels = d.np.asarray(photo.convert("RGB"))
         scale = min(1.0, LOOKED_AT / max(photo.size))
-        small = pixels if scale == 1 else d.cv.resize(pixels, None, fx=scale, fy=scale, interpolation=d.cv.INTER_AREA)
-        grey = d.cv.cvtColor(small, d.cv.COLOR_RGB2GRAY)
-        found = [*_faces(d, grey), *_plates(d, small, grey)]
+        seen = _scaled(d, pixels, scale)
+        found = [*_faces(d, seen), *_plates(d, seen)]
     except Exception as error:
         raise CannotLook(str(error)) from error
     back = 1 / scale
     return [Box(round(b.x * back), round(b.y * back), round(b.w * back), round(b.h * back), b.kind) for b in found]
 
 
-def _faces(d: _Detectors, grey: Any) -> list[Box]:
-    """Faces in a grey picture of at most LOOKED_AT pixels along its longest edge."""
-    even = d.cv.createCLAHE(2.0, (8, 8)).apply(grey)  # faces in shade
+def _scaled(d: _Detectors, pixels: Any, scale: float) -> Any:
+    return pixels if scale == 1 else d.cv.resize(pixels, None, fx=scale, fy=scale, interpolation=d.cv.INTER_AREA)
+
+
+def _faces(d: _Detectors, rgb: Any) -> list[Box]:
+    """Faces in a picture of at most LOOKED_AT pixels: a small one in one piece; of a larger one each quarter, for faces
+    far away, then all of it reduced, for those near by. A network needs memory by the size of what it is shown."""
+    high, wide = rgb.shape[:2]
+    net = d.faces()
+    if max(high, wide) <= WHOLE:
+        return _singly(_seen(d, net, rgb, (-(-wide // 32) * 32, -(-high // 32) * 32)))
+    w, h = (-(-(n + OVERLAP) // 64) * 32 for n in (wide, high))  # one size for all five: a multiple of 32
     found: list[Box] = []
-    for n, (cascade, edge, step, neighbours) in enumerate(d.faces):
-        scale = min(1.0, edge / max(even.shape))
-        seen = even if scale == 1 else d.cv.resize(even, None, fx=scale, fy=scale, interpolation=d.cv.INTER_AREA)
-        width = seen.shape[1]
-        for mirrored in (False, True)[: 2 if n else 1]:
-            image = d.cv.flip(seen, 1) if mirrored else seen
-            for x, y, w, h in cascade.detectMultiScale(image, step, neighbours, minSize=(20, 20)):
-                left = width - x - w if mirrored else x
-                left, top, wide, high = (round(float(v) / scale) for v in (left, y, w, h))
-                found.append(Box(left, top, wide, high))
+    for x in (0, max(0, wide - w)):
+        for y in (0, max(0, high - h)):
+            found += [Box(b.x + x, b.y + y, b.w, b.h) for b in _seen(d, net, rgb[y : y + h, x : x + w], (w, h))]
+    scale = min(w / wide, h / high, 1.0)
+    for b in _seen(d, net, _scaled(d, rgb, scale), (w, h)):
+        found.append(Box(*(round(v / scale) for v in (b.x, b.y, b.w, b.h))))
     return _singly(found)
 
 
-def _plates(d: _Detectors, rgb: Any, grey: Any) -> list[Box]:
+def _seen(d: _Detectors, net: Any, rgb: Any, size: tuple[int, int]) -> list[Box]:
+    """Faces in a picture that lies in the upper left of the size (width, height) the network is shown. It answers for
+    every fourth pixel: how surely a face has its middle there, the logarithm of its height and width, and by how much
+    the middle is beside that pixel."""
+    np = d.np
+    shown = np.zeros((size[1], size[0], 3), np.uint8)
+    part = rgb[: size[1], : size[0]]
+    shown[: part.shape[0], : part.shape[1]] = part
+    net.setInput(d.cv.dnn.blobFromImage(shown))
+    sure, sizes, beside = net.forward(["537", "538", "539"])  # the names its outputs have in the file
+    ys, xs = np.nonzero(sure[0, 0] > SURE)
+    h, w = np.exp(sizes[0][:, ys, xs]) * 4
+    y, x = (np.stack((ys, xs)) + beside[0][:, ys, xs] + 0.5) * 4
+    boxes = np.rint(np.stack((x - w / 2, y - h / 2, w, h), 1)).astype(int).tolist()
+    return [Box(*boxes[i]) for i in d.cv.dnn.NMSBoxes(boxes, sure[0, 0, ys, xs].tolist(), SURE, 0.3)]
+
+
+def _plates(d: _Detectors, rgb: Any) -> list[Box]:
     found: list[Box] = []
+    grey = d.cv.cvtColor(rgb, d.cv.COLOR_RGB2GRAY)
     for cascade, step, neighbours in d.plates:
         for x, y, w, h in cascade.detectMultiScale(grey, step, neighbours, minSize=(40, 13)):
             found.append(Box(int(x), int(y), int(w), int(h), "plate"))

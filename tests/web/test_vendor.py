@@ -5,29 +5,35 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 from django.core.management import call_command
 
+import heli.engines
 import heli.web
 
 VENDOR = Path(heli.web.__file__).parent / "static" / "vendor"
+each_folder = pytest.mark.parametrize("folder", [VENDOR, Path(heli.engines.__file__).parent / "data"])
 
 
-def listed() -> dict[str, str]:
-    return {f["path"]: f["sha256"] for row in json.loads((VENDOR / "vendor.json").read_text()) for f in row["files"]}
+def listed(folder: Path = VENDOR) -> dict[str, str]:
+    return {f["path"]: f["sha256"] for row in json.loads((folder / "vendor.json").read_text()) for f in row["files"]}
 
 
-def test_each_file_has_the_recorded_hash() -> None:
-    found = {path: hashlib.sha256((VENDOR / path).read_bytes()).hexdigest() for path in listed()}
-    assert found == listed()
+@each_folder
+def test_each_file_has_the_recorded_hash(folder: Path) -> None:
+    found = {path: hashlib.sha256((folder / path).read_bytes()).hexdigest() for path in listed(folder)}
+    assert found == listed(folder)
 
 
-def test_no_file_is_unrecorded() -> None:
-    there = {p.relative_to(VENDOR).as_posix() for p in VENDOR.rglob("*") if p.is_file()}
-    assert there - set(listed()) == {"README.md", "vendor.json"}
+@each_folder
+def test_no_file_is_unrecorded(folder: Path) -> None:
+    there = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
+    assert there - set(listed(folder)) == {"README.md", "vendor.json"}
 
 
-def test_each_package_says_its_version_and_licence() -> None:
-    for row in json.loads((VENDOR / "vendor.json").read_text()):
+@each_folder
+def test_each_package_says_its_version_and_licence(folder: Path) -> None:
+    for row in json.loads((folder / "vendor.json").read_text()):
         assert row["name"] and row["version"] and row["licence"] and len(row["package_sha256"]) == 64
         assert any("LICENSE" in f["path"] for f in row["files"]), f"{row['name']} ships without its licence"
 
