@@ -42,12 +42,22 @@ def period(amount: int, unit: str) -> dict[str, object]:
         ("370602003006", {"urgency": "urgent"}, "24 小时"),
         ("310106019", {}, "5 个工作日"),  # 大宁路街道
         ("310106019", {"kind": "question"}, "1 个工作日"),
-        ("310118001", {"kind": "question"}, "5 个工作日"),  # 夏阳街道 has one row for all kinds
+        ("310118001", {"kind": "question"}, "5 个工作日"),  # 夏阳街道 has no row of their own
         ("310118", {"kind": "question"}, "1 个工作日"),  # its district has none: the country's
         ("110105", {}, "7 天"),  # 北京
         ("110105", {"urgency": "emergency"}, "2 小时"),
         ("320312", {}, "5 个工作日"),
         ("500103", {}, "5 个工作日"),  # nothing local
+        # a hotline's figure is neither a wish's, which waits on a wall, nor a suggestion's, which is weighed
+        *(
+            (path, {"kind": "wish"}, "30 天")
+            for path in ("500103", "370602", "110105", "320312", "310118001", "310106019")
+        ),
+        *(
+            (path, {"kind": "suggestion"}, "15 个工作日")
+            for path in ("500103", "370602", "110105", "320312", "310118001")
+        ),
+        ("310106019", {"kind": "suggestion"}, "1 个工作日"),
     ],
 )
 def test_what_holds_differs_by_place_and_case(book: None, path: str, facts: dict[str, str], reply: str) -> None:
@@ -112,7 +122,8 @@ def test_more_facts_and_deeper_categories_win(book: None) -> None:
 def test_all_rows_that_could_decide_are_told_in_order(book: None) -> None:
     write("clock.reply", period(3, "working_day"), "370602", urgency="normal")
     rows = queries.explain("clock.reply", "370602", TODAY)
-    assert [(r.area_path, len(r.applies_to)) for r in rows[:3]] == [("370602", 1), ("37", 1), ("", 2)]
+    told = [(r.area_path, len(r.applies_to)) for r in rows[:5]]
+    assert told == [("370602", 1), ("37", 2), ("37", 2), ("37", 1), ("", 2)]
     assert rows[-1].applies_to == {}
 
 
