@@ -195,6 +195,12 @@ class AnswerForm(Typed):
                 self.add_error(f"what_{n}", _("What will be done by that day?"))
         return data
 
+    def put(self, error: HeliError) -> None:
+        """What is wrong with the measures stands beside the first of them."""
+        if error.field == "plans":
+            error.field = "what_0"
+        super().put(error)
+
     def plans(self) -> list[Plan]:
         """The measures in what was typed; call after is_valid."""
         data, found = self.cleaned_data, []

@@ -108,7 +108,7 @@ def test_the_page_of_one_that_went_the_whole_way(world: Any) -> None:
     assert "王桂兰" not in desk and "赵志愿" not in desk, (
         "staff read neither whose account suggested it nor who seconds"
     )
-    assert Event.objects.filter(step="suggestions.second", user=None).count() == 2
+    assert Event.objects.filter(step="suggestions.second", user_id=None).count() == 2
     shot = re.search(r'src="(/suggestions/photo/[^"]+)"', page)
     assert shot is not None and client.get(shot[1]).status_code == 200
 

@@ -29,6 +29,7 @@ from heli.suggestions.errors import (
     WordsChanged,
 )
 from heli.suggestions.models import Answer, Measure, Second, Suggestion, Wording
+from heli.suggestions.queries import desk
 from heli.suggestions.queries import one as ones
 from heli.suggestions.queries.wall import at_stage, tally, with_stage
 from tests.invariants.everyone import photo
@@ -275,6 +276,14 @@ def test_an_answer_says_what_it_has_to(world: Any) -> None:
         steps.answer(request_id=made.pk, verdict="explained", reasons="好", by=world.actor("于科员"), at=made.at)
     with pytest.raises(errors.Forbidden):
         steps.answer(request_id=made.pk, verdict="explained", reasons="好", by=world.actor("宋建言"), at=made.at)
+
+
+def test_a_late_first_call_is_not_a_late_answer(world: Any) -> None:
+    made = suggest(world).publish().handled()
+    for days, state, late in ((6, "doing", 0), (30, "late", 1)):  # the call was due after one working day
+        now = made.at + DAY * days
+        assert ones.one(PUBLIC, made.request.code, now).chip[0] == state
+        assert desk.counts(made.keeper(), now)["late"] == late
 
 
 def test_only_a_suggestion_is_answered_so(world: Any) -> None:

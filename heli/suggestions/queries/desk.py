@@ -24,10 +24,9 @@ from heli.loop.clocks import local_day
 from heli.loop.models import Kind, Request, Voice, said_of
 from heli.loop.queries.acts import NextAct, link
 from heli.loop.queries.search import search
-from heli.loop.states import OPEN
 from heli.suggestions.models import Addendum, Call, Measure, Suggestion
 from heli.suggestions.queries.one import measure_chip
-from heli.suggestions.queries.wall import GONE, STAGES, at_stage, chip_of, with_stage
+from heli.suggestions.queries.wall import GONE, STAGES, at_stage, chip_of, unanswered_in_time, with_stage
 
 Words = str | Promise
 TABS: Mapping[str, Words] = {
@@ -87,7 +86,7 @@ def suggestions(actor: Actor, tab: str, f: Filters, now: dt.datetime) -> Any:
     if tab == "read":
         return rows.filter(state="reading").exclude(request__state__in=GONE)
     if tab == "late":
-        return rows.filter(request__state__in=OPEN, request__due_at__lt=now)
+        return rows.filter(unanswered_in_time(now))
     if f.q:
         held = search(f.q, actor.paths(Cap.KEEP_SUGGESTIONS)).narrow(Request.objects.all()).values("pk")
         rows = rows.filter(Q(request__in=held) | Q(title__contains=f.q))
@@ -189,10 +188,9 @@ def measure_seen(actor: Actor, measure_id: int) -> Measure:
 def counts(actor: Actor, now: dt.datetime) -> dict[str, int]:
     """How many wait in each tab but the last. Four statements."""
     mine = Suggestion.objects.kept_by(actor)
-    late = Q(request__state__in=OPEN, request__due_at__lt=now)
     found = mine.aggregate(
         read=Count("pk", filter=Q(state="reading") & ~Q(request__state__in=GONE)),
-        late=Count("pk", filter=late),
+        late=Count("pk", filter=unanswered_in_time(now)),
         names=Count("pk", filter=Q(credit="asked", state="public")),
     )
     added = Addendum.objects.filter(within("area_path", actor.paths(Cap.KEEP_SUGGESTIONS)), state="reading").count()

@@ -27,7 +27,7 @@ from heli.suggestions.steps.seconds import last_of
 Words = str | Promise
 SO_SO = 3  # of five
 GOES_NO_FURTHER = (*GONE, "declined")
-STAGED = ("verdict", "unfinished", "overdue", "kept", "dropped")
+STAGED = ("verdict", "answer_due", "unfinished", "overdue", "kept", "dropped")
 MEASURE_CHIPS = {"planned": "doing", "done": "soon", "given_up": "back", "confirmed": "done", "dropped": "back"}
 
 
@@ -162,8 +162,8 @@ def stations(s: Any, answers: list[tuple[Answer, str, list[MeasureShown]]], now:
         ]
     sent = Station(_("Sent to %(unit)s") % {"unit": r.unit.short_name}, "done", words.day(r.dispatched_at, now))
     if not answers:
-        late = r.due_at is not None and r.due_at < now
-        due = words.due_by(r.due_at, now) if r.due_at else ""
+        late = s.answer_due is not None and s.answer_due < now
+        due = words.due_by(s.answer_due, now) if s.answer_due else ""
         return [told, sent, Station(_("Answer"), "late" if late else "now", due), Station(_("What comes of it"))]
     last = answers[0][0]
     said = Station(Verdict(last.verdict).label, "done", words.day(last.handling.sent_at or last.written_at, now))
@@ -173,7 +173,7 @@ def stations(s: Any, answers: list[tuple[Answer, str, list[MeasureShown]]], now:
         count = _("%(done)s of %(all)s measures ended") % {"done": ended, "all": len(measures)}
         going = Station(_("In hand"), "late" if s.overdue else "now", count)
         done = _("Done in part") if s.kept and s.dropped else _("Done") if s.kept else pgettext("measure", "Given up")
-        end = Station(done, "done", count) if ended == len(measures) else going
+        end = Station(done, "done" if s.kept else "late", count) if ended == len(measures) else going
     elif r.state == "closed":
         end = Station(pgettext("to the resident", "Judged"), "done", words.day(r.closed_at, now))
     else:

@@ -18,6 +18,7 @@ from heli.core.errors import NotFound
 from heli.core.paging import Page, keyset
 from heli.core.scope import within
 from heli.loop.clocks import local_day
+from heli.loop.models import Clock, ClockKind
 from heli.loop.propose import likeness, pieces
 from heli.loop.states import OPEN
 from heli.suggestions.models import TAKEN_UP, Answer, Call, Measure, Suggestion, Verdict
@@ -34,6 +35,7 @@ STAGES: Mapping[str, Words] = {
 CHIPS = {Verdict.ADOPTED: "done", Verdict.PARTLY: "done", Verdict.NOT_ADOPTED: "back", Verdict.EXPLAINED: "pause"}
 SORTS: Mapping[str, Words] = {"new": _("newest first"), "most": _("most seconded first")}
 GONE = ("merged", "withdrawn")  # their page still says where they went
+ANSWER = (ClockKind.REPLY, ClockKind.REDO)
 NEWEST = 2000  # of a county's public ones, looked through for something alike
 ALIKE = 0.24  # share of the shorter text's pairs of characters, without those below
 EMPTY_PAIRS = frozenset(
@@ -94,14 +96,25 @@ class Row:
         return len(self.s.text) > len(self.s.title) + 1
 
 
+def running(*kinds: str) -> Any:
+    """The clocks of these kinds that run for a suggestion."""
+    return Clock.objects.filter(request=OuterRef("pk"), outcome="running", kind__in=kinds)
+
+
+def unanswered_in_time(now: dt.datetime) -> Q:
+    """Neither sent to a unit nor answered in time; a late first call is not a late answer."""
+    return Q(request__state__in=OPEN) & Q(Exists(running(ClockKind.DISPATCH, *ANSWER).filter(due_at__lt=now)))
+
+
 def with_stage(rows: QuerySet[Suggestion], now: dt.datetime) -> Any:
-    """Each with the verdict of its last answer ('' or None: none yet), and whether measures are open, overdue, done or
-    given up."""
+    """Each with the verdict of its last answer ('' or None: none yet), by when one is due, and whether measures are open,
+    overdue, done or given up."""
     given = Answer.objects.given().filter(suggestion=OuterRef("pk")).order_by("-handling__lap", "-id")
     promised = Measure.objects.given().filter(suggestion=OuterRef("pk"))
     measures = promised.filter(ended_at=None)
     return rows.annotate(
         verdict=Subquery(given.values("verdict")[:1]),
+        answer_due=Subquery(running(*ANSWER).order_by("due_at").values("due_at")[:1]),
         unfinished=Exists(measures),
         overdue=Exists(measures.filter(due_on__lt=local_day(now), state="planned")),
         kept=Exists(promised.filter(state="confirmed")),
@@ -132,7 +145,8 @@ def chip_of(s: Any, now: dt.datetime) -> tuple[str, Words]:
     if s.request.state in {"declined", "withdrawn"}:
         return "back", _("not taken") if s.request.state == "declined" else _("taken back")
     if s.verdict is None:
-        late = s.request.due_at is not None and s.request.due_at < now
+        due = s.request.due_at if s.request.unit_id is None else s.answer_due
+        late = due is not None and due < now
         if s.request.unit_id is None:
             return ("late", _("overdue at the desk")) if late else ("", _("waiting for a unit"))
         return ("late", _("answer overdue")) if late else ("doing", _("waiting for an answer"))

@@ -19,7 +19,7 @@ from heli.suggestions import steps
 from heli.suggestions.forms import AnswerForm, WordForm
 from heli.suggestions.models import Answer, Measure, Suggestion
 from heli.suggestions.queries import desk as queries
-from heli.suggestions.queries.wall import alike, shown
+from heli.suggestions.queries.wall import ANSWER, alike, shown
 from heli.suggestions.steps.answer import MOST
 
 
@@ -113,6 +113,7 @@ def _answer_page(request: HeliRequest, r: Request, form: AnswerForm, status: int
         "addenda": s.addenda.order_by("id") if s is not None else (),
         "before": Measure.objects.given().filter(suggestion=r.pk, ended_at=None).order_by("due_on") if s else (),
         "open": r.state == "handling",
+        "due": min((c.due_at for c in r.clocks.filter(outcome="running", kind__in=ANSWER)), default=None),
         "more": form.n < MOST,
         "now": now,
     }
