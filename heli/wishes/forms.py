@@ -141,6 +141,9 @@ class PublishForm(Explained):
     consent = forms.BooleanField(label=CONSENT, required=False)
 
 
+ONESELF = "0"  # among the organisations one may give for
+
+
 class PledgeForm(Explained):
     """How much, by when, for whom, and how the worker reaches the giver."""
 
@@ -159,11 +162,11 @@ class PledgeForm(Explained):
     def __init__(self, *args: Any, orgs: Sequence[tuple[str, str]], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         field: Any = self.fields["giver"]
-        field.choices = [*orgs, ("", _("Myself"))]
+        field.choices, field.required = [*orgs, (ONESELF, _("Myself"))], bool(orgs)
 
     def org_id(self) -> int | None:
         """The organisation it is given for, None for the person."""
-        return int(self.cleaned_data["giver"]) if self.cleaned_data["giver"] else None
+        return int(self.cleaned_data["giver"] or ONESELF) or None
 
 
 class DeliverForm(Explained):

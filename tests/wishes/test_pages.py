@@ -257,7 +257,7 @@ def test_from_the_giver_s_hands_to_the_resident_s_word(world: Any, tmp_path: Any
     assert link.post(f"/wishes/t/{made.token}/act/", {"act": "off"}).status_code == 303
     gone = [client(world).get(f"/wishes/{made.wish_id}/"), giver.post(f"/wishes/{made.wish_id}/pledge/", promise())]
     assert [(p.status_code, "不在墙上" in text(p)) for p in gone] == [(404, True)] * 2, "a sentence, not a dead end"
-    assert "没有上墙" in text(link.get(f"/wishes/t/{made.token}/"))
+    assert "现在不在墙上" in text(link.get(f"/wishes/t/{made.token}/"))
 
 
 def test_the_desk_says_what_to_do_first(world: Any) -> None:

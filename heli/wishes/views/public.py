@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 from django.conf import settings
@@ -30,6 +32,7 @@ from heli.loop.views.public import for_oneself, own_number, place_context, priva
 from heli.loop.views.track import by_link
 from heli.people import queries as people
 from heli.wishes import forms, steps
+from heli.wishes.errors import NotOnWall
 from heli.wishes.models import Gift, Pledge, Wish
 from heli.wishes.queries import desk
 from heli.wishes.queries import wall as walls
@@ -38,6 +41,19 @@ from heli.wishes.steps.common import WITHIN, rules
 
 def see_other(name: str, *args: Any) -> HttpResponse:
     return HttpResponseRedirect(reverse(name, args=args), status=303)
+
+
+def of_wall(view: Callable[[HeliRequest, int], HttpResponse]) -> Callable[[HeliRequest, int], HttpResponse]:
+    """A page of one wish: when it has left the wall, the page says so and leads to the others."""
+
+    @wraps(view)
+    def shown(request: HeliRequest, wish_id: int) -> HttpResponse:
+        try:
+            return view(request, wish_id)
+        except NotOnWall as error:
+            return render(request, "wishes/gone.html", {"error": error}, status=error.status)
+
+    return shown
 
 
 # The wall -------------------------------------------------------------------------------------------------------------
@@ -59,6 +75,7 @@ def wall(request: HeliRequest) -> HttpResponse:
 
 
 @page("<int:wish_id>/", name="wish", scope=Scope.PUBLIC)
+@of_wall
 def wish(request: HeliRequest, wish_id: int) -> HttpResponse:
     """One wish: what is still missing, who gives already."""
     card, givers = walls.shown(wish_id, timezone.now())
@@ -124,6 +141,7 @@ def orgs_of(actor: Actor) -> list[tuple[str, str]]:
 
 
 @page("<int:wish_id>/pledge/", name="pledge", scope=Scope.SELF, methods=("GET", "POST"))
+@of_wall
 def pledge(request: HeliRequest, wish_id: int) -> HttpResponse:
     """Take on a wish, or a part of it, as a person or for an organisation."""
     now = timezone.now()
@@ -134,7 +152,7 @@ def pledge(request: HeliRequest, wish_id: int) -> HttpResponse:
         own = vault.open_own(record) if record else {}
         first = {
             "form_key": new_key(),
-            "giver": orgs[0][0] if orgs else "",
+            "giver": orgs[0][0] if orgs else forms.ONESELF,
             "amount": card.left or 1,
             "promised_on": local_day(now) + dt.timedelta(days=3),
             "phone": own.get("phone", ""),
