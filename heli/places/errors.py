@@ -46,6 +46,12 @@ class ShapesOff(HeliError):
     sentence = _("Boundary shapes are switched off here.")
 
 
+class SiteColumnsMissing(HeliError):
+    code = "L-207"
+    status = 400
+    sentence = _("The table has no column for: %(fields)s. Use the headings of the empty table.")
+
+
 class SiteChanged(HeliError):
     code = "L-230"
     status = 409
@@ -78,9 +84,3 @@ class HoursUnclear(HeliError):
     code = "L-234"
     status = 400
     sentence = "%(message)s"
-
-
-class SiteColumnsMissing(HeliError):
-    code = "L-236"
-    status = 400
-    sentence = _("The table has no column for: %(fields)s. Use the headings of the empty table.")

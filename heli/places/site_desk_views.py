@@ -7,16 +7,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.contrib import messages
+from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
-from heli.core import export, subjects
+from heli.core import asking, export, subjects
 from heli.core.caps import Cap, Scope
-from heli.core.errors import HeliError, NotFound, PaperMissing
+from heli.core.errors import HeliError, Invalid, NotFound, PaperMissing
 from heli.core.pages import HeliRequest, page
 from heli.core.queries import events_about
 from heli.engines.identifiers import without_personal
@@ -32,14 +34,14 @@ from heli.places.site_words import rated, said
 from heli.places.sites import Site, SiteKind
 
 BOTH = (Cap.MANAGE_SITES, Cap.KEEP_SITE)
-MOST_EXPORTED = 20_000
+EXPORT_CAP = "export.row_cap"
 STATES = ("", "closed", "silent")
 STEP = 30  # minutes between the times that are offered for today
 
 
 # The desk ---------------------------------------------------------------------------------------------------------------
-def _desk_line(row: DeskRow, now: dt.datetime) -> dict[str, Any]:
-    state, words = said(row.status, now) if row.known else ("", _("hours not said"))
+def _desk_line(row: DeskRow, now: dt.datetime, soon: int) -> dict[str, Any]:
+    state, words = said(row.status, now, soon) if row.known else ("", _("hours not said"))
     if row.site.closed_on is not None and row.site.closed_on <= now.date():
         state, words = "", _("closed for good")
     return {
@@ -54,18 +56,20 @@ def desk(request: HeliRequest) -> HttpResponse:
     now, want = timezone.now(), queries.wanted(request.GET)
     state = request.GET.get("state", "")
     state = state if state in STATES else ""
-    found = queries.desk(request.actor, want, now, state=state, after=request.GET.get("after"))
+    limits = queries.limits(settings.HELI_HOME_AREA, now)
+    found = queries.desk(request.actor, want, now, months=limits.months, state=state, after=request.GET.get("after"))
     manages = Cap.MANAGE_SITES in request.actor.caps
     if not manages and len(found.rows) == 1 and not want.any and not request.GET:
         return redirect("sites:keep", site_id=found.rows[0].site.pk)
     context = {
-        "page": found.map(lambda r: _desk_line(r, local(now))),
+        "page": found.map(lambda r: _desk_line(r, local(now), limits.soon)),
         "want": want,
         "state": state,
         "states": [("", _("in service")), ("silent", _("without hours")), ("closed", _("closed for good"))],
         "kinds": SiteKind.choices,
         "manages": manages,
-        "missed": [(SERVICES[m], n, sites) for m, n, sites in queries.missed(request.actor, now)],
+        "missed": [(SERVICES[m], n, sites) for m, n, sites in queries.missed(request.actor, now, months=limits.months)],
+        "months": limits.months,
         "query": request.GET.urlencode(),
     }
     return render(request, "places/sites/desk.html", context)
@@ -76,8 +80,10 @@ def desk_export(request: HeliRequest) -> HttpResponse:
     """The filtered list as a spreadsheet."""
     now, want = timezone.now(), queries.wanted(request.GET)
     state = request.GET.get("state", "")
-    sites = list(queries.managed(request.actor, want, now, state=state).order_by("name", "id")[: MOST_EXPORTED + 1])
-    rows = queries.desk_rows(request.actor, sites, now)
+    rules = asking.rules((EXPORT_CAP, "site.ratings_months"), path=settings.HELI_HOME_AREA, on=local(now).date())
+    most = int(rules[EXPORT_CAP].value)
+    sites = list(queries.managed(request.actor, want, now, state=state).order_by("name", "id")[: most + 1])
+    rows = queries.desk_rows(request.actor, sites, now, months=int(rules["site.ratings_months"].value))
     hours = queries.hours_of([s.pk for s in sites], now)
     cap = Cap.MANAGE_SITES if Cap.MANAGE_SITES in request.actor.caps else Cap.KEEP_SITE
     export.take_away(
@@ -96,11 +102,11 @@ def desk_export(request: HeliRequest) -> HttpResponse:
         (_("Kept by"), lambda r: r.keeper),
         (_("What there is"), lambda r: "、".join(str(SERVICES[s]) for s in r.site.services)),
         (_("Hours on a Monday"), lambda r: hours_words(hours[r.site.pk].week[0])),
-        (_("Ratings in a year"), lambda r: r.opinion.n),
+        (_("Ratings"), lambda r: r.opinion.n),
         (_("Closed on"), lambda r: r.site.closed_on),
     ]
     notes = [_("Exported for: %(purpose)s") % {"purpose": without_personal(request.POST.get("purpose", ""))[:200]}]
-    book = export.workbook(_("Stations and friendly places"), columns, rows, cap=MOST_EXPORTED, notes=notes)
+    book = export.workbook(_("Stations and friendly places"), columns, rows, cap=most, notes=notes)
     return export.download(book, f"sites-{timezone.localdate():%Y%m%d}.xlsx")
 
 
@@ -166,8 +172,9 @@ def _keep_page(request: HeliRequest, site: Site, manages: bool, **more: Any) -> 
     now = timezone.now()
     clock = local(now)
     hours = queries.hours_of([site.pk], now)[site.pk]
-    opinion = queries.opinion(site.pk, now)
-    state, words = said(hours.status(clock), clock) if hours.known else ("", _("hours not said"))
+    limits = queries.limits(site.area_path, now)
+    opinion = queries.opinion(site.pk, now, months=limits.months)
+    state, words = said(hours.status(clock), clock, limits.soon) if hours.known else ("", _("hours not said"))
     today = clock.date()
     context = {
         "site": site,
@@ -238,7 +245,10 @@ def _do(request: HeliRequest, site: Site, act: str, form: forms.Form | None) -> 
             steps.set_day(on=today, periods=periods, note=request.POST.get("note", ""), **by)
             return _("Today: %(hours)s. The map says so already.") % {"hours": hours_words(periods)}
         case "usual":
-            on_day = forms.DateField().clean(request.POST.get("on") or today)
+            try:
+                on_day = forms.DateField().clean(request.POST.get("on") or today)
+            except ValidationError as error:
+                raise Invalid(_("Choose a day from today on, within a year."), field="on") from error
             steps.usual_day(on=on_day, **by)
             return _("The usual hours hold again.")
         case "day":

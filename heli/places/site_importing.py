@@ -181,7 +181,7 @@ def import_sites(
     changed by hand stays. Columns are known by their headings (HEADINGS).
 
     Raises:
-        SiteColumnsMissing: a column that is needed is not there (L-235). Forbidden: no sites are theirs (L-403).
+        SiteColumnsMissing: a column that is needed is not there (L-207). Forbidden: no sites are theirs (L-403).
     """
     if not by.paths(Cap.MANAGE_SITES):
         raise Forbidden
@@ -200,7 +200,7 @@ def import_sites(
 
 
 def columns_of(names: Sequence[str]) -> dict[str, str]:
-    """{our field: their column}; SiteColumnsMissing (L-235) where one that is needed is not there."""
+    """{our field: their column}; SiteColumnsMissing (L-207) where one that is needed is not there."""
     found = tables.guess(names, HEADINGS)
     if missing := [str(FIELD_WORDS[f]) for f in NEEDED if f not in found]:
         raise SiteColumnsMissing(fields="、".join(missing))

@@ -14,8 +14,9 @@ from django.db import connection
 from django.db.models import Count, Exists, ExpressionWrapper, F, FloatField, OuterRef, Q, Sum
 from django.utils import timezone
 
-from heli.core import subjects
+from heli.core import asking, subjects
 from heli.core.actor import Actor
+from heli.core.asking import Rule
 from heli.core.caps import Cap
 from heli.core.errors import NotFound
 from heli.core.paging import Page, keyset
@@ -32,9 +33,37 @@ SQUARE = 64  # pixels of one square of the map
 ACROSS = 24  # squares of an answer in each direction, at most
 TILE = 256  # pixels of the whole earth at zoom 0
 WORLD = (73.0, 3.0, 136.0, 54.0)  # west, south, east, north of what a site's point may be
-# Fewer than this many ratings say too much about each: none is shown (as insight.queries.ENOUGH does).
-ENOUGH = 5
-MONTHS = 12  # ratings older than a year say little about today
+RULES = ("site.ratings_shown", "site.ratings_months", "site.closes_soon", "site.near")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the rulebook says of places: ratings before they are shown, the months they count, the minutes before closing
+    that are soon, the metres within which places are equally near."""
+
+    rules: Mapping[str, Rule]
+
+    @property
+    def shown(self) -> Rule:
+        return self.rules["site.ratings_shown"]
+
+    @property
+    def months(self) -> int:
+        return int(self.rules["site.ratings_months"].value)
+
+    @property
+    def soon(self) -> int:
+        return int(self.rules["site.closes_soon"].value)
+
+    @property
+    def near(self) -> float:
+        """In kilometres."""
+        return float(self.rules["site.near"].value / 1000)
+
+
+def limits(path: str, at: dt.datetime) -> Limits:
+    """The rules of places in an area. One statement."""
+    return Limits(asking.rules(RULES, path=path, on=local(at).date()))
 
 
 # When it is open --------------------------------------------------------------------------------------------------------
@@ -235,8 +264,8 @@ def listed(want: Wanted, at: dt.datetime, *, after: str | None = None) -> Page[S
     return Page(_rows(found.rows, at), found.next)
 
 
-def nearest(want: Wanted, lat: float, lon: float, at: dt.datetime, *, most: int = PAGE) -> list[SiteRow]:
-    """The nearest sites, those open now before the others within the same kilometre. Three statements.
+def nearest(want: Wanted, lat: float, lon: float, at: dt.datetime, *, near: float, most: int = PAGE) -> list[SiteRow]:
+    """The nearest sites, those open now before the others within each `near` kilometres of the way. Three statements.
 
     The point is used here and kept nowhere."""
     squeeze = math.cos(math.radians(lat)) ** 2
@@ -245,7 +274,7 @@ def nearest(want: Wanted, lat: float, lon: float, at: dt.datetime, *, most: int 
     )
     found = list(filtered(want, at).alias(away=away).order_by("away", "id")[: min(most, NEAREST)])
     rows = [SiteRow(r.site, r.status, r.known, apart(lat, lon, r.site.lat, r.site.lon)) for r in _rows(found, at)]
-    return sorted(rows, key=lambda r: (int(r.km or 0), not r.status.open, r.km or 0))
+    return sorted(rows, key=lambda r: (int((r.km or 0) / near), not r.status.open, r.km or 0))
 
 
 def streets(area_path: str) -> list[Area]:
@@ -283,45 +312,41 @@ def keeper_name(one: Site, actor: Actor) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Opinion:
-    """What the ratings of a year say: how many, the sum of their stars; services missed, most often first."""
+    """What the ratings that count say: how many, the sum of their stars; services missed, most often first."""
 
     n: int
     stars: int
     missing: tuple[tuple[str, int], ...] = ()
 
-    @property
-    def enough(self) -> bool:
-        """Whether it may be shown to everybody."""
-        return self.n >= ENOUGH
+
+def _before(at: dt.datetime, months: int) -> dt.date:
+    """The first day of the month so many months ago: ratings of it count no more."""
+    years, month = divmod(local(at).year * 12 + local(at).month - 1 - months, 12)
+    return dt.date(years, month + 1, 1)
 
 
-def _year(at: dt.datetime) -> dt.date:
-    month = local(at).date().replace(day=1)
-    return month.replace(year=month.year - 1)
-
-
-def opinion(site_id: int, at: dt.datetime) -> Opinion:
-    """Ratings of one site in the last twelve months, and what is missing there. Two statements."""
-    rows = SiteRating.objects.filter(site=site_id, month__gt=_year(at))
+def opinion(site_id: int, at: dt.datetime, *, months: int) -> Opinion:
+    """Ratings of one site in the last months, and what is missing there. Two statements."""
+    rows = SiteRating.objects.filter(site=site_id, month__gt=_before(at, months))
     total = rows.aggregate(n=Count("id"), s=Sum("stars"))
     with connection.cursor() as cur:
         cur.execute(
             "SELECT m, count(*) FROM places_siterating, unnest(missing) m WHERE site_id = %s AND month > %s"
             " GROUP BY m ORDER BY 2 DESC, 1",
-            [site_id, _year(at)],
+            [site_id, _before(at, months)],
         )
         missing = tuple(cur.fetchall())
     return Opinion(total["n"], total["s"] or 0, missing)
 
 
-def opinions(site_ids: Iterable[int], at: dt.datetime) -> dict[int, Opinion]:
+def opinions(site_ids: Iterable[int], at: dt.datetime, *, months: int) -> dict[int, Opinion]:
     """Ratings of several sites, without what is missing. One statement."""
     ids = list(site_ids)
-    rows = SiteRating.objects.filter(site__in=ids, month__gt=_year(at)).values("site")
+    rows = SiteRating.objects.filter(site__in=ids, month__gt=_before(at, months)).values("site")
     return {r["site"]: Opinion(r["n"], r["s"]) for r in rows.annotate(n=Count("id"), s=Sum("stars"))}
 
 
-def missed(actor: Actor, at: dt.datetime) -> list[tuple[str, int, int]]:
+def missed(actor: Actor, at: dt.datetime, *, months: int) -> list[tuple[str, int, int]]:
     """What is missing across the actor's sites: (service, ratings that say so, sites they are about). One statement."""
     mine = Site.objects.managed_by(actor).serving(local(at).date()).values("id").order_by()
     try:
@@ -332,7 +357,7 @@ def missed(actor: Actor, at: dt.datetime) -> list[tuple[str, int, int]]:
         cur.execute(
             "SELECT m, count(*), count(DISTINCT site_id) FROM places_siterating, unnest(missing) m"
             f" WHERE month > %s AND site_id IN ({sql}) GROUP BY m ORDER BY 2 DESC, 1",
-            [_year(at), *values],
+            [_before(at, months), *values],
         )
         return list(cur.fetchall())
 
@@ -368,10 +393,10 @@ class DeskRow:
     known: bool
 
 
-def desk_rows(actor: Actor, sites: Sequence[Site], at: dt.datetime) -> list[DeskRow]:
+def desk_rows(actor: Actor, sites: Sequence[Site], at: dt.datetime, *, months: int) -> list[DeskRow]:
     """Lines with hours, ratings and keepers. Four statements, whatever the number of rows."""
     ids = [s.pk for s in sites]
-    hours, seen, now = hours_of(ids, at), opinions(ids, at), local(at)
+    hours, seen, now = hours_of(ids, at), opinions(ids, at, months=months), local(at)
     pairs = {(ORG, s.keeper_id) for s in sites if s.keeper_id is not None}
     keepers: Mapping[Any, subjects.Subject] = subjects.describe(pairs, actor) if pairs else {}
     return [
@@ -384,10 +409,12 @@ def desk_rows(actor: Actor, sites: Sequence[Site], at: dt.datetime) -> list[Desk
     ]  # fmt: skip
 
 
-def desk(actor: Actor, want: Wanted, at: dt.datetime, *, state: str = "", after: str | None = None) -> Page[DeskRow]:
+def desk(
+    actor: Actor, want: Wanted, at: dt.datetime, *, months: int, state: str = "", after: str | None = None
+) -> Page[DeskRow]:
     """One page of the desk, by name."""
     found = keyset(managed(actor, want, at, state=state), order=("name", "id"), after=after, size=50)
-    return Page(desk_rows(actor, found.rows, at), found.next)
+    return Page(desk_rows(actor, found.rows, at, months=months), found.next)
 
 
 def own(actor: Actor, site_id: int) -> tuple[Site, bool]:

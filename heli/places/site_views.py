@@ -40,9 +40,9 @@ def query_of(want: Wanted, **other: Any) -> str:
     return urlencode([*pairs, *((k, v) for k, v in other.items() if v)])
 
 
-def line(row: SiteRow, now: Any) -> dict[str, Any]:
+def line(row: SiteRow, now: Any, soon: int) -> dict[str, Any]:
     """A row of the list with its words."""
-    state, words = said(row.status, now) if row.known else unsaid(row.site)
+    state, words = said(row.status, now, soon) if row.known else unsaid(row.site)
     site = row.site
     services = [str(SERVICES[s]) for s in site.services]
     more = len(services) - SHORT
@@ -94,12 +94,13 @@ def _map_data(want: Wanted, here: tuple[float, float] | None, bounds: Any, area:
 def _page(
     request: HeliRequest, want: Wanted, *, here: tuple[float, float] | None = None, wrong: str = ""
 ) -> HttpResponse:
-    """Map and list. At most eight statements: area, streets, bounds, the list with its hours."""
+    """Map and list. At most eight statements: area, rules, streets, bounds, the list with its hours."""
     now = timezone.now()
     area = queries.home()
     path = area.path if area else ""
+    limits = queries.limits(path, now)
     if here is not None:
-        rows, following = queries.nearest(want, *here, now), ""
+        rows, following = queries.nearest(want, *here, now, near=limits.near), ""
     else:
         found = queries.listed(want, now, after=request.GET.get("after"))
         rows, following = list(found.rows), found.next
@@ -108,7 +109,7 @@ def _page(
         "kinds": SiteKind.choices,
         "services": Service.choices,
         "streets": queries.streets(path),
-        "rows": [line(r, local(now)) for r in rows],
+        "rows": [line(r, local(now), limits.soon) for r in rows],
         "page": {"next": following},
         "near": here is not None,
         "wrong": wrong,
@@ -180,15 +181,18 @@ def _phone(number: str) -> str:
 
 
 def site_context(request: HeliRequest, one: Site) -> dict[str, Any]:
-    """What the page of a site shows. At most seven statements."""
+    """What the page of a site shows. At most eight statements."""
     now = timezone.now()
     clock = local(now)
     hours = queries.hours_of([one.pk], now)[one.pk]
-    opinion = queries.opinion(one.pk, now)
+    limits = queries.limits(one.area_path, now)
+    opinion = queries.opinion(one.pk, now, months=limits.months)
+    least = int(limits.shown.value)
+    enough = opinion.n >= least
     serving = one.valid_from <= clock.date() and (one.closed_on is None or one.closed_on > clock.date())
     state, words = ("pause", _("not in service")) if not serving else unsaid(one)
     if serving and hours.known:
-        state, words = said(hours.status(clock), clock)
+        state, words = said(hours.status(clock), clock, limits.soon)
     return {
         "site": one,
         "kind": KINDS[one.kind],
@@ -206,9 +210,11 @@ def site_context(request: HeliRequest, one: Site) -> dict[str, Any]:
         "keeper": queries.keeper_name(one, request.actor),
         "phone": _phone(one.phone),
         "opinion": opinion,
-        "rated": rated(opinion.n, opinion.stars) if opinion.enough else "",
-        "missing": [SERVICES[m] for m, n in opinion.missing if n >= queries.ENOUGH] if opinion.enough else [],
-        "least": queries.ENOUGH,
+        "rated": rated(opinion.n, opinion.stars) if enough else "",
+        "missing": [SERVICES[m] for m, n in opinion.missing if n >= least] if enough else [],
+        "least": least,
+        "months": limits.months,
+        "rule": limits.shown,
         "stars": STARS,
         "all_services": Service.choices,
         "submit": f"/submit/?site={one.pk}",

@@ -9,7 +9,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, pgettext, pgettext_lazy
 
-from heli.engines.opening import DAY, Period, Periods, Status, Unclear, Week, on, say, status
+from heli.engines.opening import DAY, Period, Periods, Status, Unclear, Week, on, say
 
 WEEKDAYS: tuple[str | Promise, ...] = (
     gettext_lazy("Monday"),
@@ -27,7 +27,6 @@ STARS: tuple[tuple[int, str | Promise], ...] = (
     (2, pgettext_lazy("rating", "not so good")),
     (1, pgettext_lazy("rating", "poor")),
 )
-MARGIN = 60  # minutes before closing when "closes soon" is said
 
 
 def weekday(day: int) -> str:
@@ -83,14 +82,15 @@ def opens_words(until: dt.datetime, at: dt.datetime) -> str:
     return _("opens on %(month)s/%(day)s at %(time)s") % {**slots, "month": until.month, "day": until.day}
 
 
-def said(now: Status, at: dt.datetime) -> tuple[str, str]:
-    """(state of the look, words) of a site at a local moment: 开着 · 到 20:00, 关着 · 明天 8:30 开门."""
+def said(now: Status, at: dt.datetime, soon: int) -> tuple[str, str]:
+    """(state of the look, words) of a site at a local moment: 开着 · 到 20:00, 关着 · 明天 8:30 开门. It closes soon when
+    `soon` minutes are left."""
     if now.open and now.until is None:
         return "done", _("open, all day and night")
     if now.open and now.until is not None:
         left = (now.until - at).total_seconds() / 60
         slots = {"time": "24:00" if now.until.time() == dt.time() else _clock(now.until)}
-        if left <= MARGIN:
+        if left <= soon:
             return "soon", _("open, closes at %(time)s") % slots
         return "done", _("open until %(time)s") % slots
     if now.until is not None:
@@ -116,11 +116,6 @@ def week_lines(
             }
         )
     return rows
-
-
-def state(week: Week, days: Mapping[dt.date, Periods], at: dt.datetime) -> tuple[str, str]:
-    """`said` of the engine's answer."""
-    return said(status(week, days, at), at)
 
 
 def rated(n: int, stars: int) -> str:

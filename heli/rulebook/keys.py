@@ -111,6 +111,9 @@ def _check_formula(value: Value) -> None:
 
 PERIOD = Shape("period", _check_period, say_period, '{"amount": 5, "unit": "working_day"}')
 TIMES = Shape("count", _count(0, 1000), lambda v: pgettext("how often", "%(n)s times") % {"n": v}, "2")
+MINUTES = Shape("minutes", _count(1, 1440), lambda v: words.limit(v, "minute"), "60")
+MONTHS = Shape("months", _count(1, 120), lambda v: _now("%(n)s months") % {"n": v}, "12")
+METRES = Shape("metres", _count(1, 100_000), lambda v: _now("%(n)s metres") % {"n": words.count(v)}, "1000")
 DAYS = Shape("days", _count(1, 3660), lambda v: words.limit(v, "day"), "180")
 ROWS = Shape("rows", _count(1, 100_000), lambda v: _now("%(n)s rows") % {"n": words.count(v)}, "5000")
 YUAN = Shape("yuan", _count(1, 1_000_000), lambda v: _now("%(n)s yuan") % {"n": words.count(v)}, "1000")
@@ -281,6 +284,10 @@ _ALL = (
     Key("snap.same", _("Snaps of one person so near and so soon are the same; thanks wait for a person"), NEARBY),
     Key("snap.burst", _("So many snaps of one person; thanks wait for a person"), BURST),
     Key("snap.photo_days", _("How long the fingerprint of a snap's photo is kept"), DAYS),
+    Key("site.ratings_shown", _("Ratings at least before those of a place are shown"), PEOPLE),
+    Key("site.ratings_months", _("How long a rating of a place counts"), MONTHS),
+    Key("site.closes_soon", _("A place closes soon when this is left"), MINUTES),
+    Key("site.near", _("Places within so much of the way count as equally near: open ones come first"), METRES),
     Key("notice.second_person", _("A second person publishes a notice"), FLAG),
     Key("export.row_cap", _("Most rows in one export"), ROWS),
     Key("api.token", _("Longest life of a token for another system"), DAYS),

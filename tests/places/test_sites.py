@@ -19,6 +19,7 @@ from heli.places import site_queries as queries
 from heli.places import site_steps as steps
 from heli.places.errors import HoursUnclear, PointOutside, RatedAlready, SiteChanged, SiteNameTaken
 from heli.places.sites import Site, SitePeriod, SiteRating
+from heli.rulebook.steps import NewRule, set_rule
 from tests.database import race
 from tests.world import COMMUNITY
 
@@ -148,6 +149,7 @@ def test_closing_early_today_shows_at_once_and_is_taken_back(world: Any) -> None
     assert keeper.post(f"/sites/desk/{site.pk}/do/today/", {"hours": "closed", "note": "停水"}).status_code == 302
     shown = Client().get(f"/sites/{site.pk}/").content.decode()
     assert "停水" in shown and queries.hours_of([site.pk], now)[site.pk].status(queries.local(now)).open is False
+    assert keeper.post(f"/sites/desk/{site.pk}/do/usual/", {"on": "x"}).status_code == 400
     assert keeper.post(f"/sites/desk/{site.pk}/do/usual/").status_code == 302
     assert "停水" not in Client().get(f"/sites/{site.pk}/").content.decode()
     steps_seen = list(
@@ -173,15 +175,25 @@ def test_once_a_month_and_nobody_can_read_who(world: Any) -> None:
 
 def test_few_ratings_are_not_shown_and_enough_are(world: Any) -> None:
     site, now = put(world), timezone.now()
-    for n in range(queries.ENOUGH - 1):
+    for n in range(4):
         steps.rate_site(site_id=site.pk, stars=5, missing=["toilet"], by=Actor(9000 + n), at=now)
     page = Client().get(f"/sites/{site.pk}/").content.decode()
     assert "5.0" not in page and "满 5 人" in page
     steps.rate_site(site_id=site.pk, stars=5, missing=["toilet"], by=Actor(9100), at=now)
     page = Client().get(f"/sites/{site.pk}/").content.decode()
     assert "5 人评过，平均 5.0 分" in page and "常说缺：厕所" in page
-    missed = queries.missed(world.actor("钱站长"), now)
-    assert missed == [("toilet", 5, 1)] and queries.missed(world.actor("外县人"), now) == []
+    missed = queries.missed(world.actor("钱站长"), now, months=12)
+    assert missed == [("toilet", 5, 1)] and queries.missed(world.actor("外县人"), now, months=12) == []
+    more = NewRule(
+        key="site.ratings_shown",
+        value=6,
+        area_path="370602",
+        citation="试",
+        valid_from=dt.date(2026, 1, 1),
+        reason="试",
+    )
+    set_rule(rule=more, by=SYSTEM, at=now)
+    assert "满 6 人" in Client().get(f"/sites/{site.pk}/").content.decode()
 
 
 def test_one_account_that_rates_twice_at_once_counts_once(fire_db: str, world: Any) -> None:
