@@ -150,8 +150,8 @@ def stations(s: Any, answers: list[tuple[Answer, str, list[MeasureShown]]], now:
     r = s.request
     told = Station(_("Suggested"), "done", words.day(r.heard_at, now))
     if r.state in GOES_NO_FURTHER:
-        ended = Station(chip_of(s, now)[1], "done", words.day(r.closed_at, now) if r.closed_at else "")
-        return [told, ended, Station(_("Answer")), Station(_("What comes of it"))]
+        stopped = Station(chip_of(s, now)[1], "done", words.day(r.closed_at, now) if r.closed_at else "")
+        return [told, stopped, Station(_("Answer")), Station(_("What comes of it"))]
     if r.unit is None:
         late = r.due_at is not None and r.due_at < now
         return [

@@ -55,8 +55,9 @@ def remind(*, at: dt.datetime, limit: int = 500) -> dict[str, int]:
     done = {"reminded": 0, "released": 0}
     for pledge in list(late.order_by(F("reminded_at").asc(nulls_first=True), "promised_on", "id")[:limit]):
         days = int(rules(pledge.area_path, (FALLS,), at)[FALLS].value)
-        missed = pledge.delivered_on is not None and pledge.reminded_at is not None
-        since = local_day(pledge.reminded_at) if missed else pledge.promised_on
+        since = pledge.promised_on
+        if pledge.delivered_on is not None and pledge.reminded_at is not None:
+            since = local_day(pledge.reminded_at)
         try:
             if since + dt.timedelta(days=days) < today:
                 release(pledge_id=pledge.pk, by=SYSTEM, at=at, reason=_("The promised day is long over."))
