@@ -207,7 +207,9 @@ def _county(path: str, until: dt.datetime) -> int:
         in_hand = Problem.objects.filter(within("area_path", [path]), state__in=LIVE, category__isnull=False)
         covered = list(in_hand.values_list("area_path", "category_id"))
         over = Problem.objects.filter(within("area_path", [path]), state="closed", category__isnull=False)
-        closed = list(over.values_list("area_path", "category_id", "closed_at"))
+        closed = [
+            (p, c, at) for p, c, at in over.values_list("area_path", "category_id", "closed_at") if at is not None
+        ]
         wanted = {
             (f.area_path, f.category_id): f
             for f in found

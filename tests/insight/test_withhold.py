@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from itertools import pairwise, product
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from heli.insight.withhold import ENOUGH, Veil, above, small, withheld, withheld_shares
@@ -25,6 +25,7 @@ def fitting(cells: Mapping[str, int], hide: frozenset[str]) -> Iterator[dict[str
 
 
 @given(st.lists(st.integers(0, 9), min_size=1, max_size=4))
+@settings(deadline=None)
 def test_no_missing_part_of_a_told_total_is_certain(numbers):
     cells = {f"r{i}": n for i, n in enumerate(numbers)}
     told = not small(sum(numbers))
@@ -37,6 +38,7 @@ def test_no_missing_part_of_a_told_total_is_certain(numbers):
 
 
 @given(st.lists(st.integers(0, 40), min_size=2, max_size=6))
+@settings(deadline=None)
 def test_a_total_that_is_kept_back_is_not_the_sum_of_what_is_told(numbers):
     cells = {f"r{i}": n for i, n in enumerate(numbers)}
     hide = withheld(cells, told=False)
@@ -44,6 +46,7 @@ def test_a_total_that_is_kept_back_is_not_the_sum_of_what_is_told(numbers):
 
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 4)), min_size=1, max_size=3))
+@settings(deadline=None)
 def test_no_missing_share_is_certain(pairs):
     rows = {f"r{i}": (part, part + rest) for i, (part, rest) in enumerate(pairs)}
     parts, wholes = sum(p for p, _w in rows.values()), sum(w for _p, w in rows.values())
@@ -114,6 +117,7 @@ Place = tuple[int, int]  # in hand within the limit, past it
                          min_size=1, max_size=3), min_size=1, max_size=3))  # fmt: skip
 @example([[[(1, 0)], [(8, 0), (1, 0)], [(90, 0)]]])  # a street's two communities told on its small neighbour
 @example([[[(1, 1)], [(0, 9)], [(50, 40)]]])  # and what is past the limit on what is in hand
+@settings(deadline=None)
 def test_pages_of_nested_areas_do_not_tell_on_each_other(counts: list[list[list[Place]]]):
     """Counties with streets with communities: no page helps to work out what another one keeps back."""
     sizes: dict[str, dict[str, dict[str, int]]] = {}
