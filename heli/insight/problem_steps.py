@@ -110,8 +110,9 @@ def name(
     try:
         with step("problem.name", by=by, at=at) as s:
             s.require(Cap.SUPERVISE, path=area.path)
-            waiting = Candidate.objects.visible_to(by).select_for_update().filter(pk=candidate_id)
-            candidate = waiting.first() if candidate_id is not None else None  # none: a colleague named it meanwhile
+            candidate = None
+            if candidate_id is not None:  # gone where a colleague named it meanwhile
+                candidate = Candidate.objects.visible_to(by).select_for_update().filter(pk=candidate_id).first()
             if topic is not None:
                 same = Problem.objects.filter(area_path=area.path, category=topic, state__in=LIVE).first()
                 if same is not None:
