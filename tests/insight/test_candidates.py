@@ -92,7 +92,6 @@ def test_what_is_usual_there_is_no_surge(world):
     c = Candidate.objects.get()
     assert c.why == "recurring" and c.expected == 6.0 and c.periods == [6] * 14
     assert named(world, candidate_id=c.pk).usual == 0, "what came month after month was a problem all the while"
-    assert named(world, candidate_id=c.pk).usual == 0, "what came month after month was a problem all the while"
 
 
 def test_counted_again_it_is_the_same_and_agrees_with_plain_sql(world):

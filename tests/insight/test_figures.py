@@ -189,8 +189,6 @@ def test_the_doors_are_parts_of_the_whole(world):
     assert doors == {"plain": 18, "snap": 7, "wish": 0, "suggestion": 0} and f.whole.counts["counted"] == 25
     street = queries.figures(YUDONG[:9], 30, NOW)
     assert not street.doors and not street.reasons, "by street as well, one could be worked out from the others"
-    street = queries.figures(YUDONG[:9], 30, NOW)
-    assert not street.doors and not street.reasons, "by street as well, one could be worked out from the others"
 
 
 def test_the_files_say_what_the_page_says(world):
