@@ -64,6 +64,12 @@ def test_what_holds_differs_by_place_and_case(book: None, path: str, facts: dict
     assert say(path, "clock.reply", **facts) == reply
 
 
+@pytest.mark.parametrize("path", ["370602", "310118001", "310106019"])
+def test_a_second_round_of_a_wish_or_a_suggestion_has_the_time_of_the_first(book: None, path: str) -> None:
+    told = [say(path, "clock.redo", kind=kind) for kind in ("help", "wish", "suggestion")]
+    assert told == ["3 个工作日", "30 天", "15 个工作日"]
+
+
 def test_it_is_one_statement_however_many_keys(book: None) -> None:
     with CaptureQueriesContext(connection) as asked:
         found = queries.in_force(
