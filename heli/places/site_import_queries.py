@@ -23,6 +23,7 @@ from heli.places.queries import full_names
 from heli.places.site_importing import SitesImported, import_sites
 from heli.places.site_tables import FIELD_WORDS, HEADINGS, SiteTable
 from heli.places.site_words import hours, weekday
+from heli.places.sites import Service
 
 DIRECT = 500  # rows taken while somebody waits; more are taken by a job
 MOST = 10_000  # rows of one file; `heli sites import` takes any number
@@ -118,7 +119,7 @@ def look_at(table: SiteTable, *, by: Actor, at: dt.datetime) -> Look:
         look.preview = [
             {
                 "line": line, "site": site, "kind": site.get_kind_display(), "where": where.get(site.area_path, site.area.name),
-                "services": len(site.services), "hours": week_words(week),
+                "services": "、".join(str(Service(x).label) for x in site.services), "hours": week_words(week),
             }
             for line, site, week in look.done.shown
         ]  # fmt: skip

@@ -188,6 +188,7 @@ def test_few_ratings_are_not_shown_and_enough_are(world: Any) -> None:
         key="site.ratings_shown",
         value=6,
         area_path="370602",
+        applies_to={},
         citation="试",
         valid_from=dt.date(2026, 1, 1),
         reason="试",

@@ -93,7 +93,9 @@ def test_the_answer_of_the_map_is_bounded(many: None, query: str, django_assert_
 
 def test_pages_of_the_map_cost_few_statements(many: None, django_assert_max_num_queries: Any) -> None:
     with django_assert_max_num_queries(8):
-        page = Client().get("/sites/?open=1&service=wifi")
+        assert Client().get("/sites/?open=1&service=wifi").status_code == 200  # how many are open depends on the hour
+    with django_assert_max_num_queries(8):
+        page = Client().get("/sites/?service=wifi")
     assert page.status_code == 200 and page.content.count(b"<b>\xe7\xab\x99") == queries.PAGE
     with django_assert_max_num_queries(8):
         near = Client().post("/sites/near/", {"lat": "37.53", "lon": "121.38"})
