@@ -491,7 +491,6 @@ def loop_import(
 ) -> None:
     """Take a table of messages (CSV, xlsx, .xz) into the dispatch queue: all of it, or with any bad row nothing. It stands
     in the list of batches like one that was laid down on the page; any number of rows, while you wait."""
-    from heli.loop.queries import batches as queries
     from heli.loop.steps import batch as steps
 
     with bar("rows", as_json) as progress:
@@ -500,7 +499,7 @@ def loop_import(
             source=source or file.name[:40], name=file.name, raw=file.read_bytes(), default_area=area,
             columns=pairs(columns), by=actor(by), at=now(), progress=lambda n: progress.update(task, completed=n),
         )  # fmt: skip
-    errors = queries.errors_of(done)
+    errors = done.row_errors()
     show({"batch": done.pk, "rows": done.rows, "taken": done.taken, "known": done.known, "errors": errors}, as_json)
     if errors:
         raise typer.Exit(1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from typing import Any, ClassVar, Self
 
 from django.conf import settings
@@ -11,10 +10,9 @@ from django.db.models import Q
 
 from heli.core.actor import Actor
 from heli.core.caps import Cap
+from heli.core.laid import ENDED, LaidTable
 from heli.core.scope import PathField, within
 from heli.loop.models import Request
-
-ENDED = ("done", "refused", "dropped")
 
 
 class BatchQuerySet(models.QuerySet["Batch"]):
@@ -23,31 +21,18 @@ class BatchQuerySet(models.QuerySet["Batch"]):
         return self if actor.system else self.filter(within("area_path", actor.paths(Cap.IMPORT_REQUESTS)))
 
 
-class Batch(models.Model):
-    """One file. Its content is here, sealed, only until it is taken, refused or dropped: it holds names and numbers."""
+class Batch(LaidTable):
+    """One table of requests."""
 
-    uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)  # the content is bound to it
+    BOUND, TURN = "batch", 7_104
+
     source = models.CharField(max_length=40)
-    area_path = PathField()  # of the grant it is imported under
     default_area = PathField(default="")  # where rows lie that name no place
-    name = models.CharField(max_length=120)
-    content = models.TextField(default="")  # sealed
     encoding = models.CharField(max_length=12, default="")  # as somebody chose; '' as it is found
     heading = models.PositiveIntegerField(default=0)  # the same of the line of the headings
     columns = models.JSONField(default=dict)  # {our field: their column}
     values = models.JSONField(default=dict)  # {our field: {their word: our code}}
-    state = models.CharField(max_length=10, default="draft")
-    rows = models.PositiveIntegerField(default=0)
-    read = models.PositiveIntegerField(default=0)  # how far the job is; written by its own connection
     taken = models.PositiveIntegerField(default=0)
-    known = models.PositiveIntegerField(default=0)
-    wrong = models.PositiveIntegerField(default=0)
-    errors = models.JSONField(default=list)  # [[line, field, code, words], …], the first thousand
-    made_at = models.DateTimeField()
-    made_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+", db_index=False
-    )
-    ended_at = models.DateTimeField(null=True)
 
     objects: ClassVar[Any] = BatchQuerySet.as_manager()
 

@@ -15,6 +15,7 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 from allauth.mfa.models import Authenticator
@@ -27,7 +28,6 @@ from heli.core.models import Once, VaultRecord
 from heli.hooks.models import Endpoint
 from heli.hooks.secrets import kind_of as endpoint_kind
 from heli.loop.batch_models import Batch
-from heli.places.site_import_queries import bound
 from heli.places.site_tables import SiteTable
 
 BATCH = 500
@@ -158,8 +158,8 @@ def everything() -> list[Sealed]:
         Sessions(),
         SecondFactors(),
         Columns("answers", Once.objects.all(), ("answer",), "once:", lambda once: f"once:{once.who}:{once.key}"),
-        Columns("batches", Batch.objects.exclude(content=""), ("content",), "batch:", lambda b: f"batch:{b.uid.hex}"),
-        Columns("site tables", SiteTable.objects.exclude(content=""), ("content",), "site-table:", bound),
+        Columns("batches", Batch.objects.exclude(content=""), ("content",), "batch:", attrgetter("bound")),
+        Columns("site tables", SiteTable.objects.exclude(content=""), ("content",), "site-table:", attrgetter("bound")),
         Columns("hooks", Endpoint.objects.all(), ("secret", "old_secret"), "hooks.secret:", endpoint_kind),
     ]
 

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 import io
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
 from django.db import transaction
-from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, pgettext_lazy
 
-from heli.core import tables, vault
+from heli.core import laid, tables
 from heli.core.actor import Actor
 from heli.core.errors import HeliError, NotFound
 from heli.core.paging import Page, keyset
@@ -25,31 +22,15 @@ from heli.places.site_tables import FIELD_WORDS, HEADINGS, SiteTable
 from heli.places.site_words import hours, weekday
 from heli.places.sites import Service
 
-DIRECT = 500  # rows taken while somebody waits; more are taken by a job
-MOST = 10_000  # rows of one file; `heli sites import` takes any number
-BYTES = 10 * 2**20
-STATES: Mapping[str, tuple[str, str | Promise]] = {
-    "draft": ("you", pgettext_lazy("batch", "not taken yet")),
-    "waiting": ("doing", pgettext_lazy("batch", "being taken")),
-    "done": ("done", pgettext_lazy("batch", "taken")),
-    "refused": ("late", pgettext_lazy("batch", "refused: nothing taken")),
-    "dropped": ("pause", pgettext_lazy("batch", "thrown away")),
-}
-
-
-def bound(table: SiteTable) -> str:
-    """What the sealed content is bound to."""
-    return f"site-table:{table.uid.hex}"
-
 
 def sheet(table: SiteTable) -> tables.Table:
     """The file opened; CannotOpen (L-501) without the key."""
-    return tables.open_sheet(io.BytesIO(vault.open_bytes(bound(table), table.content)), table.name, HEADINGS)
+    return tables.open_sheet(io.BytesIO(table.opened()), table.name, HEADINGS)
 
 
 def too_many() -> str:
     said = _("These are more than %(n)s rows. Split the table, or let your operator run heli sites import.")
-    return said % {"n": MOST}
+    return said % {"n": laid.MOST}
 
 
 def week_words(week: Any) -> str:
@@ -85,7 +66,7 @@ class Look:
     @property
     def whole(self) -> bool:
         """Every row was looked at, not only the first ones."""
-        return self.rows <= DIRECT
+        return self.rows <= laid.DIRECT
 
     @property
     def ready(self) -> bool:
@@ -101,15 +82,15 @@ def look_at(table: SiteTable, *, by: Actor, at: dt.datetime) -> Look:
         named = tables.guess(found.columns, HEADINGS)
         look.read = [(said, named[f]) for f, said in FIELD_WORDS.items() if f in named]
         look.unread = [c for c in found.columns if c not in named.values()]
-        rows = list(islice(found.rows, MOST + 1))
+        rows = list(islice(found.rows, laid.MOST + 1))
         look.rows = len(rows)
         if not rows:
             look.wrong = _("There is no row below the headings.")
-        elif len(rows) > MOST:
+        elif len(rows) > laid.MOST:
             look.wrong = too_many()
         else:
             with transaction.atomic():
-                look.done = import_sites(rows=rows[:DIRECT], by=by, at=at)
+                look.done = import_sites(rows=rows[: laid.DIRECT], by=by, at=at)
                 transaction.set_rollback(True)
     except HeliError as error:
         look.wrong = str(error.words)
@@ -129,7 +110,7 @@ def look_at(table: SiteTable, *, by: Actor, at: dt.datetime) -> Look:
 def tables_page(actor: Actor, *, after: str | None = None) -> Page[tuple[SiteTable, tuple[str, Any]]]:
     """Tables of the actor's areas, newest first, each with its state. One statement."""
     rows = SiteTable.objects.visible_to(actor).select_related("made_by").defer("content", "errors")
-    return keyset(rows, order=("-id",), after=after, size=20).map(lambda t: (t, STATES[t.state]))
+    return keyset(rows, order=("-id",), after=after, size=20).map(lambda t: (t, laid.STATES[t.state]))
 
 
 def seen(actor: Actor, table_id: int) -> SiteTable:
@@ -138,18 +119,3 @@ def seen(actor: Actor, table_id: int) -> SiteTable:
     if found is None:
         raise NotFound
     return found
-
-
-def errors_of(table: SiteTable) -> list[RowError]:
-    """What was wrong with its rows."""
-    return [RowError(*e) for e in table.errors]
-
-
-def error_columns() -> list[tuple[Any, Any]]:
-    """Columns of the table of errors: which row, which column, what to do. Nothing of the row itself."""
-    return [
-        (gettext_lazy("Line"), lambda e: e.line),
-        (gettext_lazy("Column"), lambda e: str(FIELD_WORDS.get(e.field, ""))),
-        (gettext_lazy("What is wrong"), lambda e: e.words),
-        (pgettext_lazy("column", "Code"), lambda e: e.code),
-    ]

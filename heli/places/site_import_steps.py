@@ -8,10 +8,10 @@ import uuid
 from collections.abc import Callable
 from itertools import islice
 
-from django.db import connection, connections, transaction
+from django.db import transaction
 from django.utils import timezone
 
-from heli.core import asking, tables, vault
+from heli.core import asking, laid, tables
 from heli.core.actor import SYSTEM, Actor
 from heli.core.caps import Cap
 from heli.core.errors import Forbidden, Invalid, NotFound, TakenAlready, WrongState
@@ -25,9 +25,6 @@ from heli.places.site_tables import HEADINGS, SiteTable
 from heli.places.states import SITE_TABLE
 
 ABOUT = "places.sitetable"
-TURN = 7_105  # the advisory lock of a table that is being taken: (this, its id)
-ERRORS_KEPT = 1_000
-DRAFT_KEPT = dt.timedelta(days=1)
 
 
 def lay_table(*, name: str, raw: bytes, by: Actor, at: dt.datetime) -> SiteTable:
@@ -38,15 +35,15 @@ def lay_table(*, name: str, raw: bytes, by: Actor, at: dt.datetime) -> SiteTable
     paths = by.paths(Cap.MANAGE_SITES)
     if not paths:
         raise Forbidden
-    if len(raw) > queries.BYTES:
-        raise FileTooLarge(limit=queries.BYTES // 2**20)
-    rows = len(list(islice(tables.open_sheet(io.BytesIO(raw), name, HEADINGS).rows, queries.MOST + 1)))
+    if len(raw) > laid.BYTES:
+        raise FileTooLarge(limit=laid.BYTES // 2**20)
+    rows = len(list(islice(tables.open_sheet(io.BytesIO(raw), name, HEADINGS).rows, laid.MOST + 1)))
     with step("site_table.lay", by=by, at=at) as s:
         s.require(Cap.MANAGE_SITES, path=paths[0])
         table = SiteTable(
             uid=uuid.uuid4(), area_path=paths[0], name=without_personal(name)[-120:], rows=rows, made_at=at, made_by_id=by.user_id
         )  # fmt: skip
-        table.content = vault.seal_bytes(queries.bound(table), raw)
+        table.seal(raw)
         table.save(force_insert=True)
         s.about(ABOUT, table.pk, table.area_path)
         s.record(table, rows=rows)
@@ -57,12 +54,12 @@ def take_table(*, table_id: int, by: Actor, at: dt.datetime) -> SiteTable:
     """It is to be taken: by a job where it has more rows than somebody waits for, else by `run_table` at once."""
     with step("site_table.take", by=by, at=at) as s:
         table = s.lock(SiteTable, table_id)
-        if table.rows > queries.MOST:
+        if table.rows > laid.MOST:
             raise Invalid(queries.too_many(), field="file")
         s.move(table, SITE_TABLE, "take")
         s.about(ABOUT, table.pk, table.area_path)
         s.record(table, rows=table.rows)
-        if table.rows > queries.DIRECT:
+        if table.rows > laid.DIRECT:
             s.defer(jobs.import_sites, table_id=table.pk)
     return table
 
@@ -76,7 +73,7 @@ def run_table(
     Raises TakenAlready (L-102) while somebody else is at it, WrongState (L-101) when it is over, NotFound (L-404).
     """
     with transaction.atomic():
-        if not _turn(table_id):
+        if not laid.turn(SiteTable, table_id):
             raise TakenAlready
         table = SiteTable.objects.visible_to(by).filter(pk=table_id).first()
         if table is None:
@@ -86,54 +83,26 @@ def run_table(
         done = import_sites(rows=queries.sheet(table).rows, by=by, at=at, progress=progress)
         with step("site_table.end", by=by, at=at) as s:
             table = s.lock(SiteTable, table_id)
-            table.read, table.added, table.known, table.wrong = done.rows, done.added, done.known, len(done.errors)
-            table.errors = [[e.line, e.field, e.code, e.words] for e in done.errors[:ERRORS_KEPT]]
-            table.content, table.ended_at = "", at
-            s.move(table, SITE_TABLE, "refuse" if done.errors else "finish",
-                   save=("read", "added", "known", "wrong", "errors", "content", "ended_at"))  # fmt: skip
-            s.about(ABOUT, table.pk, table.area_path)
+            laid.end(s, table, SITE_TABLE, "refuse" if done.errors else "finish", at=at, errors=done.errors,
+                     read=done.rows, added=done.added, known=done.known)  # fmt: skip
             s.record(table, added=done.added, known=done.known, wrong=len(done.errors))
     return table
-
-
-def _turn(table_id: int) -> bool:
-    """Whether it is ours until the transaction ends. The row itself stays free: the job writes there how far it is."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_xact_lock(%s, %s)", [TURN, table_id % 2**31])
-        return bool(cursor.fetchone()[0])
 
 
 def drop_table(*, table_id: int, by: Actor, at: dt.datetime) -> SiteTable:
     """Throw a file away that was not taken; TakenAlready (L-102) while a job takes it."""
     with step("site_table.drop", by=by, at=at) as s:
-        if not _turn(table_id):
+        if not laid.turn(SiteTable, table_id):
             raise TakenAlready
         table = s.lock(SiteTable, table_id)
-        table.content, table.ended_at = "", at
-        s.move(table, SITE_TABLE, "drop", save=("content", "ended_at"))
-        s.about(ABOUT, table.pk, table.area_path)
+        laid.end(s, table, SITE_TABLE, "drop", at=at)
         s.record(table)
     return table
 
 
 def forget_drafts(*, at: dt.datetime) -> int:
-    """Throw away files that were looked at a day ago and not taken. Returns how many."""
-    old = list(SiteTable.objects.filter(state="draft", made_at__lt=at - DRAFT_KEPT).values_list("pk", flat=True)[:500])
-    for pk in old:
-        drop_table(table_id=pk, by=SYSTEM, at=at)
-    return len(old)
-
-
-def progress_of(table_id: int) -> Callable[[int], None]:
-    """Writes down how far a job is, on a connection of its own: the transaction that takes the rows shows nothing yet."""
-    side = connections.create_connection("default")
-
-    def tell(n: int) -> None:
-        with side.cursor() as cursor:
-            cursor.execute("UPDATE places_sitetable SET read = %s WHERE id = %s", [n, table_id])
-        side.close()
-
-    return tell
+    """Throw away files that were looked at a day ago and not taken, and those whose job failed for good. Returns how many."""
+    return laid.forget(SiteTable, lambda pk: drop_table(table_id=pk, by=SYSTEM, at=at), at)
 
 
 def run_waiting(table_id: int) -> str:
@@ -146,4 +115,4 @@ def run_waiting(table_id: int) -> str:
     if not by.can(Cap.MANAGE_SITES, path=table.area_path):
         drop_table(table_id=table_id, by=SYSTEM, at=at)  # they may no longer: nobody takes it in their place
         return "dropped"
-    return run_table(table_id=table_id, by=by, at=at, progress=progress_of(table_id)).state
+    return run_table(table_id=table_id, by=by, at=at, progress=laid.progress_of(SiteTable, table_id)).state

@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from heli.core import export
+from heli.core import export, laid
 from heli.core.caps import Cap, Scope
 from heli.core.errors import HeliError, NotFound
 from heli.core.pages import HeliRequest, page
@@ -45,7 +45,7 @@ def import_page(request: HeliRequest) -> HttpResponse:
         file = form.cleaned_data["file"]
         try:
             made = steps.lay_table(
-                name=file.name or "", raw=file.read(queries.BYTES + 1), by=request.actor, at=timezone.now()
+                name=file.name or "", raw=file.read(laid.BYTES + 1), by=request.actor, at=timezone.now()
             )
         except HeliError as error:
             form.add_error("file", error.words)
@@ -54,7 +54,7 @@ def import_page(request: HeliRequest) -> HttpResponse:
     context = {
         "form": form,
         "page": queries.tables_page(request.actor, after=request.GET.get("after")),
-        "limit": queries.MOST,
+        "limit": laid.MOST,
         "now": timezone.now(),
     }
     return render(request, "places/sites/import.html", context, status=400 if request.method == "POST" else 200)
@@ -93,14 +93,14 @@ def table(request: HeliRequest, table_id: int) -> HttpResponse:
 def _show(request: HeliRequest, found: SiteTable, *, wrong: str = "", status: int = 200) -> HttpResponse:
     now = timezone.now()
     look = queries.look_at(found, by=request.actor, at=now) if found.state == "draft" else None
-    errors = look.errors if look is not None else queries.errors_of(found)
+    errors = look.errors if look is not None else found.row_errors()
     context = {
         "table": found,
-        "chip": queries.STATES[found.state],
+        "chip": laid.STATES[found.state],
         "look": look,
         "errors": [(e, FIELD_WORDS.get(e.field, "")) for e in errors[:50]],
         "wrong_n": len(errors) if look is not None else found.wrong,
-        "direct": queries.DIRECT,
+        "direct": laid.DIRECT,
         "part": min(100, round(found.read * 100 / found.rows)) if found.rows else 0,
         "wrong": wrong,
         "now": now,
@@ -135,7 +135,7 @@ def table_do(request: HeliRequest, table_id: int, act: str) -> HttpResponse:
             steps.drop_table(**by)
             messages.success(request, _("Thrown away. Nothing of it was taken, and nothing of the file is left."))
             return HttpResponseRedirect(reverse("sites:import"), status=303)
-        if steps.take_table(**by).rows <= queries.DIRECT:
+        if steps.take_table(**by).rows <= laid.DIRECT:
             steps.run_table(**by)
     except NotFound:
         raise
@@ -149,7 +149,7 @@ def table_errors(request: HeliRequest, table_id: int) -> HttpResponse:
     """Which rows cannot be taken, and what to do, as a table. Nothing of what the rows say is in it."""
     found = queries.seen(request.actor, table_id)
     look = queries.look_at(found, by=request.actor, at=timezone.now()) if found.state == "draft" else None
-    rows = look.errors if look is not None else queries.errors_of(found)
+    rows = look.errors if look is not None else found.row_errors()
     notes = [found.name, _("Line, column, and what to do. Nothing of what the rows say is in this file.")]
-    book = export.workbook(_("Errors"), queries.error_columns(), rows, cap=queries.MOST, notes=notes)
+    book = export.workbook(_("Errors"), laid.error_columns(FIELD_WORDS), rows, cap=laid.MOST, notes=notes)
     return export.download(book, f"sites-{found.pk}-errors.xlsx")

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import re
-import uuid
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
-from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils.functional import Promise
@@ -16,11 +14,10 @@ from django.utils.translation import pgettext_lazy
 
 from heli.core.actor import Actor
 from heli.core.caps import Cap
-from heli.core.scope import PathField, within
+from heli.core.laid import ENDED, LaidTable
+from heli.core.scope import within
 from heli.core.tables import Headings
 from heli.places.sites import Ebike, Service, SiteKind
-
-ENDED = ("done", "refused", "dropped")
 
 
 class SiteTableQuerySet(models.QuerySet["SiteTable"]):
@@ -29,25 +26,12 @@ class SiteTableQuerySet(models.QuerySet["SiteTable"]):
         return self if actor.system else self.filter(within("area_path", actor.paths(Cap.MANAGE_SITES)))
 
 
-class SiteTable(models.Model):
-    """One file. Its content is here, sealed, only until it is taken, refused or dropped."""
+class SiteTable(LaidTable):
+    """One table of sites."""
 
-    uid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)  # the content is bound to it
-    area_path = PathField()  # of the grant it is imported under
-    name = models.CharField(max_length=120)
-    content = models.TextField(default="")  # sealed
-    state = models.CharField(max_length=10, default="draft")
-    rows = models.PositiveIntegerField(default=0)
-    read = models.PositiveIntegerField(default=0)  # how far the job is; written by its own connection
+    BOUND, TURN = "site-table", 7_105
+
     added = models.PositiveIntegerField(default=0)
-    known = models.PositiveIntegerField(default=0)
-    wrong = models.PositiveIntegerField(default=0)
-    errors = models.JSONField(default=list)  # [[line, field, code, words], …], the first thousand
-    made_at = models.DateTimeField()
-    made_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+", db_index=False
-    )
-    ended_at = models.DateTimeField(null=True)
 
     objects: ClassVar[Any] = SiteTableQuerySet.as_manager()
 

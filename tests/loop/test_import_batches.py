@@ -107,14 +107,18 @@ def test_headings_of_merged_cells_take_two_lines() -> None:
     for cells in ("A1:F1", "A2:A3", "B2:C2", "D2:E2", "F2:F3"):
         book.active.merge_cells(cells)
     book.save(out)
-    table = tables.open_sheet(io.BytesIO(out.getvalue()), "表.xlsx")
-    assert tables.guess(table.columns) == {
+    table = tables.open_sheet(io.BytesIO(out.getvalue()), "表.xlsx", batches.HEADINGS)
+    assert tables.guess(table.columns, batches.HEADINGS) == {
         "key": "工单编号", "text": "诉求 内容", "at": "诉求 时间", "name": "来电人 姓名", "phone": "来电人 电话",
     }  # fmt: skip
     (row,) = table.rows
     assert (table.heading, row.line, row["承办单位"]) == (2, 4, "城管局")
     plain = "11 月汇总,,,\n编号,内容,,地点\nA-1,灯坏了,,大海阳社区\n"
-    assert tables.open_sheet(io.BytesIO(plain.encode()), "a.csv").columns == ["编号", "内容", "地点"], "a title is none"
+    assert tables.open_sheet(io.BytesIO(plain.encode()), "a.csv", batches.HEADINGS).columns == [
+        "编号",
+        "内容",
+        "地点",
+    ], "a title is none"
 
 
 def test_lines_above_the_headings_are_passed_over_and_rows_keep_their_numbers() -> None:
@@ -155,12 +159,12 @@ def test_what_a_spreadsheet_program_makes_of_cells() -> None:
 def wrong(rows: str | bytes, world: Any, name: str = "a.csv") -> list[tuple[int, str]]:
     found = take(world, lay(world, rows, name=name))
     assert found.state == "refused" and not Request.objects.exists() and not BatchRow.objects.exists()
-    return [(e.line, e.code) for e in queries.errors_of(found)]
+    return [(e.line, e.code) for e in found.row_errors()]
 
 
 def test_the_same_number_twice_names_both_rows(world: Any) -> None:
     batch = take(world, lay(world, lines(3) + "N-2,,又是一样的编号,大海阳社区,,,,\n"))
-    (error,) = queries.errors_of(batch)
+    (error,) = batch.row_errors()
     assert (batch.state, error.line, error.field, error.code) == (
         "refused",
         5,
@@ -199,7 +203,7 @@ def test_a_time_to_come_is_refused(world: Any) -> None:
 # Taking it ----------------------------------------------------------------------------------------------------------------
 def test_a_batch_is_taken_whole_and_the_file_is_forgotten(world: Any) -> None:
     batch = lay(world)
-    assert "13800000123" not in batch.content and queries.content(batch) == GOOD.encode()
+    assert "13800000123" not in batch.content and batch.opened() == GOOD.encode()
     batch = take(world, batch)
     row = BatchRow.objects.select_related("request").get(batch=batch)
     assert (batch.state, batch.taken, batch.content) == ("done", 1, "")
@@ -321,10 +325,12 @@ def test_a_column_that_is_needed_is_asked_for_before_anything_is_taken(world: An
 KILLED = """
 import django; django.setup()
 from heli.core.actor import SYSTEM
+from heli.core import laid
+from heli.loop.batch_models import Batch
 from heli.loop.steps import batch as steps
 import sys
 def told(n):
-    steps.progress_of({pk})(n)
+    laid.progress_of(Batch, {pk})(n)
     print(n, flush=True)
 import heli.loop.importing as importing
 importing.AT_ONCE = 10

@@ -12,12 +12,11 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from openpyxl import Workbook, load_workbook
 
-from heli.core import tables
+from heli.core import laid, tables
 from heli.core.models import Event
 from heli.loop import batches
 from heli.loop.batch_models import Batch
 from heli.loop.models import Request, Voice
-from heli.loop.queries import batches as queries
 from tests.loop.staff import counted, log_in, text_of
 from tests.loop.test_desk_pages import desk_of
 
@@ -164,7 +163,7 @@ def test_what_can_be_read_and_not_taken_is_said(world):
 
 
 def test_many_rows_are_taken_by_a_job_with_its_progress(world, monkeypatch):
-    monkeypatch.setattr(queries, "DIRECT", 20)
+    monkeypatch.setattr(laid, "DIRECT", 20)
     client = desk_of(world)
     rows = "".join(f"N-{i},第{i}处路灯不亮,大海阳社区\n" for i in range(30))
     url, page = look(client, "编号,内容,社区\n" + rows)

@@ -16,6 +16,7 @@ from django.test import override_settings
 from django.utils import timezone
 
 from heli.core import once, vault
+from heli.core.laid import LaidTable
 from heli.core.models import Once, VaultRecord
 from heli.core.sessions import SessionStore
 from heli.hooks import secrets as hook_secrets
@@ -35,6 +36,7 @@ def under(sealed: str) -> str:
 def test_everything_that_seals_is_known_here() -> None:
     """A call of seal_bytes whose kind is not in the list would be lost with its key."""
     kinds = tuple(s.kind for s in rotation.everything()) + rotation.EPHEMERAL
+    assert {f"{table.BOUND}:" for table in LaidTable.__subclasses__()} <= set(kinds)
     for path in (ROOT / "heli").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if not (
@@ -47,6 +49,7 @@ def test_everything_that_seals_is_known_here() -> None:
                 "bond",
                 "kind",
                 "self.kind",
+                "self.bound",  # a LaidTable's
             }
             assert known, f"{path.name}: {text} is sealed, and heli/ops/rotation.py does not know it"
 

@@ -12,6 +12,7 @@ from django.test import Client
 from django.utils import timezone
 from openpyxl import load_workbook
 
+from heli.core import laid
 from heli.core.actor import SYSTEM, Actor
 from heli.core.errors import Forbidden, NotFound, TakenAlready, WrongState
 from heli.core.tables import open_sheet
@@ -144,35 +145,35 @@ def test_in_whatever_letters_with_lines_above_the_headings(world: Any, encoding:
 
 
 def test_nothing_stays_of_a_file_and_nobody_else_sees_it(world: Any, admin: Actor) -> None:
-    laid = steps.lay_table(name="a.csv", raw=csv(ONE).encode(), by=admin, at=NOON)
-    assert laid.content and "表一" not in laid.content
+    table = steps.lay_table(name="a.csv", raw=csv(ONE).encode(), by=admin, at=NOON)
+    assert table.content and "表一" not in table.content
     for who in (world.actor("钱站长"), world.actor("外县人")):
         with pytest.raises(NotFound):
-            queries.seen(who, laid.pk)
+            queries.seen(who, table.pk)
         with pytest.raises(NotFound):
-            steps.take_table(table_id=laid.pk, by=who, at=NOON)
-    steps.drop_table(table_id=laid.pk, by=admin, at=NOON)
-    laid.refresh_from_db()
-    assert (laid.state, laid.content) == ("dropped", "")
+            steps.take_table(table_id=table.pk, by=who, at=NOON)
+    steps.drop_table(table_id=table.pk, by=admin, at=NOON)
+    table.refresh_from_db()
+    assert (table.state, table.content) == ("dropped", "")
     with pytest.raises(WrongState):
-        steps.take_table(table_id=laid.pk, by=admin, at=NOON)
+        steps.take_table(table_id=table.pk, by=admin, at=NOON)
     old = steps.lay_table(name="b.csv", raw=csv(ONE).encode(), by=admin, at=NOON)
     assert steps.forget_drafts(at=NOON) == 0
-    assert steps.forget_drafts(at=NOON + steps.DRAFT_KEPT * 2) == 1 and not Site.objects.exists()
+    assert steps.forget_drafts(at=NOON + laid.KEPT * 2) == 1 and not Site.objects.exists()
     assert SiteTable.objects.get(pk=old.pk).state == "dropped"
 
 
 def test_a_large_table_is_taken_by_a_job_with_what_its_owner_may_do_now(
     world: Any, admin: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(queries, "DIRECT", 1)
+    monkeypatch.setattr(laid, "DIRECT", 1)
     monkeypatch.setattr(
-        steps, "progress_of", lambda _pk: lambda _n: None
+        laid, "progress_of", lambda _kind, _pk: lambda _n: None
     )  # a second connection sees no open transaction
-    laid = steps.lay_table(name="a.csv", raw=csv(ONE, TWO).encode(), by=admin, at=NOON)
-    assert steps.take_table(table_id=laid.pk, by=admin, at=NOON).state == "waiting"
-    assert steps.run_waiting(laid.pk) == "done" and Site.objects.count() == 2
-    assert steps.run_waiting(laid.pk) == "done"  # once more: nothing
+    table = steps.lay_table(name="a.csv", raw=csv(ONE, TWO).encode(), by=admin, at=NOON)
+    assert steps.take_table(table_id=table.pk, by=admin, at=NOON).state == "waiting"
+    assert steps.run_waiting(table.pk) == "done" and Site.objects.count() == 2
+    assert steps.run_waiting(table.pk) == "done"  # once more: nothing
     late = steps.lay_table(name="b.csv", raw=csv(changed(ONE, 名称="表三")).encode(), by=admin, at=NOON)
     SiteTable.objects.filter(pk=late.pk).update(state="waiting", made_by=world.user("王桂兰"))
     assert steps.run_waiting(late.pk) == "dropped" and Site.objects.count() == 2

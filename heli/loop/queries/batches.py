@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -16,13 +17,12 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
-from heli.core import tables, vault
+from heli.core import laid, tables
 from heli.core.actor import Actor
 from heli.core.caps import Cap
 from heli.core.errors import HeliError, NotFound
 from heli.core.paging import Page, keyset
 from heli.core.scope import within
-from heli.core.tables import RowError
 from heli.engines.identifiers import mask_name, mask_phone
 from heli.loop import batches, importing
 from heli.loop.batch_models import Batch, BatchMapping
@@ -33,31 +33,14 @@ from heli.loop.queries import parts
 from heli.places.models import Area
 
 Words = str | Promise
-DIRECT = 500  # rows taken while somebody waits; more are taken by a job
-MOST = 10_000  # rows of one file; `heli loop import` takes any number
-BYTES = 10 * 2**20
 SHOWN = 5
 UNKNOWN = 40  # words of a field offered for mapping at once, the most frequent first
-STATES: Mapping[str, tuple[str, Words]] = {
-    "draft": ("you", pgettext_lazy("batch", "not taken yet")),
-    "waiting": ("doing", pgettext_lazy("batch", "being taken")),
-    "done": ("done", pgettext_lazy("batch", "taken")),
-    "refused": ("late", pgettext_lazy("batch", "refused: nothing taken")),
-    "dropped": ("pause", pgettext_lazy("batch", "thrown away")),
-}
 
 
 # One file -------------------------------------------------------------------------------------------------------------
-def content(batch: Batch) -> bytes:
-    """The file as it came; CannotOpen (L-501) without the key."""
-    return vault.open_bytes(f"batch:{batch.uid.hex}", batch.content)
-
-
 def sheet(batch: Batch) -> tables.Table:
     """The file opened as it was chosen to be read."""
-    import io
-
-    raw = io.BytesIO(content(batch))
+    raw = io.BytesIO(batch.opened())
     return tables.open_sheet(raw, batch.name, batches.HEADINGS, encoding=batch.encoding, heading=batch.heading)
 
 
@@ -114,7 +97,7 @@ class Look:
     @property
     def whole(self) -> bool:
         """Every row was looked at, not only the first ones."""
-        return self.rows <= DIRECT
+        return self.rows <= laid.DIRECT
 
     @property
     def ready(self) -> bool:
@@ -140,7 +123,7 @@ def look_at(batch: Batch, *, by: Actor, at: dt.datetime) -> Look:
         table = sheet(batch)
         look.columns, look.encoding, look.heading = table.columns, table.encoding, table.heading
         look.above, look.spoilt = table.above, table.spoilt
-        rows = list(islice(table.rows, MOST + 1))
+        rows = list(islice(table.rows, laid.MOST + 1))
     except HeliError as error:
         look.wrong = error.words
         return look
@@ -148,10 +131,10 @@ def look_at(batch: Batch, *, by: Actor, at: dt.datetime) -> Look:
     look.mapping = {f: c for f, c in batch.columns.items() if c in look.columns}
     if not rows:
         look.wrong = _("There is no row below the headings.")
-    elif len(rows) > MOST:
+    elif len(rows) > laid.MOST:
         look.wrong = _(
             "These are more than %(n)s rows. Split the table, or let your operator run heli loop import."
-        ) % {"n": MOST}
+        ) % {"n": laid.MOST}
     elif missing := lacking(look.mapping):
         look.wrong = missing
     elif Batch.objects.filter(source=batch.source, state="waiting").exists():  # its rows would be waited for
@@ -164,7 +147,7 @@ def look_at(batch: Batch, *, by: Actor, at: dt.datetime) -> Look:
     read = list(reader.rows(rows))
     with transaction.atomic():
         look.done = importing.import_rows(
-            read[:DIRECT],
+            read[: laid.DIRECT],
             columns={f: f for f in FIELDS},
             defaults={"area": batch.default_area},
             source=batch.source,
@@ -229,7 +212,7 @@ def batches_page(actor: Actor, *, source: str = "", after: str | None = None, si
     rows = Batch.objects.visible_to(actor).select_related("made_by").defer("content", "errors", "values")
     if source:
         rows = rows.filter(source=source)
-    return keyset(rows, order=("-id",), after=after, size=size).map(lambda b: BatchLine(b, STATES[b.state]))
+    return keyset(rows, order=("-id",), after=after, size=size).map(lambda b: BatchLine(b, laid.STATES[b.state]))
 
 
 def sources(actor: Actor) -> list[str]:
@@ -244,21 +227,6 @@ def seen(actor: Actor, pk: int) -> Batch:
     if found is None:
         raise NotFound
     return found
-
-
-def errors_of(batch: Batch) -> list[RowError]:
-    """What was wrong with its rows."""
-    return [RowError(*e) for e in batch.errors]
-
-
-def error_columns() -> list[tuple[Any, Any]]:
-    """Columns of the table of errors: which row, which column, what to do. Nothing of the row itself."""
-    return [
-        (gettext_lazy("Line"), lambda e: e.line),
-        (gettext_lazy("Column"), lambda e: str(batches.FIELD_WORDS.get(e.field, e.field))),
-        (gettext_lazy("What is wrong"), lambda e: e.words),
-        (pgettext_lazy("column", "Code"), lambda e: e.code),
-    ]
 
 
 # The outcome goes back ------------------------------------------------------------------------------------------------

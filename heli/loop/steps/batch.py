@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
 import io
 import uuid
@@ -11,13 +10,12 @@ from itertools import islice
 from typing import Any
 
 from django.conf import settings
-from django.db import connection, transaction
-from django.db.models import Q
+from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from heli.core import export, tables, vault
+from heli.core import export, laid, tables
 from heli.core.actor import SYSTEM, Actor
 from heli.core.caps import Cap
 from heli.core.errors import Forbidden, Invalid, NotFound, TakenAlready, WrongState
@@ -31,9 +29,6 @@ from heli.loop.batches import FIELDS
 from heli.loop.queries import batches as queries
 
 ABOUT = "loop.batch"
-TURN = 7_104  # the advisory lock of a batch that is being taken: (this, its id)
-ERRORS_KEPT = 1_000
-DRAFT_KEPT = dt.timedelta(days=1)
 
 
 def open_batch(
@@ -44,7 +39,7 @@ def open_batch(
     name: str,
     raw: bytes,
     default_area: str = "",
-    limit: int = queries.BYTES,
+    limit: int = laid.BYTES,
 ) -> Batch:
     """Lay a file down, sealed, to be looked at and mapped; nothing of it is taken yet. `limit`: bytes it may have.
 
@@ -64,7 +59,7 @@ def open_batch(
     if len(raw) > limit:
         raise tables.FileTooLarge(limit=limit // 2**20)
     table = tables.open_sheet(io.BytesIO(raw), name, batches.HEADINGS)
-    rows = len(list(islice(table.rows, queries.MOST + 1)))
+    rows = len(list(islice(table.rows, laid.MOST + 1)))
     columns, values = queries.offered(source, table.columns, paths)
     with step("batch.open", by=by, at=at) as s:
         s.require(Cap.IMPORT_REQUESTS, path=path)
@@ -80,7 +75,7 @@ def open_batch(
             made_at=at,
             made_by_id=by.user_id,
         )
-        batch.content = vault.seal_bytes(f"batch:{batch.uid.hex}", raw)
+        batch.seal(raw)
         batch.save(force_insert=True)
         s.about(ABOUT, batch.pk, path)
         s.record(batch, source=source, rows=rows)
@@ -175,7 +170,7 @@ def _taken_up(*, batch_id: int, by: Actor, at: dt.datetime) -> Batch:
     """How its columns and words were mapped is kept for the next table of this source. Invalid (L-400): a column that is
     needed is not named."""
     with step("batch.take", by=by, at=at) as s:
-        if not _turn(batch_id):
+        if not laid.turn(Batch, batch_id):
             raise TakenAlready
         batch = s.lock(Batch, batch_id)
         if batch.state != "draft":
@@ -189,7 +184,7 @@ def _taken_up(*, batch_id: int, by: Actor, at: dt.datetime) -> Batch:
             signature=queries.signature(table.columns),
             defaults={"columns": batch.columns, "values": batch.values, "kept_at": at, "kept_by_id": by.user_id},
         )
-        batch.rows = len(list(islice(table.rows, queries.MOST + 1)))
+        batch.rows = len(list(islice(table.rows, laid.MOST + 1)))
         s.move(batch, BATCH, "take", save=("rows",))
         s.about(ABOUT, batch.pk, batch.area_path)
         s.record(batch, rows=batch.rows)
@@ -203,7 +198,7 @@ def run_batch(*, batch_id: int, by: Actor, at: dt.datetime, progress: Callable[[
     Raises TakenAlready (L-102) while somebody else is at it, WrongState (L-101) when it is over, NotFound (L-404).
     """
     with transaction.atomic():
-        if not _turn(batch_id):
+        if not laid.turn(Batch, batch_id):
             raise TakenAlready
         batch = Batch.objects.visible_to(by).filter(pk=batch_id).first()
         if batch is None:
@@ -225,46 +220,26 @@ def run_batch(*, batch_id: int, by: Actor, at: dt.datetime, progress: Callable[[
         )
         with step("batch.end", by=by, at=at) as s:
             batch = s.lock(Batch, batch_id)
-            batch.rows = batch.read = done.rows
-            batch.taken, batch.known, batch.wrong = done.taken, done.known, len(done.errors)
-            batch.errors = [[e.line, e.field, e.code, str(e.words)] for e in done.errors[:ERRORS_KEPT]]
-            batch.content, batch.ended_at = "", at
-            s.move(batch, BATCH, "refuse" if done.errors else "finish",
-                   save=("rows", "read", "taken", "known", "wrong", "errors", "content", "ended_at"))  # fmt: skip
-            s.about(ABOUT, batch.pk, batch.area_path)
+            laid.end(s, batch, BATCH, "refuse" if done.errors else "finish", at=at, errors=done.errors,
+                     rows=done.rows, read=done.rows, taken=done.taken, known=done.known)  # fmt: skip
             s.record(batch, taken=done.taken, known=done.known, wrong=len(done.errors))
     return batch
-
-
-def _turn(batch_id: int) -> bool:
-    """Whether it is ours until the transaction ends. The row itself stays free: the job writes there how far it is."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_xact_lock(%s, %s)", [TURN, batch_id % 2**31])
-        return bool(cursor.fetchone()[0])
 
 
 def drop_batch(*, batch_id: int, by: Actor, at: dt.datetime) -> Batch:
     """Throw a file away that was not taken; TakenAlready (L-102) while a job takes it."""
     with step("batch.drop", by=by, at=at) as s:
-        if not _turn(batch_id):
+        if not laid.turn(Batch, batch_id):
             raise TakenAlready
         batch = s.lock(Batch, batch_id)
-        batch.content, batch.ended_at = "", at
-        s.move(batch, BATCH, "drop", save=("content", "ended_at"))
-        s.about(ABOUT, batch.pk, batch.area_path)
+        laid.end(s, batch, BATCH, "drop", at=at)
         s.record(batch)
     return batch
 
 
 def forget_drafts(*, at: dt.datetime) -> int:
     """Throw away files that were looked at a day ago and not taken, and those whose job failed for good. Returns how many."""
-    old = Q(state="draft", made_at__lt=at - DRAFT_KEPT) | Q(state="waiting", made_at__lt=at - 2 * DRAFT_KEPT)
-    done = 0
-    for pk in list(Batch.objects.filter(old).values_list("pk", flat=True)[:500]):
-        with contextlib.suppress(TakenAlready, WrongState):  # somebody takes it after all
-            drop_batch(batch_id=pk, by=SYSTEM, at=at)
-            done += 1
-    return done
+    return laid.forget(Batch, lambda pk: drop_batch(batch_id=pk, by=SYSTEM, at=at), at)
 
 
 def take_results(
@@ -299,20 +274,6 @@ def take_results(
     return rows, more
 
 
-def progress_of(batch_id: int) -> Callable[[int], None]:
-    """Writes down how far a job is, on a connection of its own: the transaction that takes the rows shows nothing yet."""
-    from django.db import connections
-
-    side = connections.create_connection("default")
-
-    def tell(n: int) -> None:
-        with side.cursor() as cursor:
-            cursor.execute("UPDATE loop_batch SET read = %s WHERE id = %s", [n, batch_id])
-        side.close()
-
-    return tell
-
-
 def run_waiting(batch_id: int) -> str:
     """What the job does: take a batch as whoever laid it down, with what they may do now. Returns its state."""
     from heli.orgs.queries import actor_for
@@ -325,4 +286,4 @@ def run_waiting(batch_id: int) -> str:
     if not by.system and not by.can(Cap.IMPORT_REQUESTS, path=batch.area_path):
         drop_batch(batch_id=batch_id, by=SYSTEM, at=at)  # they may no longer: nobody takes it in their place
         return "dropped"
-    return run_batch(batch_id=batch_id, by=by, at=at, progress=progress_of(batch_id)).state
+    return run_batch(batch_id=batch_id, by=by, at=at, progress=laid.progress_of(Batch, batch_id)).state

@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from heli.core import export, tables
+from heli.core import export, laid, tables
 from heli.core.caps import Cap, Scope
 from heli.core.errors import HeliError, NotFound
 from heli.core.pages import HeliRequest, page
@@ -48,7 +48,7 @@ def import_page(request: HeliRequest) -> HttpResponse:
                 at=timezone.now(),
                 source=form.cleaned_data["source"],
                 name=file.name or "",
-                raw=file.read(queries.BYTES + 1),
+                raw=file.read(laid.BYTES + 1),
                 default_area=area.path if area else "",
             )
         except HeliError as error:
@@ -68,7 +68,7 @@ def show_form(request: HeliRequest, form: ImportForm, status: int = 200) -> Http
         "source": source,
         "may_fetch": Cap.EXPORT in request.actor.caps,
         "now": timezone.now(),
-        "limit": queries.MOST,
+        "limit": laid.MOST,
         "page_base": "web/base.html",
     }
     return render(request, "loop/desk/import.html", context, status=status)
@@ -98,14 +98,14 @@ def show(
         one.typed = (typed or {}).get(f"{one.field}:{one.word}", "")
     context = {
         "batch": found,
-        "chip": queries.STATES[found.state],
+        "chip": laid.STATES[found.state],
         "look": look,
         "choices": choices,
-        "errors": (look.done.errors if look is not None else queries.errors_of(found))[:50],
+        "errors": (look.done.errors if look is not None else found.row_errors())[:50],
         "wrong_n": len(look.done.errors) if look is not None else found.wrong,
         "encodings": tables.ENCODINGS,
         "words": batches.FIELD_WORDS,
-        "direct": queries.DIRECT,
+        "direct": laid.DIRECT,
         "part": min(100, round(found.read * 100 / found.rows)) if found.rows else 0,
         "field_errors": wrong or {},
         "now": now,
@@ -132,7 +132,7 @@ def batch_do(request: HeliRequest, batch_id: int, verb: str) -> HttpResponse:
         if verb == "map":
             return remap(request, found) or back
         if verb == "take":
-            take = steps.take_now if found.rows <= queries.DIRECT else steps.take_batch
+            take = steps.take_now if found.rows <= laid.DIRECT else steps.take_batch
             take(batch_id=batch_id, by=request.actor, at=now)
             return back
         if verb == "drop":
@@ -198,9 +198,9 @@ def batch_errors(request: HeliRequest, batch_id: int) -> HttpResponse:
     """Which rows cannot be taken, and what to do, as a table. Nothing of what the rows say is in it."""
     found = queries.seen(request.actor, batch_id)
     look = queries.look_at(found, by=request.actor, at=timezone.now()) if found.state == "draft" else None
-    rows = look.done.errors if look is not None else queries.errors_of(found)
+    rows = look.done.errors if look is not None else found.row_errors()
     notes = [found.source, found.name, _("Line, column, and what to do. Nothing of what the rows say is in this file.")]
-    book = export.workbook(_("Errors"), queries.error_columns(), rows, cap=queries.MOST, notes=notes)
+    book = export.workbook(_("Errors"), laid.error_columns(batches.FIELD_WORDS), rows, cap=laid.MOST, notes=notes)
     return export.download(book, f"import-{found.pk}-errors.xlsx")
 
 
