@@ -42,6 +42,7 @@ class Limits:
     that are soon, the metres within which places are equally near."""
 
     rules: Mapping[str, Rule]
+    worked: bool | None = None  # whether offices work today; None on a day like any other of its week
 
     @property
     def shown(self) -> Rule:
@@ -62,8 +63,8 @@ class Limits:
 
 
 def limits(path: str, at: dt.datetime) -> Limits:
-    """The rules of places in an area. One statement."""
-    return Limits(asking.rules(RULES, path=path, on=local(at).date()))
+    """The rules of places in an area, and what day it is there. One statement."""
+    return Limits(*asking.today(RULES, path=path, at=at))
 
 
 # When it is open --------------------------------------------------------------------------------------------------------
@@ -78,6 +79,10 @@ class Hours:
     def status(self, at: dt.datetime) -> Status:
         """At a local moment without a zone."""
         return opening.status(self.week, self.days, at)
+
+    def says_of(self, day: dt.date) -> bool:
+        """Whether its hours hold on a holiday, too: they were entered for that day, or it never closes."""
+        return day in self.days or all(periods == (Period(0, opening.DAY),) for periods in self.week)
 
     @property
     def known(self) -> bool:

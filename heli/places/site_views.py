@@ -23,7 +23,7 @@ from heli.places import site_queries as queries
 from heli.places import site_steps as steps
 from heli.places.queries import full_names
 from heli.places.site_queries import SiteRow, Wanted, local
-from heli.places.site_words import STARS, rated, said, week_lines, weekday
+from heli.places.site_words import STARS, rated, said, unusual, week_lines, weekday
 from heli.places.site_words import hours as hours_words
 from heli.places.sites import Service, Site, SiteKind
 
@@ -112,6 +112,7 @@ def _page(
         "rows": [line(r, local(now), limits.soon) for r in rows],
         "page": {"next": following},
         "near": here is not None,
+        "unusual": unusual(limits.worked),
         "wrong": wrong,
         "data": _map_data(want, here, queries.bounds(want.area or path, now), area),
         "query": query_of(want),
@@ -199,6 +200,7 @@ def site_context(request: HeliRequest, one: Site) -> dict[str, Any]:
         "serving": serving,
         "state": state,
         "words": words,
+        "unusual": "" if hours.says_of(clock.date()) or not hours.known else unusual(limits.worked),
         "week": week_lines(hours.week, hours.days, hours.notes, clock.date()),
         "usual": [{"name": weekday(n), "hours": hours_words(p)} for n, p in enumerate(hours.week)]
         if hours.known

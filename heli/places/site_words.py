@@ -43,6 +43,17 @@ def hours(periods: Periods) -> str:
     return say(periods, joiner=pgettext("list", ", "), past=pgettext("hours", "next day "))
 
 
+def unusual(worked: bool | None) -> str:
+    """What a reader should know of hours on a holiday (False) or a weekend worked instead (True); '' on other days."""
+    if worked is None:
+        return ""
+    if worked:
+        return _(
+            "Today offices work instead of another day. Where no hours are given for today, ask by telephone first."
+        )
+    return _("Today is a public holiday. Where no hours are given for today, ask by telephone first.")
+
+
 def unclear(error: Unclear) -> str:
     """What is wrong with hours as they were typed, and what they should be."""
     slots = {"text": error.text}

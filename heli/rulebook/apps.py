@@ -6,6 +6,6 @@ class RulebookConfig(AppConfig):
 
     def ready(self) -> None:
         from heli.core import asking
-        from heli.rulebook.queries import in_force
+        from heli.rulebook.queries import in_force, on_the_day
 
-        asking.answer(in_force=in_force)
+        asking.answer(in_force=in_force, today=on_the_day)

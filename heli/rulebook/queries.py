@@ -202,6 +202,13 @@ def with_calendar(
     return found, Calendar(overrides, frozenset(years), keys.hours(hours))
 
 
+def on_the_day(wanted: Collection[str], *, path: str, at: dt.datetime) -> tuple[dict[str, RuleVersion], bool | None]:
+    """(what is in force, whether offices work on that day: False on a holiday, True on a weekend worked instead, None on
+    a day like any other of its week). One statement."""
+    rules, calendar = with_calendar(wanted, path=path, at=at, days=1)
+    return rules, calendar.workday_overrides.get(timezone.localtime(at).date())
+
+
 # Pages --------------------------------------------------------------------------------------------------------------
 
 

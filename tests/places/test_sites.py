@@ -261,3 +261,26 @@ def test_the_desk_lists_ones_own_and_writes(world: Any) -> None:
     taken = admin.post("/sites/desk/export/?kind=station", {"purpose": "核对"})
     assert taken.status_code == 200 and taken.content[:2] == b"PK"
     assert admin.post("/sites/desk/export/", {}).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("day", "said"),
+    [
+        (dt.datetime(2026, 10, 2, 12, tzinfo=ZONE), "今天放假"),  # 国庆节, a Friday
+        (dt.datetime(2026, 9, 20, 12, tzinfo=ZONE), "今天调休上班"),  # a Sunday worked instead
+        (NOON, ""),
+    ],
+)
+def test_on_a_holiday_nobody_promises_usual_hours(
+    world: Any, monkeypatch: pytest.MonkeyPatch, day: dt.datetime, said: str
+) -> None:
+    """Its hours are those of the week; whether they hold on such a day is known where it was said, or it never closes."""
+    before = dt.datetime(2026, 9, 1, 12, tzinfo=ZONE)
+    usual, entered = put(world, "平常站", at=before), put(world, "写明站", at=before)
+    never = put(world, "不关站", hours="24小时", at=before)
+    steps.set_day(site_id=entered.pk, on=day.date(), periods=parse("9:00-11:00"), by=SYSTEM, at=before)
+    monkeypatch.setattr(timezone, "now", lambda: day)
+    pages = [Client().get(f"/sites/{s.pk}/").content.decode() for s in (usual, entered, never)]
+    pages.append(Client().get("/sites/").content.decode())
+    words = ["放假" in p or "调休上班" in p for p in pages]
+    assert words == [bool(said), False, False, bool(said)] and said in pages[0]
