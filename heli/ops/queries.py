@@ -32,6 +32,8 @@ WORK = {
     "ops.logs": _("Putting old logs away"),
     "oversight.forget": _("Destroying tips whose time of keeping is over"),
     "people.sweep": _("Forgetting sign-ups that were never finished"),
+    "places.forget_drafts": _("Forgetting tables of places that nobody finished"),
+    "places.import_sites": _("Taking in a table of places"),
     "snaps.forget": _("Forgetting fingerprints of photos that are older than the rule keeps them"),
     "snaps.thank": _("Thanks for snaps that were verified"),
     "suggestions.follow": _("Suggestions follow what was decided of their requests"),

@@ -54,9 +54,8 @@ def test_the_same_to_everybody(here: str) -> None:
     assert all_rows(here) == before
     found = parts(here)
     assert found["core_event_history"] == count and found["core_event_default"] == 0
-    assert (
-        len(found) == 2 + partition.AHEAD or len(found) == 3 + partition.AHEAD
-    )  # near a month's end one less is ahead
+    coming = len(found) - 2  # beside the history and what fits nowhere
+    assert coming in {partition.AHEAD - 1, partition.AHEAD}  # near a month's end the history takes the next one, too
 
     made = write()
     assert made.pk == before.last + 1  # ids go on

@@ -74,8 +74,9 @@ def free_port() -> int:
 
 
 def waits(db: Any) -> bool:
-    """Whether anybody waits for a lock."""
-    return bool(db.execute("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'").fetchone()[0])
+    """Whether anybody waits for a lock, in this test's database: others are tried at the same time."""
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    return bool(db.execute(waiting).fetchone()[0])
 
 
 def test_processes_are_counted_together_and_a_request_under_way_is_answered(start: Any) -> None:
