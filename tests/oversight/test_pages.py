@@ -139,7 +139,7 @@ def test_a_wrong_link_opens_nothing(world: Any, token: str) -> None:
     tip = told()
     if not token:
         good = links.token_of(tip)
-        token = good[:-1] + ("A" if good[-1] != "A" else "B")
+        token = good[:15] + ("A" if good[15] != "A" else "B") + good[16:]  # the last one's lower bits say nothing
     found = Client().get(f"/tips/t/{token}/")
     assert found.status_code == 410 and tip.code not in text_of(found)
 
