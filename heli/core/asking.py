@@ -11,17 +11,12 @@ from collections.abc import Collection, Mapping
 from typing import Any, Protocol
 
 from heli.core.actor import Actor
+from heli.core.steps import Versioned
 
 
-class Rule(Protocol):
+class Rule(Versioned, Protocol):
     """A rule row as the rulebook gives it; `words` is its value in the reader's language."""
 
-    @property
-    def id(self) -> int: ...
-    @property
-    def key(self) -> str: ...
-    @property
-    def version(self) -> int: ...
     @property
     def value(self) -> Any: ...
     @property
