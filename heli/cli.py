@@ -21,6 +21,7 @@ from heli.core import commands as data_commands
 from heli.hooks import commands as hook_commands
 from heli.insight import commands as insight_commands
 from heli.loop import commands as loop_commands
+from heli.loop import text_commands
 from heli.ops import commands as ops_commands
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "heli.settings")
@@ -35,7 +36,7 @@ vault = typer.Typer(help="The personal data vault.", no_args_is_help=True)
 for name, group in {
     "areas": areas, "sites": sites, "rules": rules, "grants": grants, "loop": loop, "vault": vault,
     "insight": insight_commands.app, "figures": insight_commands.figures, "hooks": hook_commands.app,
-    "ops": ops_commands.app, "db": data_commands.db,
+    "ops": ops_commands.app, "db": data_commands.db, "text": text_commands.app,
 }.items():  # fmt: skip
     app.add_typer(group, name=name)
 
