@@ -174,3 +174,12 @@ class PartsOpen(HeliError):
     code = "L-146"
     status = 409
     sentence = _("Not every unit's report has been accepted yet. Accept them or send them back first.")
+
+
+class TooFewLessons(HeliError):
+    code = "L-148"
+    status = 409
+    sentence = _(
+        "People have decided on %(n)s requests here; a reader of one's own needs %(least)s. Until then the one that comes "
+        "with the software reads, and learns from each correction."
+    )

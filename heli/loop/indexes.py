@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
+from django.contrib.postgres.indexes import GinIndex
 from django.db.models import F, Index, Q, Value
 from django.db.models.functions import Coalesce
 
@@ -30,6 +31,7 @@ REQUEST: list[Any] = [
         include=["id", "state", "kind", "urgency", "channel", "lap", "bounces", "heard_by", "excluded", "due_at"],
         name="request_counted",
     ),
+    GinIndex(fields=["traces"], name="request_traces"),  # what may say the same, however many there are
 ]
 CLOCK: list[Any] = [
     Index(fields=["request", "id"], name="clock_request"),

@@ -53,6 +53,43 @@ def tell(context: JobContext, request_id: int, news: str) -> int:
     return told
 
 
+@app.periodic(cron="* * * * *")
+@app.task(name="loop.read", queue="read", queueing_lock="loop.read")
+def read(timestamp: int) -> int:
+    """Every minute: what came in is read, many requests at once, and sent on where the rule lets it go. A desk that is
+    faster reads for itself. Returns how many; harmless when run twice, or twice at once."""
+    from heli.loop import learning
+
+    return learning.read_all(timezone.now())
+
+
+@app.task(name="loop.learn", queue="imports", retry=BACKOFF)
+def learn(reader_id: int) -> str:
+    """Let a reader learn from what people decided; minutes of one core at most. Returns its state."""
+    from heli.loop import learning
+
+    return learning.learn(reader_id, timezone.now())
+
+
+@app.periodic(cron="7 * * * *")
+@app.task(name="loop.start_reader", queue="imports", queueing_lock="loop.start_reader")
+def start_reader(timestamp: int) -> bool:
+    """Every hour: the country's reader from the examples that come with the software, where there is none or they are
+    newer. Mostly one statement."""
+    from heli.loop import learning
+
+    return learning.start(timezone.now()) is not None
+
+
+@app.periodic(cron="33 6 * * *")
+@app.task(name="loop.sample", queue="clocks", queueing_lock="loop.sample")
+def sample(timestamp: int) -> int:
+    """Every morning: what the rule sent on in the last day is drawn for somebody to look at. Harmless when run twice."""
+    from heli.loop.steps.reading import draw
+
+    return draw(at=timezone.now())
+
+
 @app.task(name="loop.import_batch", queue="imports", retry=BACKOFF)
 def import_batch(batch_id: int) -> str:
     """Take a large batch of another system's requests, all of it or nothing. Killed on the way it begins anew; run once

@@ -148,6 +148,7 @@ class Request(models.Model):
     form_key = models.UUIDField(null=True, unique=True)  # the same form sent twice counts once
     source = models.CharField(max_length=40, default="")
     source_key = models.CharField(max_length=80, null=True)  # noqa: DJ001  (null: not imported, so not unique)
+    traces = ArrayField(models.BigIntegerField(), default=list, db_default=[])  # by which its twins find it
 
     state = models.CharField(max_length=12, default="heard")
     lap = models.PositiveSmallIntegerField(default=1)
@@ -594,5 +595,4 @@ class DutyRow(models.Model):
         return f"{self.number} {self.category_id}"
 
 
-import heli.loop.batch_models  # noqa: E402  (they stand on the tables above)
-import heli.loop.oversight_models  # noqa: E402, F401  (they stand on the tables above)
+from heli.loop import batch_models, oversight_models, reading_models  # noqa: E402, F401  (they stand on the tables above)

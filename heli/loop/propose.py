@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Any
 
 from django.contrib.postgres.aggregates import StringAgg
 from django.db.models import Count, F, Func, Q, TextField, Value
 from django.db.models.functions import Concat
+from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
 from heli.core.actor import Actor
-from heli.loop import duty
+from heli.loop import duty, reader
 from heli.loop.clocks import local_day
 from heli.loop.models import Category, Dispatch, DutyRow, Request
 from heli.loop.states import OPEN
 from heli.orgs.models import GRASSROOTS, Organisation, OrgKind
+from heli.rulebook import queries as rulebook
 
 Words = str | Promise
 HISTORY = dt.timedelta(days=90)
+SURE = "text.sure"
+FAINT = 0.04  # below this probability nothing is offered
+OTHERWISE = 0.8  # from here the reader speaks up against what somebody chose
+HALF = 0.5  # a reader that is less sure than this listens to the words of the list first
 TWIN_DAYS = dt.timedelta(days=14)
 TWIN_LIKENESS = 0.28  # share of common two-character pieces from which two texts are shown as perhaps the same
 
@@ -38,14 +45,22 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class ProposedCategory:
-    """A leaf of the category tree with the words of the text that speak for it."""
+    """A leaf of the category tree: pieces of the text that speak for it, and how probable the reader thinks it is (None:
+    found by the words of the list alone)."""
 
     category: Category
     found: tuple[str, ...]
+    probability: float | None = None
+    sure: bool = False
 
     @property
-    def sure(self) -> bool:
-        return len(self.found) >= 2
+    def likely(self) -> bool:
+        """Enough to show whom it would go to."""
+        return self.sure or (self.probability or 0.0) >= HALF
+
+    @property
+    def percent(self) -> int | None:
+        return None if self.probability is None else min(99, round(self.probability * 100))
 
 
 @dataclass(slots=True)
@@ -84,22 +99,80 @@ def _version() -> str:
     return str(seen["v"])
 
 
-def categories_of(text: str, *, limit: int = 3) -> list[ProposedCategory]:
-    """Leaves whose words occur in the text, most and longest words first; none when nothing is found.
-
-    One statement, a second one while the word list is cold. O(words of the tree × text).
-    """
-    version = _version()
+def by_words(text: str) -> list[tuple[int, tuple[str, ...]]]:
+    """(leaf, its words of the list that occur), most and longest words first. One statement, a second one while the list
+    is cold. O(words of the tree × text)."""
     scored = []
-    for pk, words in _leaves(version):
+    for pk, words in _leaves(_version()):
         found = tuple(w for w in words if w in text)
         if found:
             scored.append((sum(len(w) for w in found) + len(found), pk, found))
-    best = sorted(scored, key=lambda s: (-s[0], s[1]))[:limit]
-    by_id = (
-        Category.objects.select_related("parent__parent").in_bulk([pk for _score, pk, _found in best]) if best else {}
-    )
-    return [ProposedCategory(by_id[pk], found) for _score, pk, found in best]
+    return [(pk, found) for _score, pk, found in sorted(scored, key=lambda s: (-s[0], s[1]))]
+
+
+def categories_of(
+    text: str, *, title: str = "", area_path: str = "", on: dt.date | None = None, limit: int = 3
+) -> list[ProposedCategory]:
+    """What a text may be about, the most probable first; none when nothing is found.
+
+    The reader of the place says it where there is one. What it has no examples of, and everything where it abstains, is
+    also looked for by the words of the list. Statements: 4 at most while nothing has changed (words, reader, rule,
+    categories).
+    """
+    listed = by_words(title + text)
+    loaded = reader.live(area_path)
+    choices: list[tuple[str, float]] = []
+    sure = False
+    if loaded is not None and text.strip():
+        percent = rulebook.in_force((SURE,), path=area_path[:6], on=on or timezone.localdate())[SURE].value
+        read = loaded.read([title], [text], percent=percent)[0]
+        choices, sure = [c for c in read.choices if c[1] >= FAINT] if not read.rejected else [], read.sure
+    return blended(choices, sure, listed, why=lambda code: loaded.why(title, text, code) if loaded else (), limit=limit)
+
+
+def of_reading(read: Mapping[str, Any], text: str, *, limit: int = 3) -> list[ProposedCategory]:
+    """The same from what was read when the request came in. Three statements at most."""
+    choices = [(code, p) for code, p in read["choices"] if p >= FAINT] if not read["rejected"] else []
+    return blended(choices, read["sure"], by_words(text), why=lambda _code: tuple(read["words"]), limit=limit)
+
+
+def blended(
+    choices: Sequence[tuple[str, float]],
+    sure: bool,
+    listed: Sequence[tuple[int, tuple[str, ...]]],
+    *,
+    why: Callable[[str], tuple[str, ...]],
+    limit: int,
+) -> list[ProposedCategory]:
+    """The reader's choices and what the list finds, as one order. The list goes first only where the reader is not sure
+    and two of its words speak for a matter the reader did not think of. One statement."""
+    wanted = Q(code__in=[code for code, _p in choices]) | Q(pk__in=[pk for pk, _found in listed[:limit]])
+    rows = Category.objects.filter(wanted, level=3, closed_on=None).select_related("parent__parent")
+    by_code = {c.code: c for c in rows} if choices or listed else {}
+    by_id = {c.pk: c for c in by_code.values()}
+    found: dict[int, ProposedCategory] = {}
+    for code, p in choices:
+        if (c := by_code.get(code)) is not None:
+            said = why(code) if not found else dict(listed).get(c.pk, ())
+            found[c.pk] = ProposedCategory(c, said or dict(listed).get(c.pk, ()), p, sure and not found)
+    extra = [
+        ProposedCategory(by_id[pk], words, None, not choices and len(words) >= 2)
+        for pk, words in listed[:limit]
+        if pk in by_id and pk not in found
+    ]
+    first = [p for p in extra[:1] if not sure and len(p.found) >= 2 and choices and choices[0][1] < HALF]
+    rest = [p for p in extra if p not in first] if not sure else []
+    return [*first, *found.values(), *rest][:limit]
+
+
+def read_as(about: ProposedCategory) -> Reason:
+    """Why the units of a matter are shown that nobody chose."""
+    slots = {"matter": about.category, "words": "、".join(f"“{w}”" for w in about.found[:4]), "percent": about.percent}
+    if about.percent is None:
+        return Reason(_("Read as “%(matter)s” by %(words)s") % slots, "+")
+    if not about.found:
+        return Reason(_("Read as “%(matter)s” (%(percent)s%%)") % slots, "+")
+    return Reason(_("Read as “%(matter)s” (%(percent)s%%), by %(words)s") % slots, "+")
 
 
 def units_for(request: Request, now: dt.datetime, *, level: int = 3) -> list[ProposedUnit]:

@@ -139,6 +139,12 @@ BURST = Shape(
     lambda v: _now("more than %(snaps)s within %(minutes)s minutes") % v,
     '{"snaps": 6, "minutes": 30}',
 )
+SAMPLE = Shape(
+    "sample",
+    _numbers("percent", "least"),
+    lambda v: _now("%(percent)s%%, at least %(least)s") % v,
+    '{"percent": 5, "least": 5}',
+)
 POINTS = Shape("points", _count(1, 1000), lambda v: _now("%(n)s points") % {"n": v}, "5")
 FORMULA = Shape(
     "formula",
@@ -308,6 +314,14 @@ _ALL = (
     Key("problem.again", _("A dismissed candidate comes back at this share of its people"), GROWTH),
     Key("problem.relapse", _("A closed problem relapsed at this share of the people of its baseline"), GROWTH),
     Key("problem.relapse_days", _("Days over which a closed problem is watched for people anew"), DAYS),
+    Key("text.sure", _("A proposal of the reader is called sure when so many of its kind were right"), PERCENT),
+    Key("text.auto", _("What the reader is sure of is sent on without anybody looking first"), FLAG, ("category",)),
+    Key("text.auto.precision", _("So many of those sent on by the rule must have been right"), PERCENT),
+    Key("text.auto.sample", _("How many of a day's sent on by the rule a person looks at"), SAMPLE),
+    Key("text.auto.window", _("Over how many that a person looked at this is counted"), TIMES),
+    Key("text.auto.unseen", _("Nothing is sent on by the rule when its samples were not looked at for so long"), DAYS),
+    Key("text.memory", _("After so long what was learned from a request weighs half"), DAYS),
+    Key("text.twins", _("How far back a request is compared with others"), DAYS),
     Key("work.hours", _("Office hours"), HOURS),
 )
 KEYS: Final[Mapping[str, Key]] = {k.key: k for k in _ALL}

@@ -86,6 +86,7 @@ class OfferForm(forms.Form):
     assist = forms.TypedMultipleChoiceField(coerce=int, required=False)
     row = forms.IntegerField(required=False, min_value=1, max_value=2**62)
     push_down_rule = forms.CharField(required=False, max_length=200)
+    category = forms.CharField(required=False, max_length=12)
     decision = forms.CharField(required=False, max_length=300)  # where a lead is named by force
 
     def __init__(self, data: Any = None) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,6 +31,7 @@ from heli.loop.models import Category, Clock, Dispatch, DutyRow, Remark, Request
 from heli.loop.propose import ProposedCategory, ProposedUnit, Reason
 from heli.loop.queries import parts
 from heli.loop.queries.detail import called
+from heli.loop.reading_models import Reading
 from heli.loop.states import STATIONS, WITH_UNIT
 from heli.loop.steps.dispatch import TAKE_BACK
 from heli.orgs.models import GRASSROOTS, Organisation
@@ -174,7 +176,7 @@ class Item:
     place_hint: Words
     matter: str
     matter_hint: Words
-    guessed: list[ProposedCategory]  # where nobody chose one
+    guessed: list[ProposedCategory]  # where nobody chose one, or the reader takes it for something else
     urgency: tuple[str, Words]
     urgency_hint: Words
     voices: list[dict[str, Any]]
@@ -191,17 +193,17 @@ class Item:
 
 
 def item(actor: Actor, code: str, now: dt.datetime) -> Item:
-    """A request as the desk sees it; NotFound (L-404) outside the actor's desk. One statement, two more without category."""
+    """A request as the desk sees it; NotFound (L-404) outside the actor's desk. One statement, three more without category."""
     related = ("category__parent__parent", "area__parent__parent", "unit", "merged_into", "parent")
     request = with_desk_facts(actor).select_related(*related).filter(code=code).first()
     if request is None or not covers(desk_paths(actor), request.area_path):
         raise NotFound
-    guessed = propose.categories_of(request.title + request.text) if request.category_id is None else []
+    guessed = guessed_of(request)
     found = found_words(request, guessed)
     named = places_named(request)
     place, place_hint = place_words(request, bool(named))
     names = [str(c) for c in line_of(request.category)]
-    best = guessed[0] if guessed else None
+    best = guessed[0] if guessed and request.category is None else None
     matter = " › ".join(names) or (
         " › ".join(str(c) for c in line_of(best.category)) if best else str(_("nobody knows yet"))
     )
@@ -280,6 +282,11 @@ def with_desk_facts(actor: Actor) -> Any:
             )
         ),
         remarks_of=ArraySubquery(remarks.values(json=JSONObject(kind="kind", at="at", text="text"))),
+        reading_of=ArraySubquery(
+            Reading.objects.filter(request=OuterRef("pk")).values(
+                json=JSONObject(choices="choices", sure="sure", words="words", rejected="rejected")
+            )
+        ),
         twins_of=ArraySubquery(Request.objects.filter(merged_into=OuterRef("pk")).order_by("id").values(json=short)),
         parts_of=ArraySubquery(Request.objects.filter(parent=OuterRef("pk")).order_by("id").values(json=short)),
     )
@@ -327,10 +334,29 @@ def place_words(request: Request, named: bool) -> tuple[str, Words]:
     return " · ".join(names or [request.area.name]), _("named in the words") if named else _("chosen when it was told")
 
 
-def found_words(request: Request, guessed: Sequence[ProposedCategory]) -> tuple[str, ...]:
+def guessed_of(request: Any) -> list[ProposedCategory]:
+    """What it may be about: as it was read when it came in, or read now where no job has yet. Where somebody chose a
+    matter, only what the reader is rather sure of and takes for another one."""
+    read = next(iter(request.reading_of), None)
+    if request.category is None:
+        said = request.title + request.text
+        if read is not None and read["choices"]:
+            return propose.of_reading(read, said)
+        return propose.categories_of(request.text, title=request.title, area_path=request.area_path)
+    if read is None or not read["choices"] or read["rejected"]:
+        return []
+    code, probability = read["choices"][0]
+    if code == request.category.code or probability < propose.OTHERWISE:
+        return []
+    return propose.of_reading(read | {"choices": read["choices"][:1]}, "", limit=1)
+
+
+def found_words(request: Any, guessed: Sequence[ProposedCategory]) -> tuple[str, ...]:
     """Words of the text that speak for the category, chosen or proposed."""
     if request.category is not None:
-        return tuple(w for w in request.category.words if w in request.text)
+        read = next(iter(request.reading_of), None) or {"choices": [], "words": []}
+        mine = read["words"] if read["choices"] and read["choices"][0][0] == request.category.code else []
+        return tuple(dict.fromkeys([*(w for w in request.category.words if w in request.text), *mine]))
     return guessed[0].found if guessed else ()
 
 
@@ -339,6 +365,10 @@ def matter_hint(request: Request, found: Sequence[str], best: ProposedCategory |
     if request.category is None:
         if best is None:
             return _("no word of the list occurs")
+        if best.percent is not None:
+            slots = {"percent": best.percent}
+            said = _("proposed, sure: %(percent)s%%") if best.sure else _("proposed, please check: %(percent)s%%")
+            return said % slots
         return _("proposed, rather sure") if best.sure else _("proposed, one word only")
     if len(found) >= 2:
         return _("fits the words, rather sure")
@@ -375,6 +405,7 @@ class Proposal:
     """Units for an item, the best one first; or who must name one, when it came back too often."""
 
     units: list[ProposedUnit]
+    about: ProposedCategory | None = None  # what it is taken for, where nobody chose a matter: sending it says so
     bounces: int = 0
     limit: int | None = None  # how often something may come back; read only for what did
     appointers: list[Person] = field(default_factory=list)
@@ -401,14 +432,19 @@ def level_of(actor: Actor, path: str) -> int:
 
 def proposal(actor: Actor, item: Item, now: dt.datetime) -> Proposal:
     """Four statements; one more for what came back, and another at the limit."""
-    request = item.request
+    request, about = item.request, None
+    if request.category is None and item.guessed and item.guessed[0].likely:
+        about, request = item.guessed[0], copy(request)
+        request.category = about.category
     units = propose.units_for(request, now, level=level_of(actor, request.area_path))
+    for p in units[:1] if about is not None else ():
+        p.reasons.insert(0, propose.read_as(about))
     gave_back = {d["unit"]: d["reason"] for d in item.returned}
     for p in units:
         if p.unit.pk in gave_back:
             p.reasons.insert(0, Reason(_("It gave this one back: %(why)s") % {"why": gave_back[p.unit.pk]}, "-"))
     units.sort(key=lambda p: p.unit.pk in gave_back)
-    made = Proposal(units[: ALTERNATIVES + 1], request.bounces)
+    made = Proposal(units[: ALTERNATIVES + 1], about, request.bounces)
     if request.bounces:
         made.limit = limits([request], now).get(request.pk)
         if made.at_limit:

@@ -54,6 +54,7 @@ class Matter:
     """What a text seems to be about, or what the person chose, and the list they are choosing from (if they are)."""
 
     category: Category | None = None
+    best: propose.ProposedCategory | None = None  # the proposal, where nobody chose
     others: tuple[Category, ...] = ()
     picked: bool = False
     above: tuple[Category, ...] = ()  # where in the tree the list stands
@@ -64,13 +65,15 @@ class Matter:
         return self.category is not None and self.category.urgency == Urgency.EMERGENCY
 
 
-def matter(text: str, *, code: str = "", picked: bool = False, under: str | None = None) -> Matter:
+def matter(text: str, *, area: str = "", code: str = "", picked: bool = False, under: str | None = None) -> Matter:
     """What is offered for a text: the proposal, or the person's own choice, which typing on does not change.
 
-    `under`: a code of the tree whose children are listed ("" for the top), None for no list. At most four statements.
+    `area`: where it is, as far as it is known: its county's reader reads. `under`: a code of the tree whose children are
+    listed ("" for the top), None for no list. At most six statements.
     """
     chosen = Category.objects.filter(code=code, closed_on=None).first() if picked and code else None
-    found = [] if picked else [p.category for p in propose.categories_of(text)]
+    about = [] if picked else propose.categories_of(text, area_path=area)
+    found = [p.category for p in about]
     above: tuple[Category, ...] = ()
     choices: tuple[Category, ...] = ()
     if under is not None:
@@ -82,6 +85,7 @@ def matter(text: str, *, code: str = "", picked: bool = False, under: str | None
         choices = tuple(c for c in tree if not under.startswith(c.code))
     return Matter(
         category=chosen if picked else found[0] if found else None,
+        best=about[0] if about else None,
         others=tuple(found[1:]),
         picked=picked,
         above=above,

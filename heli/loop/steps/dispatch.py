@@ -16,6 +16,8 @@ from heli.loop import duty, jobs
 from heli.loop.clocks import DUE, Board, local_day, rules_for
 from heli.loop.errors import NotAWish, NotToGrassroots, ReturnLimit, ReturnTooLate, TooLateToTakeBack
 from heli.loop.models import Clock, ClockKind, Dispatch, Kind, Request
+from heli.loop.reader import said
+from heli.loop.reading_models import How
 from heli.loop.states import DISPATCH, REQUEST
 from heli.loop.steps.hear import SUBJECT, by_staff, category_of, place_of, release
 from heli.orgs.models import Organisation
@@ -30,6 +32,7 @@ def unit_clocks(request: Request, *, forced: bool = False) -> tuple[ClockKind, .
 
 
 TAKE_BACK = "dispatch.take_back"
+SAME_MATTER = ("other_area", "duplicate")  # reasons of a return that say nothing against what it is about
 
 
 def lock_by_dispatch(s: Step, dispatch_id: int) -> tuple[Request, Dispatch]:
@@ -106,6 +109,8 @@ def reclassify(
                     s.rule(rule)
             board.settle()
         request.save(update_fields=["category", "area", "area_path", "urgency", "spot", *DUE])
+        if "category" in changed:
+            said(request, How.CORRECTED, request.category, by=by, at=at)
         s.about(SUBJECT, request.pk, request.area_path)
         s.record(request, public=None, **changed)
     return request
@@ -121,8 +126,11 @@ def offer(
     duty_row_id: int | None = None,
     push_down_rule: str = "",
     reason: str = "",
+    category: str = "",
 ) -> Dispatch:
     """Send a request to its lead unit, with assisting units; the unit's clocks start now, at dispatch.
+
+    `category`: what it is sent on as, where nobody had chosen a matter.
 
     A request that is with a unit already is redirected (`reason` needed); that unit's clocks are cancelled.
 
@@ -134,6 +142,9 @@ def offer(
     with step("request.dispatch", by=by, at=at) as s:
         request = s.lock(Request, request_id, related=("category",))
         unit = usable_unit(unit_id, request, at)
+        if category and request.category is None:
+            request.category = category_of(category)
+            request.save(update_fields=["category"])
         row = duty.guards(request, unit, local_day(at))
         if row is not None and not push_down_rule.strip():
             raise NotToGrassroots(row=row.number, unit=row.unit.name if row.unit else "", field="push_down_rule")
@@ -172,6 +183,8 @@ def offer(
             offered_by_id=by.user_id,
         )
         add_assists(request, assists, by=by, at=at, but=unit.pk)
+        if request.category is not None:
+            said(request, How.SENT, request.category, by=by, at=at)
         s.about(SUBJECT, request.pk, request.area_path)
         s.record(dispatch, public=True, unit=unit.pk, unit_name=unit.name, assists=list(assists), row=duty_row_id)
         s.defer(jobs.tell, request_id=request.pk, news="dispatched")
@@ -412,6 +425,8 @@ def decide_return(*, dispatch_id: int, by: Actor, at: dt.datetime, uphold: bool,
                 request.unit = None
                 request.bounces += 1
                 s.move(request, REQUEST, "back", save=(*DUE, "unit", "bounces"))
+                if dispatch.return_code not in SAME_MATTER:
+                    said(request, How.RETURNED, None, by=by, at=at)
         s.about(SUBJECT, request.pk, request.area_path)
         s.record(unit=dispatch.unit_id, upheld=uphold, bounces=request.bounces, reason=by_staff(reason))
     return dispatch

@@ -87,10 +87,21 @@ def hear_page(
         "reach": REACH,
         "channels": [(Channel.COUNTER, Channel.COUNTER.label), (Channel.PHONE, Channel.PHONE.label)],
         "channel": values.get("channel") or Channel.COUNTER,
-        **about_context(values),
+        **about_at(request.actor, values),
         **place_context(values, roots_of(request.actor), reverse("loop:hear_place")),
     }
     return private(render(request, "loop/counter/hear.html", context, status=status))
+
+
+def about_at(actor: Actor, values: dict[str, Any]) -> dict[str, Any]:
+    """What it seems to be about, with how sure the reader of this seat's county is and by which words."""
+    return about_context(values, roots_of(actor)) | {"about_url": reverse("loop:hear_about"), "say_why": True}
+
+
+@page("counter/about/", name="hear_about", needs=Cap.HEAR, scope=Scope.AREA, methods=("POST",))
+def hear_about(request: HeliRequest) -> HttpResponse:
+    """Fragment: what the words seem to be about, while they are typed."""
+    return render(request, "loop/public/_about.html", about_at(request.actor, request.POST.dict()))
 
 
 @page("counter/place/", name="hear_place", needs=Cap.HEAR, scope=Scope.AREA, methods=("POST",))

@@ -63,6 +63,7 @@ def stay(g: Given) -> str:
 def _offer(g: Given) -> int:
     row_id = g["row"]
     steps.offer(
+        category=g["category"],
         request_id=g.r.pk,
         unit_id=g["unit"],
         by=g.by,

@@ -112,21 +112,29 @@ def submit_page(
         "reach": REACH,
         "contact": values.get("contact") or "phone",
         "hide_foot": True,
-        **about_context(values),
+        **about_context(values, [queries.home_area()]),
+        "about_url": reverse("loop:submit_about"),
         **(place_context(values, [queries.home_area()], reverse("loop:submit_place")) if step > 1 else {}),
     }
     context["same"] = same_rows(values, context) if step > 1 else []
     return private(render(request, "loop/public/submit.html", context, status=status))
 
 
-def about_context(values: Mapping[str, Any]) -> dict[str, Any]:
-    """What the words seem to be about; `pick` chooses a category, `under` lists a part of the tree."""
+def about_context(values: Mapping[str, Any], roots: Sequence[str]) -> dict[str, Any]:
+    """What the words seem to be about; `pick` chooses a category, `under` lists a part of the tree. `roots`: the areas
+    that are taken down for, as long as no place is chosen."""
     pick = str(values.get("pick", ""))
     picked = bool(pick or values.get("picked"))
     under = None if pick else values.get("under")
     code = pick or str(values.get("category", ""))
     return {
-        "matter": queries.matter(str(values.get("text", "")), code=code, picked=picked, under=under),
+        "matter": queries.matter(
+            str(values.get("text", ""))[:TEXT_LIMIT],
+            area=str(values.get("area") or next(iter(roots), "")),
+            code=code,
+            picked=picked,
+            under=under,
+        ),
         "under": under,
     }
 
@@ -166,7 +174,8 @@ def same_rows(values: Mapping[str, Any], context: Mapping[str, Any]) -> list[que
 @page("submit/about/", name="submit_about", scope=Scope.PUBLIC, methods=("POST",))
 def submit_about(request: HeliRequest) -> HttpResponse:
     """Fragment: what the words seem to be about, or the list to choose from."""
-    return render(request, "loop/public/_about.html", about_context(request.POST.dict()))
+    context = about_context(request.POST.dict(), [queries.home_area()]) | {"about_url": reverse("loop:submit_about")}
+    return render(request, "loop/public/_about.html", context)
 
 
 @page("submit/place/", name="submit_place", scope=Scope.PUBLIC, methods=("POST",))
