@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,7 +14,10 @@ from heli.core.errors import HeliError
 from heli.core.tables import open_sheet
 
 app = typer.Typer(help="Read messages: what they are about, which say the same.", no_args_is_help=True)
+RESAMPLED, TIMED = 1000, 300
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
+Where = Annotated[list[str] | None, typer.Option(help="column=value: only such rows (may be given more than once).")]
+Rows = list[dict[str, str]]
 
 
 def rows_of(path: Path, **columns: str) -> list[dict[str, str]]:
@@ -40,6 +45,103 @@ def show(found: dict[str, Any], as_json: bool) -> None:
         return
     for name, value in found.items():
         typer.echo(f"{name:<20} {value}")
+
+
+def _examples(path: Path, columns: dict[str, str], where: list[str] | None, group: str = "") -> Rows:
+    """Rows that pass, as {title, body, label, group}."""
+    asked = [w.partition("=") for w in where or ()]
+    if any(not sign for _c, sign, _v in asked):
+        raise typer.BadParameter("--where is column=value")
+    wanted = {f"where{i}": column for i, (column, _s, _v) in enumerate(asked)}
+    grouped = {"group": group} if group else {}
+    rows = rows_of(path, **columns, **grouped, **wanted)
+    return [r for r in rows if all(r[f"where{i}"] == value for i, (_c, _s, value) in enumerate(asked))]
+
+
+def _column(rows: Rows, name: str) -> list[str]:
+    return [r[name] for r in rows]
+
+
+def _fitted(rows: Rows, grouped: bool) -> Any:
+    from heli.engines.text.classify import Classifier, NotEnough
+
+    try:
+        return Classifier.fit(
+            *(_column(rows, n) for n in ("title", "body", "label")), groups=_column(rows, "group") if grouped else None
+        )
+    except NotEnough as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+@app.command()
+def train(
+    file: Path,
+    *,
+    title: Annotated[str, typer.Option(help="Column of the title.")],
+    body: Annotated[str, typer.Option(help="Column of the text.")],
+    label: Annotated[str, typer.Option(help="Column of the label.")],
+    out: Annotated[Path, typer.Option(help="Where the model is written.")],
+    where: Where = None,
+    group: Annotated[str, typer.Option(help="Column of near-duplicates; found when not given.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Learn a classifier from a table of messages and write it to a file."""
+    model = _fitted(_examples(file, {"title": title, "body": body, "label": label}, where, group), bool(group))
+    raw = model.save()
+    out.write_bytes(raw)
+    each = {name: of["f1"] for name, of in model.report["each"].items()}
+    show({k: v for k, v in model.report.items() if k != "each"} | {"f1": each, "model_bytes": len(raw)}, as_json)
+
+
+@app.command()
+def evaluate(
+    *,
+    train: Annotated[Path, typer.Option(help="Table to learn from.")],
+    test: Annotated[Path, typer.Option(help="Table to be judged on.")],
+    title: Annotated[str, typer.Option(help="Column of the title.")],
+    body: Annotated[str, typer.Option(help="Column of the text.")],
+    label: Annotated[str, typer.Option(help="Column of the label.")],
+    train_where: Where = None,
+    test_where: Where = None,
+    group: Annotated[str, typer.Option(help="Column of near-duplicates in the first; found when not given.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Learn from one table, judge on another: macro-F1, coverage at precisions set without the second, calibration."""
+    columns = {"title": title, "body": body, "label": label}
+    learn = _examples(train, columns, train_where, group)
+    judge = [r for r in _examples(test, columns, test_where) if r["label"]]
+    if not judge:
+        raise typer.BadParameter(f"no row with a label in {test.name}")
+    began = time.perf_counter()
+    model = _fitted(learn, bool(group))
+    seconds = time.perf_counter() - began
+    from heli.engines.text.judging import judged
+
+    found = judged(model, *(_column(judge, n) for n in ("title", "body", "label")), resampled=RESAMPLED, timed=TIMED)
+    show(found | {"train_seconds": round(seconds, 2), "model_bytes": len(model.save())}, as_json)
+
+
+@app.command()
+def explain(
+    model: Path,
+    text: str,
+    title: Annotated[str, typer.Option(help="Title of the message.")] = "",
+    label: Annotated[str, typer.Option(help="The label to speak for; the chosen one when not given.")] = "",
+    as_json: Json = False,
+) -> None:
+    """What a message is about, how sure that is, and which words spoke for it."""
+    from heli.engines.text.classify import Classifier
+    from heli.engines.text.modelfile import BadModel
+
+    try:
+        known = Classifier.load(model.read_bytes())
+    except (OSError, BadModel) as error:
+        raise typer.BadParameter(f"{model}: {error}") from error
+    if label and label not in known.labels:
+        raise typer.BadParameter(f"no label {label}; there are {', '.join(known.labels)}")
+    found = asdict(known.predict([title], [text])[0])
+    words = [] if found["rejected"] else [asdict(w) for w in known.explain(title, text, label or None)]
+    show(found | {"words": words}, as_json)
 
 
 @app.command()

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from scipy import optimize, sparse
 from scipy.sparse import csgraph
 
-from heli.engines.text import features
+from heli.engines.text import features, judging
 from heli.engines.text.features import Codes, Floats
 
 Ints = npt.NDArray[np.int64]
@@ -175,15 +175,12 @@ def figures(probability: npt.NDArray[Any], y: Ints, names: Sequence[str]) -> dic
     hit = np.bincount(y[right], minlength=count)
     have, said = np.bincount(y, minlength=count), np.bincount(chosen, minlength=count)
     f1 = 2 * hit / np.maximum(have + said, 1)
-    bins = np.minimum((top * 15).astype(int), 14)
-    gaps = [
-        abs(float(right[bins == b].mean()) - float(top[bins == b].mean())) * float((bins == b).mean())
-        for b in np.unique(bins)
-    ]
     each = {
         name: {"examples": int(have[k]), "precision": round(float(hit[k] / max(said[k], 1)), 4),
                "recall": round(float(hit[k] / max(have[k], 1)), 4), "f1": round(float(f1[k]), 4)}
         for k, name in enumerate(names)
     }  # fmt: skip
-    seen = f1[(have + said) > 0]
-    return {"accuracy": float(right.mean()), "macro_f1": float(seen.mean()), "ece": float(sum(gaps)), "each": each}
+    return {
+        "accuracy": float(right.mean()), "macro_f1": judging.macro_f1(y, chosen, count),
+        "ece": judging.calibration_error(top, right), "each": each,
+    }  # fmt: skip
