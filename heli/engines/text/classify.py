@@ -80,10 +80,16 @@ class Trust:
         return cls(probability[order].astype(np.float32), right[order].astype(np.uint8))
 
     def threshold(self, precision: float) -> float:
-        """The least probability above which at least this share was right, one more wrong than seen; 2.0 when none."""
+        """The least probability above which at least this share was right, had one more been wrong; 2.0 when none.
+
+        Where all that was seen passes, what is calibrated to this precision passes too.
+        """
         good = np.cumsum(self.right) / (np.arange(len(self.right)) + 2.0)
         passed = np.flatnonzero(good >= precision)
-        return float(self.probability[passed[-1]]) if len(passed) else 2.0
+        if not len(passed):
+            return 2.0
+        least = float(self.probability[passed[-1]])
+        return min(least, precision) if passed[-1] == len(good) - 1 else least
 
     def coverage(self, precision: float) -> float:
         return float((self.probability >= self.threshold(precision)).mean())
@@ -140,6 +146,8 @@ class Classifier:
         else:
             together = np.unique([str(groups[i]) for i in kept], return_inverse=True)[1].astype(np.int64)
         read = [fitting.reading(plan, ts, bs, classes=len(order)) for plan in PLAN]
+        if not any(len(r.keys) for r in read):
+            raise NotEnough("The examples hold no words that can be learned.")
         told(0.1, "learning")
         how: dict[str, Any] = {"classes": len(order), "weights": w, "strength": STRENGTH, "seed": seed}
         fold = fitting.folds_of(together, y, FOLDS, seed)
@@ -242,11 +250,21 @@ class Classifier:
 
     def probabilities(self, titles: Sequence[str], bodies: Sequence[str]) -> npt.NDArray[np.float64]:
         """Messages × labels, for normal texts."""
+        return self._read(titles, bodies)[0]
+
+    def _read(
+        self, titles: Sequence[str], bodies: Sequence[str]
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+        """Probabilities, and whether anything in a message is known."""
         score = np.tile(self.bias, (len(titles), 1)).astype(np.float64)
+        known = np.zeros(len(titles), dtype=bool)
         for view in self.views:
-            score += view.read(titles, bodies) @ view.weights
+            x = view.read(titles, bodies)
+            score += x @ view.weights
+            known |= np.diff(x.indptr) > 0
         found = fitting.softmax(self.temperature * score + self.shift)
-        return self.lessons.heard(found, titles, bodies, self._idf())
+        heard = self.lessons.heard(found, titles, bodies, self._idf())
+        return heard, known | (heard != found).any(1)
 
     def _idf(self) -> tuple[Codes, Floats]:
         body = self.views[-1]
@@ -256,11 +274,11 @@ class Classifier:
         if not len(titles):
             return []
         ts, bs = [normal(str(t or "")) for t in titles], [normal(str(b or "")) for b in bodies]
-        probability = self.probabilities(ts, bs)
+        probability, known = self._read(ts, bs)
         levels = [(n, self.threshold(precision, n), *self._above(probability, n)) for n in self._levels()]
         least, made = self.threshold(precision), []
         for i, p in enumerate(probability):
-            why = refused(ts[i], bs[i])
+            why = refused(ts[i], bs[i]) or ("" if known[i] else "no_words")
             best = np.argsort(-p, kind="stable")[:3]
             choices = tuple((self.labels[k], round(float(p[k]), 4)) for k in best)
             if why:

@@ -7,11 +7,9 @@ does not matter.
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -29,7 +27,7 @@ def points(text: str) -> Codes:
     """Code points of a normal text; 0 for what is no part of a word, 1 for a digit. O(length)."""
     c = np.frombuffer(text.encode("utf-32-le", "replace"), dtype=np.uint32)
     word = ((c >= 97) & (c <= 122)) | ((c >= 0x3400) & (c < 0xA000)) | (c >= 0x20000)
-    return np.where((c >= 48) & (c <= 57), 1, np.where(word & (c != 0x1F000), c, 0)).astype(np.uint64)
+    return np.where((c >= 48) & (c <= 57), 1, np.where(word, c, 0)).astype(np.uint64)
 
 
 def keys_of(codes: Codes, n: int) -> Codes:
@@ -128,8 +126,3 @@ def aligned(text: str) -> tuple[str, list[int]]:
             made.append(x)
             at.append(i)
     return "".join(made), at
-
-
-def plain(value: Any) -> str:
-    """A text that encodes: lone halves of surrogate pairs are dropped."""
-    return unicodedata.normalize("NFC", str(value or "").encode("utf-8", "ignore").decode())

@@ -23,6 +23,6 @@ def normal(text: str) -> str:
 
     Reads at most 20,000 characters. O(length). Not for showing: marks and capitals are lost.
     """
-    text = unicodedata.normalize("NFKC", text[:MOST])
+    text = unicodedata.normalize("NFKC", text[:MOST].encode("utf-8", "ignore").decode())  # halves of pairs are dropped
     text = _GAPS.sub(" ", _TAGS.sub(" ", text)).strip().lower()
     return str(_converter().convert(text)) if text else ""

@@ -14,9 +14,10 @@ _KANA = re.compile(r"[\u3040-\u30ff]")
 _OTHER = re.compile(r"[^\W\d_\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U0003ffff]")
 _ADDRESS = re.compile(r"(https?://|www\.)[!-~]+|[!-~]+@[!-~]+")
 _SOLD = re.compile(
-    r"代开.{0,4}发票|开发票|办证|刻章|代办.{0,6}(证|执照)|贷款|套现|放款|兼职|日结|刷单|博彩|彩票|下注|棋牌|代理加盟|招代理|招商加盟"
-    r"|减肥|壮阳|代写|代考|代孕|包过|优惠|促销|特价|打折|低价|批发|厂家直销|免费领|返现|返利|零首付|秒到账|无抵押|全国包邮|稳赚"
+    r"开发票|办证|刻章|代办.{0,6}(证|执照)|贷款|放款|兼职|日结|彩票|棋牌|代理加盟|招代理|招商加盟|减肥|壮阳|代写|包过|优惠|促销|特价"
+    r"|打折|低价|批发|厂家直销|免费领|返现|返利|零首付|全国包邮"
 )
+_SHADY = re.compile(r"代开.{0,4}发票|办证.{0,2}刻章|刻章.{0,2}办证|无抵押|套现|刷单|博彩|下注|代孕|代考|秒到账|稳赚")
 _CONTACT = re.compile(
     r"加.{0,3}(微信|薇信|威信|vx|wx|v信|qq|扣扣)|(微信|薇信|威信|vx|wx|v信|qq|扣扣)(同号|号)?[:: ]{0,2}[a-z0-9_-]{5,}"
     r"|(?<!\d)1[3-9]\d{9}(?!\d)"
@@ -24,7 +25,7 @@ _CONTACT = re.compile(
 )
 _INVITED = re.compile(r"(敬?请|欢迎)(您|你)?(来电|致电|联系|咨询|加|扫|点)|咨询(电话|热线|微信)|详询")
 _ASKED = re.compile(
-    r"投诉|举报|反映|请|希望|建议|咨询|要求|为什么|为何|怎么|如何|是否|求助|解决|处理|管管|查处|取缔|整治|骗|骚扰|违规|违法|领导|政府|部门|恳|盼|望|能否|能不能|吗|小广告"
+    r"投诉|举报|反映|请|希望|建议|咨询|要求|为什么|为何|怎么|如何|是否|求助|解决|处理|管管|查处|取缔|整治|骗|骚扰|违规|违法|领导|政府|部门|恳|盼|望|能否|能不能|吗|小广告|没有|没给|没人|不给|不发|不退|拖欠|打不通|假的|乱"
 )
 
 
@@ -32,8 +33,8 @@ def refused(title: str, body: str) -> str:
     """Why a message is not sorted, or ''.
 
     empty: no letter, no character and no digit: nothing, marks only, emoji only.
-    advertising: two different things offered (or one, in a text of fewer than 60 characters) and a way to reach the
-        seller, and not one word of those with which people ask, complain or wonder ("请加微信" is no asking).
+    advertising: two different things offered, or one that nobody honest offers, and a way to reach the seller, and not
+        one word of those with which people ask, complain or wonder ("请加微信" is no asking).
     foreign: at least 12 letters of other scripts and six times as many as Chinese characters, or kana half as many as
         those; addresses of pages and of mail do not count.
     no_words: neither Chinese characters nor that many letters: "12345", "ok".
