@@ -90,13 +90,26 @@ def read_all(at: dt.datetime, *, most: int = 20_000) -> int:
     while done < most and (made := read(first=first, at=at)):
         done += len(made)
         first = made[-1].pk
-        for reading in made:
-            if reading.sure:
-                try:
-                    steps.send_on(reading=reading, at=at)
-                except HeliError as error:  # a person sends it on
-                    log.info("request %s waits for a person: %s", reading.pk, error.code)
+        for reading in let_go([r for r in made if r.sure], at):
+            try:
+                steps.send_on(reading=reading, at=at)
+            except HeliError as error:  # a person sends it on
+                log.info("request %s waits for a person: %s", reading.pk, error.code)
     return done
+
+
+def let_go(readings: Sequence[Reading], at: dt.datetime) -> list[Reading]:
+    """Those that a rule of their area might send on by its matter. One statement a county."""
+    rows: dict[str, list[rulebook.RuleVersion]] = {}
+    found = []
+    for r in readings:
+        county = r.area_path[: readers.COUNTY]
+        if county not in rows:
+            rows[county] = rulebook.candidates(("text.auto",), county, local_day(at))
+        rule = rulebook.choose(rows[county], {"category": r.choices[0][0]}).get("text.auto")
+        if rule is not None and rule.value is True:
+            found.append(r)
+    return found
 
 
 # Learning ---------------------------------------------------------------------------------------------------------------
