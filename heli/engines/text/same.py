@@ -19,7 +19,7 @@ from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from heli.engines.text.pieces import Common, Pieces, alike, dot, grams, pairs_of, pieces, runs
+from heli.engines.text.pieces import Common, Pieces, Read, alike, dot, grams, heaviest, pieces, runs
 
 Id = Hashable
 
@@ -76,7 +76,7 @@ class _Weighed:
 def likeness(a: Message, b: Message, *, common: Common | None = None) -> Likeness:
     """Weigh a pair. `common`: what a county has learned; without it the table that came with us. O(length)."""
     common = common or Common()
-    x, y = pieces(a.title, a.body, common), pieces(b.title, b.body, common)
+    x, y = pieces(Read.of(a.title, a.body), common), pieces(Read.of(b.title, b.body), common)
     w = _weigh(a, x, b, y)
     place = max(w.place, 1.0 if a.place and a.place == b.place else 0.0)
     told = {
@@ -179,6 +179,7 @@ class Events:
     """
 
     NEAR = 0.06  # cosine of two texts from which they are compared
+    TELLING = 80  # pairs of signs by which a message is found, the weightiest
     NEWEST = 2000  # messages looked at for one pair of signs
 
     def __init__(self, *, common: Common | None = None) -> None:
@@ -204,10 +205,11 @@ class Events:
             seen: set[Id] = set()
             raise ValueError(f"id {next(m.id for m in messages if m.id in seen or seen.add(m.id))} is there twice")  # type: ignore[func-returns-value]
         new = sorted(messages, key=lambda m: (m.at.isoformat() if m.at else "", str(m.id)))
-        self.common.learn([a + b for _, _, a, b in (pairs_of(m.title, m.body) for m in new)])
+        read = [Read.of(m.title, m.body) for m in new]
+        self.common.learn(r.grams for r in read)
         first = len(self._messages)
-        for message in new:
-            self._take(message)
+        for message, its in zip(new, read, strict=True):
+            self._take(message, its)
         for n in range(first, len(self._messages)):
             for other, p in self._alike(n):
                 self._link(self._event[n], self._event[other], p)
@@ -248,7 +250,7 @@ class Events:
         for held in state["events"]:
             kept = [by_id[i] for i in held if i in by_id]
             for message in kept:
-                events._take(message)
+                events._take(message, Read.of(message.title, message.body))
             numbers = [events._known[m.id] for m in kept]
             for n in numbers[1:]:
                 events._event[n] = numbers[0]
@@ -261,30 +263,30 @@ class Events:
                 events._link(names[a], names[b], p)
         return events
 
-    def _take(self, message: Message) -> None:
+    def _take(self, message: Message, read: Read) -> None:
         n = len(self._messages)
-        found = pieces(message.title, message.body, self.common)
+        found = pieces(read, self.common)
         self._messages.append(message)
         self._pieces.append(found)
         self._known[message.id] = n
         self._event.append(n)
         self._members[n] = [n]
-        for pair, weight in found.both.items():
+        for pair, weight in heaviest(found.both, self.TELLING).items():
             self._holds[pair].append((n, weight))
 
     def _alike(self, n: int) -> list[tuple[int, float]]:
         """(earlier message, chance of one event) for all that have enough in common with message n."""
-        near: defaultdict[int, float] = defaultdict(float)
-        for pair, weight in self._pieces[n].both.items():
-            for other, its in self._holds[pair][-self.NEWEST :]:
-                if other < n:
-                    near[other] += weight * its
         a, x = self._messages[n], self._pieces[n]
-        return [
-            (m, _chance(_weigh(a, x, self._messages[m], self._pieces[m]).odds))
-            for m, cosine in sorted(near.items())
-            if cosine >= self.NEAR
-        ]
+        near: defaultdict[int, float] = defaultdict(float)
+        for pair, weight in heaviest(x.both, self.TELLING).items():
+            for other, its in self._holds[pair][-self.NEWEST :]:
+                near[other] += weight * its
+        found = []
+        for m in sorted(m for m, cosine in near.items() if m < n and cosine >= self.NEAR / 2):
+            y = self._pieces[m]
+            if dot(x.both, y.both) >= self.NEAR:
+                found.append((m, _chance(_weigh(a, x, self._messages[m], y).odds)))
+        return found
 
     def _link(self, a: int, b: int, p: float) -> None:
         self._links[a][b] = self._links[b][a] = self._links[a].get(b, 0.0) + p
