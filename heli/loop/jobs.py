@@ -16,10 +16,11 @@ from heli.core.jobs import BACKOFF
 from heli.core.models import Once
 from heli.core.scope import within
 from heli.core.steady import steady
-from heli.loop.models import Clock, ClockKind, Review, Voice, said_of
+from heli.loop.models import Clock, ClockKind, Request, Review, Voice, said_of
 
 log = logging.getLogger("heli.loop")
 MOBILE = 11  # digits
+TRACED = dt.timedelta(days=60)  # how far back requests without traces are given some
 WHO = "job"  # whose keys of sent messages are (core.models.Once)
 
 
@@ -58,8 +59,10 @@ def tell(context: JobContext, request_id: int, news: str) -> int:
 def read(timestamp: int) -> int:
     """Every minute: what came in is read, many requests at once, and sent on where the rule lets it go. A desk that is
     faster reads for itself. Returns how many; harmless when run twice, or twice at once."""
-    from heli.loop import learning
+    from heli.loop import alike, learning
 
+    recent = Request.objects.filter(traces=[], heard_at__gte=timezone.now() - TRACED)
+    alike.backfill(lambda: recent.order_by("pk"))
     return learning.read_all(timezone.now())
 
 

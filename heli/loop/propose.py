@@ -15,11 +15,9 @@ from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
-from heli.core.actor import Actor
 from heli.loop import duty, reader
 from heli.loop.clocks import local_day
 from heli.loop.models import Category, Dispatch, DutyRow, Request
-from heli.loop.states import OPEN
 from heli.orgs.models import GRASSROOTS, Organisation, OrgKind
 from heli.rulebook import queries as rulebook
 
@@ -29,8 +27,6 @@ SURE = "text.sure"
 FAINT = 0.04  # below this probability nothing is offered
 OTHERWISE = 0.8  # from here the reader speaks up against what somebody chose
 HALF = 0.5  # a reader that is less sure than this listens to the words of the list first
-TWIN_DAYS = dt.timedelta(days=14)
-TWIN_LIKENESS = 0.28  # share of common two-character pieces from which two texts are shown as perhaps the same
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +68,6 @@ class ProposedUnit:
     assists: tuple[Organisation, ...] = ()
     row: DutyRow | None = None
     needs_rule: DutyRow | None = None  # the duty list does not let it go there without naming a rule
-
-
-@dataclass(frozen=True, slots=True)
-class Twin:
-    """Another open request that may be the same matter."""
-
-    request: Request
-    likeness: float
-    reasons: tuple[str, ...]
 
 
 @lru_cache(maxsize=1)
@@ -261,57 +248,3 @@ def in_hand(unit_ids: Sequence[int], now: dt.datetime) -> dict[int, tuple[int, i
         .annotate(n=Count("id"), soon=Count("id", filter=Q(due_at__lte=now + dt.timedelta(days=2))))
     )
     return {r["unit"]: (r["n"], r["soon"]) for r in rows}
-
-
-def pieces(text: str) -> frozenset[str]:
-    """Two-character pieces of the Chinese text, for likeness."""
-    kept = "".join(c for c in text if "\u4e00" <= c <= "\u9fff" or c.isalnum())
-    return frozenset(kept[i : i + 2] for i in range(len(kept) - 1))
-
-
-def likeness(one: frozenset[str], other: frozenset[str]) -> float:
-    """Share of the smaller text's pieces that the other has too, 0–1."""
-    return len(one & other) / max(1, min(len(one), len(other)))
-
-
-def twins(
-    actor: Actor,
-    *,
-    text: str,
-    area_path: str,
-    category_id: int | None,
-    now: dt.datetime,
-    but: int | None = None,
-    limit: int = 4,
-) -> list[Twin]:
-    """Open requests of the same street from the last 14 days that may say the same. One statement, ≤ 300 rows read."""
-    street = area_path[:9]
-    rows = (
-        Request.objects.visible_to(actor)
-        .filter(
-            area_path__gte=street,
-            area_path__lt=street + "~",
-            heard_at__gte=now - TWIN_DAYS,
-            heard_at__lte=now,
-            state__in=OPEN,
-        )
-        .exclude(pk=but or 0)
-        .select_related("unit", "area")
-        .annotate(category_code=F("category__code"))
-        .order_by("-id")[:300]
-    )
-    mine = pieces(text)
-    found = []
-    for r in rows:
-        like = likeness(mine, pieces(r.title + r.text))
-        same_place, same_matter = r.area_path == area_path, category_id is not None and r.category_id == category_id
-        score = like + 0.12 * same_place + 0.15 * same_matter
-        if score < TWIN_LIKENESS or like < 0.15:
-            continue
-        why = [
-            _("the same community") if same_place else "",
-            _("the same matter") if same_matter else "",
-            _("much the same words") if like >= 0.4 else "",
-        ]
-        found.append(Twin(r, score, tuple(w for w in why if w)))
-    return sorted(found, key=lambda t: -t.likeness)[:limit]

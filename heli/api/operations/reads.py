@@ -147,7 +147,7 @@ class TwinOut(Out):
 
 @operation("GET", "requests/{code}/twins", needs=desk.DESK, scope=Scope.AREA, tag="dispatch", out=ListOf[TwinOut])
 def get_twins(request: ApiRequest, code: Code) -> ListOf[TwinOut]:
-    """Open requests of the last days in the same street that may be the same matter."""
+    """Open requests of the last weeks in the county that may be the same matter."""
     found = desk.at_desk(request.actor, code.upper(), "category", "area")
     return ListOf[TwinOut](
         rows=[
@@ -158,7 +158,7 @@ def get_twins(request: ApiRequest, code: Code) -> ListOf[TwinOut]:
                 area_path=t.request.area_path,
                 unit=unit_of(t.request.unit),
                 likeness=round(t.likeness, 3),
-                reasons=list(t.reasons),
+                reasons=[str(r) for r in t.reasons],
             )
             for t in near(request.actor, found, timezone.now()).twins
         ]

@@ -8,14 +8,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import Q
+
 from heli.core.actor import Actor
-from heli.loop import propose
+from heli.loop import alike
+from heli.loop.alike import Twin
 from heli.loop.models import Request
-from heli.loop.propose import Twin
 from heli.loop.states import WITH_UNIT
 
 NEARBY = 6
-MUCH_THE_SAME = 0.52  # propose.likeness of the words with the same place added
+ANSWERED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,7 @@ class Near:
 
     twins: list[Twin]
     nearby: list[Request]
+    answered: list[Twin]
     points: list[dict[str, Any]]
 
     @property
@@ -33,33 +36,24 @@ class Near:
 
 
 def near(actor: Actor, request: Request, now: dt.datetime) -> Near:
-    """Twins of the last days in the street; what is in hand in the same community. Two statements."""
-    twins = propose.twins(
-        actor,
-        text=request.title + request.text,
-        area_path=request.area_path,
-        category_id=request.category_id,
-        now=now,
-        but=request.pk,
+    """Twins of the last weeks in the county; what was answered and is like it; what is in hand in the same community.
+    Six statements."""
+    asked: dict[str, Any] = {
+        "text": request.text, "title": request.title, "area_path": request.area_path, "now": now, "but": request.pk,
+        "category_id": request.category_id,
+    }  # fmt: skip
+    twins = alike.twins(actor, **asked, states=("heard", *WITH_UNIT), also=Q(parent=None))
+    answered = alike.twins(
+        actor, **asked, states=("replied", "closed"), limit=ANSWERED, also=Q(parent=None, unit__isnull=False)
     )
-    joinable = [t for t in twins if t.request.state in {"heard", *WITH_UNIT} and may_be_same(t, request)]
     found = list(
         Request.objects.visible_to(actor)
         .filter(area_path=request.area_path, state__in=WITH_UNIT)
-        .exclude(pk=request.pk)
+        .exclude(pk__in=[request.pk, *(t.request.pk for t in twins)])
         .select_related("unit", "category")
         .order_by("-id")[:NEARBY]
     )
-    return Near(joinable, found, points(request, found))
-
-
-def may_be_same(twin: Twin, request: Request) -> bool:
-    """Not a part of something, and not plainly another matter said in some of the same words."""
-    other: Any = twin.request
-    if other.parent_id is not None:
-        return False
-    code, known = other.category_code or "", request.category.code if request.category else ""
-    return not code or not known or code[:4] == known[:4] or twin.likeness >= MUCH_THE_SAME
+    return Near(twins, found, answered, points(request, found))
 
 
 def points(request: Request, others: Iterable[Request]) -> list[dict[str, Any]]:

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Q
+from django.db.models import Count, Q
+from django.db.models.functions import Coalesce
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import Promise
@@ -26,7 +27,7 @@ from heli.core.paging import Page, keyset
 from heli.core.scope import within
 from heli.core.subjects import Subject
 from heli.engines.identifiers import without_personal
-from heli.loop import links, propose
+from heli.loop import alike, links, propose
 from heli.loop.models import Category, Confidentiality, Handling, Kind, Remark, Request, Urgency, Voice, answer_to
 from heli.loop.queries import parts
 from heli.loop.steps.hear import checked_text
@@ -186,6 +187,7 @@ class Same:
     heard_at: dt.datetime
     state: str
     words: Words
+    neighbours: int = 1  # how many said it so far
     picked: bool = False  # the resident said it is the same
 
 
@@ -193,12 +195,12 @@ def perhaps_same(text: str, area_path: str, code: str, now: dt.datetime, *, twin
     """At most three neighbours' requests like this one: only matters of shared places, only kind, street, day and state.
     `twin` is the key the resident picked before.
 
-    Nothing for complaints and tips, for requests whose reporter is protected, or without a community. Three statements.
+    Nothing for complaints and tips, for requests whose reporter is protected, or without a community. Six statements.
     """
     if len(area_path) < COMMUNITY or not text.strip() or (code and not code.startswith(SHARED_MATTERS)):
         return []
     about = Category.objects.filter(code=code).values_list("pk", flat=True).first() if code else None
-    like: Any = propose.twins(SYSTEM, text=text, area_path=area_path, category_id=about, now=now, limit=12)
+    like: Any = alike.twins(SYSTEM, text=text, area_path=area_path, category_id=about, now=now, limit=12)
     found = [
         t.request
         for t in like
@@ -211,6 +213,13 @@ def perhaps_same(text: str, area_path: str, code: str, now: dt.datetime, *, twin
     if not found:
         return []
     names = Category.objects.in_bulk({r.category_id for r in found if r.category_id})
+    said = dict(
+        Voice.objects.annotate(of=Coalesce("request__merged_into", "request"))
+        .filter(Q(request__in=found) | Q(request__merged_into__in=found))
+        .order_by()
+        .values_list("of")
+        .annotate(n=Count("pk"))
+    )
     street = Area.objects.filter(path=area_path[:9]).first()
     picked = code_of_same(twin)
     return [
@@ -221,6 +230,7 @@ def perhaps_same(text: str, area_path: str, code: str, now: dt.datetime, *, twin
             heard_at=r.heard_at,
             state=parts.STATE_CHIPS[r.state],
             words=parts.STATE_WORDS[r.state],
+            neighbours=said.get(r.pk, 1),
             picked=r.code == picked,
         )
         for r in found

@@ -21,6 +21,7 @@ from heli.core.errors import AlreadyDone, HeliError, Invalid, WrongState
 from heli.core.steps import Step, step
 from heli.engines.identifiers import new_code, without_personal
 from heli.loop import jobs, links, sampling
+from heli.loop.alike import traces_of
 from heli.loop.clocks import DUE, Board
 from heli.loop.errors import CannotMerge, NoSuchCategory, NotSplit, NotYoursAlone, TooLong, UnknownPlace
 from heli.loop.models import Category, Channel, ClockKind, Confidentiality, Dispatch, Kind, Request, Urgency, Voice
@@ -195,6 +196,7 @@ def hear(
                 form_key=form_key,
                 source=source,
                 source_key=source_key,
+                traces=traces_of(shown, title_of(shown)),
             )
             clocks = Board(s, request, starting=(ClockKind.DISPATCH,), rules=("track.link_days",))
             clock = clocks.start(ClockKind.DISPATCH)

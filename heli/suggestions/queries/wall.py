@@ -19,7 +19,6 @@ from heli.core.paging import Page, keyset
 from heli.core.scope import within
 from heli.loop.clocks import local_day
 from heli.loop.models import Clock, ClockKind
-from heli.loop.propose import likeness, pieces
 from heli.loop.states import OPEN
 from heli.suggestions.models import TAKEN_UP, Answer, Call, Measure, Suggestion, Verdict
 
@@ -247,7 +246,14 @@ class Like:
 
 def telling(text: str) -> frozenset[str]:
     """The pairs of characters of a text that say what it is about."""
-    return pieces(text) - EMPTY_PAIRS
+    kept = "".join(c for c in text if "\u4e00" <= c <= "\u9fff" or c.isalnum())
+    return frozenset(kept[i : i + 2] for i in range(len(kept) - 1)) - EMPTY_PAIRS
+
+
+def likeness(one: frozenset[str], other: frozenset[str]) -> float:
+    """Share of the smaller text's pairs that the other has too, 0–1. Ideas in other words are alike by their subject;
+    which requests tell of one event is heli/loop/alike.py."""
+    return len(one & other) / max(1, min(len(one), len(other)))
 
 
 def alike(text: str, area_path: str, now: dt.datetime, *, but: int = 0, limit: int = 4) -> list[Like]:

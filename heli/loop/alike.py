@@ -1,0 +1,119 @@
+"""Which requests may tell of the same matter: found by the traces that were kept with them, weighed pair by pair.
+
+A request keeps some twenty numbers (engines/text/nearly.py): whoever says nearly the same, or names the same things, has
+one in common. The index over them grows with each request, so the search reads a few rows however many there are.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import F, Q, QuerySet
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from heli.core.actor import Actor
+from heli.core.scope import within
+from heli.loop.clocks import local_day
+from heli.loop.models import Category, Request
+from heli.loop.states import OPEN
+from heli.rulebook import queries as rulebook
+
+WINDOW = "text.twins"
+NEAR = dt.timedelta(days=14)  # in one community, about one matter, within so long: looked at without a trace in common
+LOOKED_AT = 300  # rows read
+WEIGHED = 40  # pairs weighed, those with most traces in common first (3 ms each)
+LIKELY = 0.35  # chance of one event from which a pair is shown
+PERHAPS = 0.1  # the same where community, matter and days agree, too
+WORDS: Mapping[str, str | Promise] = {
+    "same_place": _("the same place"),
+    "same_matter": _("the same matter"),
+    "same_words": _("much the same words"),
+    "near_in_time": _("within a week"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Twin:
+    """Another request that may be the same matter; `verbatim`: said in nearly the same words. Shared: what both name."""
+
+    request: Request
+    likeness: float
+    reasons: tuple[str | Promise, ...]
+    shared: tuple[str, ...] = ()
+    verbatim: bool = False
+
+
+def traces_of(text: str, title: str = "") -> list[int]:
+    """What is kept with a request for its twins to find it by (about 2 ms)."""
+    from heli.engines.text.nearly import keys
+
+    return keys(text, title="" if text.startswith(title.rstrip("…")) else title)
+
+
+def twins(
+    actor: Actor,
+    *,
+    text: str,
+    area_path: str,
+    category_id: int | None,
+    now: dt.datetime,
+    title: str = "",
+    but: int | None = None,
+    limit: int = 4,
+    states: Iterable[str] = OPEN,
+    also: Q | None = None,
+) -> list[Twin]:
+    """Requests of the county that may say the same, the likeliest first. Two statements (rule, rows by their traces), at
+    most 300 rows read and 40 weighed. `states`: OPEN, or those that are answered."""
+    mine = traces_of(text, title)
+    days = int(rulebook.in_force((WINDOW,), path=area_path[:6], on=local_day(now))[WINDOW].value)
+    wanted = Q(traces__overlap=mine, heard_at__gte=now - dt.timedelta(days=days))
+    if category_id is not None and len(area_path) == 12:
+        wanted |= Q(area_path=area_path, category=category_id, heard_at__gte=now - NEAR)
+    rows = (
+        Request.objects.visible_to(actor)
+        .filter(wanted, within("area_path", (area_path[:6],)), heard_at__lte=now, state__in=tuple(states))
+        .exclude(pk=but or 0)
+        .select_related("unit", "area")
+        .annotate(category_code=F("category__code"))
+        .order_by("-id")
+    )
+    code = Category.objects.filter(pk=category_id).values_list("code", flat=True).first() if category_id else ""
+    return weighed(rows.filter(also) if also is not None else rows, mine, text=text, title=title,
+                   area_path=area_path, code=code or "", now=now)[:limit]  # fmt: skip
+
+
+def weighed(
+    rows: QuerySet[Any], mine: Iterable[int], *, text: str, title: str, area_path: str, code: str, now: dt.datetime
+) -> list[Twin]:
+    """Those of the rows that are like enough, the likeliest first."""
+    from heli.engines.text.nearly import VERBATIM, verbatim
+    from heli.engines.text.same import Message, likeness
+
+    asked = set(mine)
+    best = sorted(rows[:LOOKED_AT], key=lambda r: (-len(asked & set(r.traces)), -r.pk))[:WEIGHED]
+    this = Message(0, title, text, now, area_path, code)
+    found = []
+    for r in best:
+        like = likeness(this, Message(r.pk, r.title, r.text, r.heard_at, r.area_path, r.category_code or ""))
+        here = r.area_path == area_path and bool(code) and r.category_code == code and abs(now - r.heard_at) <= NEAR
+        again = verbatim(text, r.text) >= VERBATIM
+        if like.p >= (PERHAPS if here else LIKELY) or again:
+            why = dict.fromkeys(
+                [*(k for k in WORDS if k in like.reasons), *(("same_place", "same_matter") if here else ())]
+            )
+            found.append(Twin(r, max(like.p, float(again)), tuple(WORDS[k] for k in why), like.shared[:3], again))
+    return sorted(found, key=lambda t: (-t.likeness, -t.request.pk))
+
+
+def backfill(traced: Callable[[], QuerySet[Request]], most: int = 2000) -> int:
+    """Traces for requests from before there were any, or from rows copied in past the steps. Returns how many."""
+    rows = list(traced().only("pk", "text", "title")[:most])
+    for r in rows:
+        r.traces = traces_of(r.text, r.title) or [0]  # a text without a sign is not looked at again
+    Request.objects.bulk_update(rows, ["traces"], batch_size=500)
+    return len(rows)
