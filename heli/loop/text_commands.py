@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
+import re
 import time
+import time as clock
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from heli.core.errors import HeliError
 from heli.core.tables import open_sheet
+
+if TYPE_CHECKING:
+    from heli.engines.text.same import Message
 
 app = typer.Typer(help="Read messages: what they are about, which say the same.", no_args_is_help=True)
 RESAMPLED, TIMED = 1000, 300
@@ -150,3 +156,96 @@ def normal(text: str) -> None:
     from heli.engines.text.normal import normal as made
 
     typer.echo(made(text))
+
+
+# The same event ---------------------------------------------------------------------------------------------------------
+Column = Annotated[str, typer.Option(help="The name of its column.")]
+_WHEN = re.compile(r"(\d{4})\D(\d{1,2})\D(\d{1,2})日?(?:[T\s]+(\d{1,2}):(\d{1,2})(?::(\d{1,2}))?.*)?")
+
+
+def moment(text: str) -> dt.datetime | None:
+    """2019/3/11 11:40:42, 2019-04-08, 2019年4月8日, ISO: a time on the wall of its place; None for ''.
+
+    Raises:
+        ValueError: it is no time.
+    """
+    text = text.strip()
+    if not text:
+        return None
+    if not (found := _WHEN.fullmatch(text)):
+        raise ValueError(f"{text!r} is no time")
+    return dt.datetime(*(int(part or 0) for part in found.groups()))  # type: ignore[arg-type]
+
+
+def messages_of(path: Path, **columns: str) -> list[Message]:
+    """The messages of a file; `columns` as in `rows_of`, for the fields of same.Message. An id twice ends with a sentence."""
+    from heli.engines.text.same import Message
+
+    messages: dict[str, Message] = {}
+    for row in rows_of(path, **{field: column for field, column in columns.items() if column}):
+        try:
+            message = Message(**{**row, "at": moment(row.get("at", ""))})  # type: ignore[arg-type]
+        except ValueError as error:
+            raise typer.BadParameter(f"{path.name}, {row['id']}: {error}") from error
+        if message.id in messages:
+            raise typer.BadParameter(f"{path.name}: the id {message.id} is there twice")
+        messages[row["id"]] = message
+    return list(messages.values())
+
+
+@app.command()
+def cluster(
+    messages: Annotated[Path, typer.Argument(help="CSV or xlsx of messages (.xz and .gz too).")],
+    id: Column,
+    title: Column,
+    body: Column,
+    time: Column = "",
+    reporter: Column = "",
+    everything: Annotated[bool, typer.Option("--all", help="Messages that stand alone too.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Group messages that tell of the same event, day by day; events of two and more, the largest first."""
+    from heli.engines.text.same import clusters
+
+    began = clock.perf_counter()
+    found = clusters(messages_of(messages, id=id, title=title, body=body, at=time, reporter=reporter))
+    groups = [group for group in found if everything or len(group) > 1]
+    if as_json:
+        show({"clusters": groups, "seconds": round(clock.perf_counter() - began, 2)}, as_json)
+        return
+    for group in groups:
+        typer.echo(" ".join(map(str, group)))
+
+
+@app.command()
+def pairs(
+    couples: Annotated[Path, typer.Argument(help="CSV or xlsx with two ids in each row.")],
+    messages: Annotated[Path, typer.Argument(help="CSV or xlsx of the messages they are of.")],
+    id: Column,
+    title: Column,
+    body: Column,
+    time: Column = "",
+    reporter: Column = "",
+    a: Column = "a",
+    b: Column = "b",
+    as_json: Json = False,
+) -> None:
+    """Score pairs of messages: the chance that both tell of the same event, and why."""
+    from heli.engines.text.pieces import Common, Read
+    from heli.engines.text.same import SAME, likeness
+
+    began = clock.perf_counter()
+    held = {m.id: m for m in messages_of(messages, id=id, title=title, body=body, at=time, reporter=reporter)}
+    common = Common()
+    common.learn(Read.of(m.title, m.body).grams for m in held.values())
+    scored: list[dict[str, Any]] = []
+    for row in rows_of(couples, a=a, b=b):
+        if unknown := [n for n in row.values() if n not in held]:
+            raise typer.BadParameter(f"{messages.name} has no message {unknown[0]}")
+        found = likeness(held[row["a"]], held[row["b"]], common=common)
+        scored.append({**row, "p": found.p, "same": found.p >= SAME, "reasons": found.reasons, "shared": found.shared})
+    if as_json:
+        show({"pairs": scored, "seconds": round(clock.perf_counter() - began, 2)}, as_json)
+        return
+    for pair in scored:
+        typer.echo(f"{pair['a']} {pair['b']}  {pair['p']:.2f}  {' '.join(pair['reasons'])}")

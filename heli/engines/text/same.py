@@ -56,8 +56,8 @@ WHY = (
     "other_matter",
     "far_in_time",
 )
-SAME = 0.7  # from here a pair is proposed as one event
-JOIN, CROWD, FULL = 1.0, 0.9, 40  # an event takes a message from these log-odds on, less CROWD × ln(size, at most FULL)
+SAME = 0.8  # from here a pair is proposed as one event
+JOIN, CROWD, FULL = 0.5, 0.75, 40  # an event takes a message from these log-odds on, less CROWD × ln(size, at most FULL)
 _NO_TIME = 4.0  # ln(1 + days) where a time is not known: two months
 _FLOOR = 0.03
 
@@ -105,13 +105,13 @@ def _weigh(a: Message, x: Pieces, b: Message, y: Pieces) -> _Weighed:
     elsewhere = all(missed)
     days = abs((a.at - b.at).total_seconds()) / 86400 if a.at and b.at else None
     odds = (
-        3.1
+        2.85
         + 1.15 * math.log(title + _FLOOR)
         + 0.8 * math.log(body + _FLOOR)
         + 0.65 * math.log(cross + _FLOOR)
         + 0.35 * place
-        + 2.0 * matter
-        - 0.9 * elsewhere
+        + 2.5 * matter
+        - 1.2 * elsewhere
         - 0.1 * any(missed)
         - 0.19 * (math.log1p(days) if days is not None else _NO_TIME)
     )
