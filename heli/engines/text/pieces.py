@@ -19,6 +19,7 @@ from heli.engines.text.matters import matters
 from heli.engines.text.normal import normal
 
 DATA = Path(__file__).parent / "data" / "common.txt"
+TELLING = 80  # pairs of signs by which a message is found, the weightiest
 CORES = 12  # names that are compared, the weightiest
 READ = 1500  # characters of a body that are compared: what is told later is rarely what it is about
 _RUN = re.compile(r"[a-z0-9\u3400-\u9fff]+")
@@ -68,9 +69,12 @@ class Common:
                 self.counts[pair] = self.counts.get(pair, 0) + 1
 
     def rarity(self, pair: str) -> float:
+        return self.rarities((pair,))[pair]
+
+    def rarities(self, pairs: Iterable[str]) -> dict[str, float]:
         base, texts = _shipped()
-        n = texts + self.texts
-        return max(0.1, math.log((n + 1) / (base.get(pair, 0) + self.counts.get(pair, 0) + 1)))
+        own, n = self.counts, texts + self.texts + 1
+        return {p: max(0.1, math.log(n / (base.get(p, 0) + own.get(p, 0) + 1))) for p in pairs}
 
 
 @lru_cache(maxsize=1)
@@ -151,7 +155,7 @@ Weights = dict[str, float]
 
 
 def _one(found: Weights) -> Weights:
-    length = math.sqrt(sum(x * x for x in found.values()))
+    length = math.hypot(*found.values())
     return {k: x / length for k, x in found.items()} if length else {}
 
 
@@ -163,12 +167,14 @@ def dot(a: Weights, b: Weights) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Pieces:
-    """What is compared of a message. Vectors have length 1; `cores`: names with their weight; `named`: those of the title."""
+    """What is compared of a message. Vectors have length 1; `telling`: the weightiest of both;
+    `cores`: names with their weight; `named`: those of the title."""
 
     text: str
     title: Weights
     body: Weights
     both: Weights
+    telling: Weights
     cores: Weights
     named: tuple[str, ...]
     matter: Weights
@@ -200,10 +206,10 @@ class Read:
 def pieces(read: Read, common: Common) -> Pieces:
     """A message taken apart. O(length): about a millisecond for 300 characters."""
     in_title, in_body = Counter(read.first), Counter(read.second)
-    rare = {g: common.rarity(g) for g in in_title | in_body}
+    rare = common.rarities(in_title.keys() | in_body.keys())
 
     def unit(counts: Mapping[str, int]) -> Weights:
-        return _one({g: (1 + math.log(n)) * rare[g] for g, n in counts.items()})
+        return _one({g: rare[g] if n == 1 else (1 + math.log(n)) * rare[g] for g, n in counts.items()})
 
     cores: Weights = {}
     named = []
@@ -214,12 +220,14 @@ def pieces(read: Read, common: Common) -> Pieces:
     for (_, core), n in names(read.body).items():
         cores[core] = cores.get(core, 0) + min(n, 3)
     cores = {c: w * r for c, w in cores.items() if (r := _rarity(c, common) - 3) > 0}
+    both = unit({g: 3 * in_title.get(g, 0) + in_body.get(g, 0) for g in rare})
     about, more = matters(read.title), matters(read.body)
     return Pieces(
         text=f"{read.title} {read.body}",
         title=unit(in_title),
         body=unit(in_body),
-        both=unit({g: 3 * in_title[g] + in_body[g] for g in rare}),
+        both=both,
+        telling=heaviest(both, TELLING),
         cores=heaviest(cores, CORES),
         named=tuple(named),
         matter=_one({m: 3.0 * about[m] + min(3, more[m]) for m in about | more}),
@@ -234,5 +242,5 @@ def heaviest(found: Weights, most: int) -> Weights:
 
 
 def _rarity(core: str, common: Common) -> float:
-    found = grams(core)
-    return sum(map(common.rarity, found)) / len(found) if found else 0.0
+    found = common.rarities(grams(core)).values()
+    return sum(found) / len(found) if found else 0.0

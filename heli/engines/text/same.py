@@ -19,7 +19,7 @@ from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from heli.engines.text.pieces import Common, Pieces, Read, alike, dot, grams, heaviest, pieces, runs
+from heli.engines.text.pieces import Common, Pieces, Read, alike, dot, grams, pieces, runs
 
 Id = Hashable
 
@@ -57,7 +57,7 @@ WHY = (
     "far_in_time",
 )
 SAME = 0.8  # from here a pair is proposed as one event
-JOIN, CROWD, FULL = 0.5, 0.75, 40  # an event takes a message from these log-odds on, less CROWD × ln(size, at most FULL)
+JOIN, CROWD, FULL = 0.5, 0.6, 40  # an event takes a message from these log-odds on, less CROWD × ln(size, at most FULL)
 _NO_TIME = 4.0  # ln(1 + days) where a time is not known: two months
 _FLOOR = 0.03
 
@@ -179,7 +179,6 @@ class Events:
     """
 
     NEAR = 0.06  # cosine of two texts from which they are compared
-    TELLING = 80  # pairs of signs by which a message is found, the weightiest
     NEWEST = 2000  # messages looked at for one pair of signs
 
     def __init__(self, *, common: Common | None = None) -> None:
@@ -271,15 +270,16 @@ class Events:
         self._known[message.id] = n
         self._event.append(n)
         self._members[n] = [n]
-        for pair, weight in heaviest(found.both, self.TELLING).items():
+        for pair, weight in found.telling.items():
             self._holds[pair].append((n, weight))
 
     def _alike(self, n: int) -> list[tuple[int, float]]:
         """(earlier message, chance of one event) for all that have enough in common with message n."""
         a, x = self._messages[n], self._pieces[n]
         near: defaultdict[int, float] = defaultdict(float)
-        for pair, weight in heaviest(x.both, self.TELLING).items():
-            for other, its in self._holds[pair][-self.NEWEST :]:
+        for pair, weight in x.telling.items():
+            held = self._holds[pair]
+            for other, its in held if len(held) <= self.NEWEST else held[-self.NEWEST :]:
                 near[other] += weight * its
         found = []
         for m in sorted(m for m, cosine in near.items() if m < n and cosine >= self.NEAR / 2):
