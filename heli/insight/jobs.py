@@ -8,6 +8,8 @@ from procrastinate.contrib.django import app
 from heli.core.jobs import BACKOFF
 from heli.core.steady import steady
 
+NIGHT = 4  # o'clock: when the large counties are grouped
+
 
 @app.periodic(cron="* * * * *")
 @app.task(name="insight.refresh", queue="clocks", queueing_lock="insight.refresh")
@@ -29,6 +31,17 @@ def candidates(timestamp: int) -> dict[str, int]:
         return {}
     now = timezone.now()
     return {"relapsed": problem_steps.relapse_due(now), "candidates": found.refresh(now)}
+
+
+@app.periodic(cron="52 * * * *")
+@app.task(name="insight.hot", queueing_lock="insight.hot", retry=BACKOFF)
+def hot(timestamp: int) -> int:
+    """Every hour (large counties: at four in the morning): what several people told of, grouped anew. Harmless when run
+    twice."""
+    from heli.insight import hot as grouping
+
+    now = timezone.now()
+    return grouping.refresh(now, every=timezone.localtime(now).hour == NIGHT)
 
 
 @app.task(name="insight.write_round", retry=BACKOFF)

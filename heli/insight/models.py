@@ -320,3 +320,59 @@ class Round(models.Model):
 
     def __str__(self) -> str:
         return f"{self.problem_id} {self.how} {len(self.results)}/{len(self.requests)}"
+
+
+# The hot list ----------------------------------------------------------------------------------------------------------
+class HotQuerySet(models.QuerySet["Hot"]):
+    def visible_to(self, actor: Actor) -> Self:
+        """Who reads the requests it is made of."""
+        return self if actor.system else self.filter(within("area_path", any_path(actor, *READERS)))
+
+
+class Hot(models.Model):
+    """Something that several people told of in their own words: requests that read as one event (engines/text/same.py).
+
+    Written anew by hot.py from the requests themselves; nothing is kept here that could differ from them.
+    """
+
+    area = models.ForeignKey(Area, on_delete=models.PROTECT, related_name="+", db_index=False)
+    area_path = PathField()  # the smallest area that holds all of its requests
+    category = models.ForeignKey(Category, null=True, on_delete=models.PROTECT, related_name="+", db_index=False)
+    title = models.CharField(max_length=60)  # of the request that is most like the others: its first
+    first_at = models.DateTimeField()
+    last_at = models.DateTimeField()
+    people = models.PositiveIntegerField()  # different people
+    requests = models.PositiveIntegerField()
+    heat = models.FloatField()  # people, each by their last word, which halves with time
+    unusual = models.FloatField(null=True)  # 0 as always here … 1; null: too little is known of the place
+    counted_at = models.DateTimeField()
+
+    objects: ClassVar[Any] = HotQuerySet.as_manager()
+
+    class Meta:
+        indexes: ClassVar[list[Any]] = [models.Index(fields=["area_path", "-heat", "id"], name="hot_area")]
+
+    def __str__(self) -> str:
+        return f"{self.title} ({self.people})"
+
+
+class HotRequest(models.Model):
+    """A request that tells of it."""
+
+    request = models.OneToOneField(Request, primary_key=True, on_delete=models.CASCADE, related_name="hot")
+    hot = models.ForeignKey(Hot, on_delete=models.CASCADE, related_name="told")
+
+    def __str__(self) -> str:
+        return f"{self.request_id} → {self.hot_id}"
+
+
+class HotState(models.Model):
+    """Where the grouping of a county's requests stood at the end of a day, so that tomorrow goes on from there."""
+
+    county = PathField(primary_key=True)
+    day = models.DateField()
+    state = models.JSONField()
+    counted_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.county} {self.day}"

@@ -20,6 +20,7 @@ from heli.core.pages import HeliRequest, page
 from heli.insight import problem_queries as queries
 from heli.insight import problem_steps as steps
 from heli.insight.forms import NameForm, PlanForm, WhyForm, WordsForm
+from heli.insight.hot_views import CODES, HotRow, hot_row, hot_seen, requests_of
 from heli.insight.models import Problem
 from heli.insight.problem_queries import TABS, ProblemRow
 from heli.loop.clocks import local_day
@@ -140,9 +141,14 @@ def candidate_dismiss(request: HeliRequest, candidate_id: int) -> HttpResponse:
 
 # A new one ------------------------------------------------------------------------------------------------------------
 def name_form(
-    request: HeliRequest, source: Any = None, *, problem: Problem | None = None, candidate: Any = None
+    request: HeliRequest,
+    source: Any = None,
+    *,
+    problem: Problem | None = None,
+    candidate: Any = None,
+    hot: HotRow | None = None,
 ) -> NameForm:
-    """The form with what may be chosen; `candidate` or `problem` fill it in."""
+    """The form with what may be chosen; `candidate`, `hot` or `problem` fill it in."""
     now = timezone.now()
     initial: dict[str, Any] = {"review_on": local_day(now) + dt.timedelta(days=REVIEW_DAYS)}
     if candidate is not None:
@@ -150,12 +156,18 @@ def name_form(
         initial |= {
             "title": f"{place}{candidate.category}"[:60], "area": candidate.area_path, "category": candidate.category.code
         }  # fmt: skip
+    if hot is not None:
+        codes = requests_of(request.actor, hot.hot).order_by("-id").values_list("code", flat=True)[:CODES]
+        initial |= {
+            "title": hot.hot.title, "area": hot.hot.area_path, "codes": " ".join(codes),
+            "category": hot.hot.category.code if hot.hot.category else "",
+        }  # fmt: skip
     if problem is not None:
         initial = {
             "title": problem.title, "unit": str(problem.unit_id), "review_on": problem.review_on,
             "month": f"{problem.month:%Y-%m}" if problem.month else "",
         }  # fmt: skip
-    path = problem.area_path if problem else candidate.area_path if candidate else ""
+    path = problem.area_path if problem else candidate.area_path if candidate else hot.hot.area_path if hot else ""
     path = path or next(iter(request.actor.paths(Cap.SUPERVISE)), "")
     chosen = str(initial.get("area", ""))
     return NameForm(
@@ -176,7 +188,9 @@ def problem_new(request: HeliRequest) -> HttpResponse:
     candidate = None
     if chosen is not None:  # what was typed stays when a colleague named it meanwhile: the step says so
         candidate = queries.candidate_seen(request.actor, chosen, gone=request.method == "POST")
-    form = name_form(request, request.POST if request.method == "POST" else None, candidate=candidate)
+    told = request.GET.get("hot", "")
+    event = hot_row(hot_seen(request.actor, int(told))) if told.isdecimal() and len(told) < 18 else None
+    form = name_form(request, request.POST if request.method == "POST" else None, candidate=candidate, hot=event)
     status = 200
     if request.method == "POST":
         status = 400
@@ -195,6 +209,7 @@ def problem_new(request: HeliRequest) -> HttpResponse:
     context = {
         "form": form,
         "candidate": queries.candidate_row(request.actor, candidate) if candidate else None,
+        "hot": event,
         "form_key": request.POST.get("form_key") or uuid.uuid4(),
     }
     return render(request, "insight/problem_new.html", context, status=status)

@@ -20,6 +20,7 @@ WORK = {
     "hooks.clean": _("Forgetting messages to other systems that arrived long ago"),
     "hooks.relay": _("Telling other systems what happened"),
     "insight.candidates": _("Looking for problems that keep coming back"),
+    "insight.hot": _("Grouping what several people told of"),
     "insight.refresh": _("Counting the figures anew"),
     "insight.write_round": _("Words to all requests of a standing problem"),
     "loop.digests": _("The weekly digest for supervisors"),

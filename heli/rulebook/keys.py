@@ -322,6 +322,8 @@ _ALL = (
     Key("text.auto.unseen", _("Nothing is sent on by the rule when its samples were not looked at for so long"), DAYS),
     Key("text.memory", _("After so long what was learned from a request weighs half"), DAYS),
     Key("text.twins", _("How far back a request is compared with others"), DAYS),
+    Key("text.hot.people", _("So many people must tell of one event before it is on the hot list"), PEOPLE),
+    Key("text.hot.half", _("After so long somebody who told of an event counts half in its heat"), DAYS),
     Key("work.hours", _("Office hours"), HOURS),
 )
 KEYS: Final[Mapping[str, Key]] = {k.key: k for k in _ALL}

@@ -50,6 +50,7 @@ MENU: tuple[tuple[str, str, Words, frozenset[Cap]], ...] = (
         pgettext_lazy("nav", "Standing problems"),
         frozenset({Cap.SUPERVISE, Cap.VIEW_REQUESTS, Cap.HANDLE_REQUESTS}),
     ),
+    ("insight:hot", "flame", pgettext_lazy("nav", "Hot list"), frozenset({Cap.SUPERVISE, Cap.VIEW_REQUESTS})),
     ("oversight:tips", "shield", pgettext_lazy("nav", "Tips on impostors"), frozenset({Cap.HANDLE_TIPS})),
     ("sites:desk", "station", pgettext_lazy("nav", "Stations"), frozenset({Cap.MANAGE_SITES, Cap.KEEP_SITE})),
     ("notices:desk", "bell", pgettext_lazy("nav", "Notices"), frozenset({Cap.PUBLISH_NOTICES})),
