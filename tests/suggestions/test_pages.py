@@ -202,6 +202,16 @@ def test_editing_after_seconding_is_refused_kindly(world: Any) -> None:
     assert read(client, "/suggestions/mine/" + "A" * 30 + "/", 410)
 
 
+def test_what_looks_private_is_marked_and_stars_are_proposed(world: Any) -> None:
+    made = suggest(world, "我叫姜玉河，住在 3号楼2单元501。建议单元门口装一张长椅。")
+    item = f"/suggestions/desk/s/{made.request.code}/"
+    keeper = staff(world, "宋建言")
+    shown, starred = read(keeper, item), read(keeper, f"{item}?stars=1")
+    assert "<mark>姜玉河</mark>" in shown and "<mark>3号楼2单元501</mark>" in shown and "有 2 处" in shown
+    assert "我叫＊＊＊，住在" not in shown and "我叫＊＊＊，住在" in starred
+    assert made.row.text.startswith("我叫姜玉河")  # proposed, not written
+
+
 def test_the_desk_reads_takes_up_joins_and_exports(world: Any) -> None:
     keeper = staff(world, "宋建言")
     first, twin = suggest(world), suggest(world, "楼梯转角装折叠座椅，老人上楼能歇脚")

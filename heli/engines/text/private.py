@@ -235,3 +235,12 @@ def masked(text: str, found: Iterable[Found]) -> str:
         shown = STAR * keep.start() + piece[keep.start() :] if keep else STAR * len(piece)
         text = text[: f.start] + (piece[:2] + STAR * (len(piece) - 2) if f.kind == "plate" else shown) + text[f.end :]
     return text
+
+
+def marked(text: str, found: Iterable[Found]) -> list[tuple[str, bool]]:
+    """A text in pieces, each with whether it was found: for a page that marks them. `found` as `find` gives it."""
+    pieces, last = [], 0
+    for f in found:
+        pieces += [(text[last : f.start], False), (text[f.start : f.end], True)]
+        last = f.end
+    return [piece for piece in [*pieces, (text[last:], False)] if piece[0]]

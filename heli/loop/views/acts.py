@@ -26,8 +26,9 @@ from heli.core.actor import Actor
 from heli.core.caps import Scope
 from heli.core.errors import HeliError, NotFound, PaperMissing, TakenAlready
 from heli.core.pages import HeliRequest, page
-from heli.loop import steps
+from heli.loop import hints, steps
 from heli.loop.forms import unit as forms
+from heli.loop.models import Request
 from heli.loop.queries import unit as queries
 from heli.loop.queries.detail import detail
 from heli.loop.views.unit import STAFF, back_to, parse_moment, show_request
@@ -254,16 +255,31 @@ def act(request: HeliRequest, pk: int, verb: str) -> HttpResponse:
     form = forms.form_for(v.tab, request.POST, request.FILES) if v.tab else None
     if form is not None and not form.is_valid():
         return show_request(request, queries.code_of(v.of, pk), tab=v.tab, form=form, status=400)
+    post, again = request.POST, False
+    if verb == "reply" and post.get("as") == "send" and (again := _to_look_at(request, pk, form)):
+        post = post.copy()
+        post["as"] = "draft"  # nothing typed or added is lost while its writer looks once more
     try:
-        state = _run(v, verb, Given(request.actor, timezone.now(), pk, form, request.POST))
+        state = _run(v, verb, Given(request.actor, timezone.now(), pk, form, post))
     except NotFound:
         raise
     except HeliError as error:
         return _refused(request, v, pk, form, error)
-    messages.success(request, str(SENT[state] if verb == "reply" else v.said))
+    if again:
+        messages.warning(request, _("Not sent yet; kept as a draft. Look at what is named below, or send it as it is."))
+    else:
+        messages.success(request, str(SENT[state] if verb == "reply" else v.said))
     typed = request.POST.get("code", "")
-    draft = verb == "reply" and state == "draft"
-    return back_to(typed if CODE.fullmatch(typed) else queries.code_of(v.of, pk), tab="reply" if draft else "")
+    code = typed if CODE.fullmatch(typed) else queries.code_of(v.of, pk)
+    return back_to(code, tab="reply" if verb == "reply" and state == "draft" else "", look=again)
+
+
+def _to_look_at(request: HeliRequest, pk: int, form: Any) -> bool:
+    """Whether a reply that is to be sent lacks something: its writer is asked once to look again, and decides."""
+    said = Request.objects.visible_to(request.actor).filter(pk=pk).values_list("title", "text").first()
+    if said is None:
+        return False  # the step says so
+    return bool(hints.of_reply(form.cleaned_data["text"], title=said[0], body=said[1], whole=True))
 
 
 def _run(v: Verb, verb: str, g: Given) -> str:

@@ -176,6 +176,10 @@ def show_request(
         typed = reveal_form if reveal_form is not None and reveal_form.prefix == f"v{voice.pk}" else None
         voice.reveal_form = typed or forms.RevealForm(prefix=f"v{voice.pk}")
     draft = queries.current(d)
+    again = here.key == "reply" and "look" in request.GET  # it was to be sent, and something in it is to be looked at
+    seen = []
+    if draft is not None and here.key == "reply":
+        seen = hints.of_reply(draft.text, title=d.request.title, body=d.request.text, whole=again)
     context = {
         "d": d,
         "r": d.request,
@@ -193,7 +197,8 @@ def show_request(
         "said": said,
         "told": _told(rules),
         "draft": draft,
-        "hints": hints.of_reply(draft.text) if draft is not None and here.key == "reply" else [],
+        "hints": seen,
+        "look_again": again and bool(seen),
         "unit_found": _units(request, d.request.area_path) if here.key in NEEDS_UNIT and asked_for else None,
         "stopped": [c for c in d.clocks if c not in d.running],
         "holders": sorted(
@@ -327,7 +332,9 @@ def _units(request: HeliRequest, path: str) -> list[Any]:
 @page("loop/hints/", name="hints", needs=Cap.HANDLE_REQUESTS, scope=Scope.OWN_UNIT, methods=("POST",))
 def reply_hints(request: HeliRequest) -> HttpResponse:
     """What a reply does not seem to say yet; a reminder beside the field, never a hurdle."""
-    return render(request, "loop/unit/hints.html", {"hints": hints.of_reply(request.POST.get("text", ""))})
+    r = by_code(request.actor, request.POST.get("code", ""))
+    seen = hints.of_reply(request.POST.get("text", ""), title=r.title, body=r.text)
+    return render(request, "loop/unit/hints.html", {"hints": seen})
 
 
 @page("loop/files/<uuid:file_id>/", name="file", needs=STAFF, scope=Scope.AREA)
@@ -336,9 +343,9 @@ def file(request: HeliRequest, file_id: uuid.UUID) -> HttpResponse:
     return files.serve(queries.file_for(request.actor, file_id), request)
 
 
-def back_to(code: str, *, tab: str = "") -> HttpResponse:
-    """To the page of a request (and one of its tabs), by GET."""
-    response = redirect(where("request", code=code) + (f"?tab={tab}#act" if tab else ""))
+def back_to(code: str, *, tab: str = "", look: bool = False) -> HttpResponse:
+    """To the page of a request (and one of its tabs, there to look at a reply again), by GET."""
+    response = redirect(where("request", code=code) + (f"?tab={tab}{'&look=1' if look else ''}#act" if tab else ""))
     response.status_code = 303
     return response
 

@@ -17,6 +17,7 @@ from heli.core import export
 from heli.core.caps import Cap, Scope
 from heli.core.errors import HeliError, NotFound
 from heli.core.pages import HeliRequest, page
+from heli.engines.text import private as finder
 from heli.loop.clocks import local_day
 from heli.loop.states import OPEN
 from heli.orgs import pickers
@@ -200,10 +201,16 @@ def call_do(request: HeliRequest, call_id: int, verb: str) -> HttpResponse:
 def _item_page(request: HeliRequest, code: str, status: int = 200, **more: Any) -> HttpResponse:
     now = timezone.now()
     s = queries.item(request.actor, code, now)
+    private = finder.find(s.text) if s.state != "public" else []
+    stars = bool(private) and not s.stands_fast and "stars" in request.GET  # the words are proposed without them
+    title, text = (finder.masked(x, finder.find(x)) if stars else x for x in (s.title, s.text))
     context = {
         "s": s,
         "row": queries.row_of(s, now),
-        "publish_form": PublishForm(initial={"title": s.title, "text": s.text, "version": len(s.versions)}),
+        "words": finder.marked(s.text, private),
+        "private_n": len(private),
+        "stars": stars,
+        "publish_form": PublishForm(initial={"title": title, "text": text, "version": len(s.versions)}),
         "private_form": ReasonForm(initial={"version": len(s.versions)}),
         "may_join": s.request.state in {"heard", "dispatched"},
         "like": alike(s.title + s.text, s.request.area_path, now, but=s.pk) if s.request.state in OPEN else [],
