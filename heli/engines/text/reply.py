@@ -7,12 +7,11 @@ an empty formula is undecided. Places and numbers named in one and not in the ot
 
 Nothing learned is shipped: `State()` knows only the formulas below and fixed weights. `learn` makes a state from a county's
 own answered requests (how often each piece occurs there, and the weights, by logistic regression against replies to other
-messages). Measured on 2,816 public messages, without the asker's name and the title
-said again: AUC 0.959 / 0.901 (any / most alike other message) as shipped, 0.978 / 0.926 learned (five folds), 0.50 / 0.46 by
-length (bench/_text_reply.py).
+messages). Measured on 2,816 public messages, without the asker's name and the title said again: AUC 0.959 / 0.901
+(any / most alike other message) as shipped, 0.978 / 0.926 learned (five folds), 0.50 / 0.46 by length (bench/_text_reply.py).
 
 **Completeness** is a check-list of words and forms of Chinese official replies, simple on purpose, so that anybody can see
-why a hint appears. After: 国办发〔2020〕53号 (12345 热线 asks that each matter be answered), and our own reading.
+why a hint appears. By our own reading of such replies.
 """
 
 from __future__ import annotations
