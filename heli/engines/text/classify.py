@@ -64,7 +64,7 @@ class View:
 
 
 PLAN: tuple[tuple[str, tuple[int, ...], float], ...] = ((features.TITLE, (1, 2), 1.0), (features.BODY, (1, 2), 1.0))
-STRENGTH = 0.3
+ADDS = {4: 0.6, 2: 0.3}  # how much the score of a parent with a code of this length adds to a label's
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,14 +95,27 @@ class Trust:
         return float((self.probability >= self.threshold(precision)).mean())
 
 
+def _levels(labels: Sequence[str]) -> list[int]:
+    """Lengths of the prefixes above the labels, the deepest first; [] when labels are no codes of a tree."""
+    if not all(TREE.fullmatch(name) for name in labels):
+        return []
+    deepest = max(len(name) for name in labels)
+    return [n for n in (4, 2) if n < deepest]
+
+
+def _parents(labels: Sequence[str], level: int) -> tuple[list[str], npt.NDArray[np.int64]]:
+    """Names of a level, and which of them each label is below."""
+    names, at = np.unique([name[:level] for name in labels], return_inverse=True)
+    return [str(n) for n in names], at
+
+
 @dataclass(frozen=True)
 class Classifier:
     labels: tuple[str, ...]
     unknown: tuple[str, ...]  # labels of the tree without an example: never predicted
     views: tuple[View, ...]
     bias: Floats
-    temperature: float
-    shift: Floats
+    calibration: fitting.Calibration
     trust: dict[int, Trust]  # by the length of the prefix; 0 for the label itself
     lessons: Lessons
     report: dict[str, Any]
@@ -149,33 +162,26 @@ class Classifier:
         if not any(len(r.keys) for r in read):
             raise NotEnough("The examples hold no words that can be learned.")
         told(0.1, "learning")
-        how: dict[str, Any] = {"classes": len(order), "weights": w, "strength": STRENGTH, "seed": seed}
+        parents = [(_parents(order, n)[1], ADDS[n]) for n in _levels(order)]
+        how = fitting.How(len(order), w, parents, seed)
         fold = fitting.folds_of(together, y, FOLDS, seed)
         scores = np.zeros((len(y), len(order)), dtype=np.float32)
         for n in range(FOLDS):
             inside, out = np.flatnonzero(fold != n), np.flatnonzero(fold == n)
             if len(out) and len(np.unique(y[inside])) > 1:
-                scores[out] = fitting.learned(read, inside, out, y, **how)[1]
+                scores[out] = fitting.learned(read, inside, out, y, how)[2]
             told(0.1 + 0.7 * (n + 1) / FOLDS, "learning")
         every = np.arange(len(y))
-        (parts, bias), _none = fitting.learned(read, every, every[:0], y, **how)
-        temperature, shift = fitting.scaling(scores, y, w)
-        probability = fitting.softmax(temperature * scores + shift)
+        parts, bias, _none = fitting.learned(read, every, every[:0], y, how)
+        calibration = fitting.calibrated(scores, y, w)
+        probability = calibration.of(scores)
         views = tuple(
             View(r.field, r.sizes, r.share, r.keys, scale, weight)
             for r, (scale, weight) in zip(read, parts, strict=True)
         )
         made = cls(
-            order,
-            tuple(sorted(set(map(str, known)) - set(order))),
-            views,
-            bias,
-            temperature,
-            shift,
-            {},
-            Lessons.none(),
-            {},
-        )
+            order, tuple(sorted(set(map(str, known)) - set(order))), views, bias, calibration, {}, Lessons.none(), {}
+        )  # fmt: skip
         made.trust.update(made._trust(probability, y))
         report = fitting.figures(probability, y, order)
         for wished in precisions:
@@ -186,29 +192,18 @@ class Classifier:
         made.report.update(report | {"seconds": round(time.perf_counter() - began, 2)})
         return made
 
-    def _levels(self) -> list[int]:
-        """Lengths of the prefixes above the labels, the deepest first; [] when labels are no codes of a tree."""
-        if not all(TREE.fullmatch(name) for name in self.labels):
-            return []
-        deepest = max(len(name) for name in self.labels)
-        return [n for n in (4, 2) if n < deepest]
-
-    def _parents(self, level: int) -> tuple[list[str], npt.NDArray[np.int64]]:
-        names, at = np.unique([name[:level] for name in self.labels], return_inverse=True)
-        return [str(n) for n in names], at
-
     def _above(self, probability: npt.NDArray[Any], level: int) -> tuple[list[str], npt.NDArray[np.float64]]:
         """Names of a level and their probabilities: the sums of what is below them."""
-        names, at = self._parents(level)
+        names, at = _parents(self.labels, level)
         total = np.zeros((len(probability), len(names)))
         np.add.at(total.T, at, probability.T)
         return names, total
 
     def _trust(self, probability: npt.NDArray[Any], y: npt.NDArray[np.int64]) -> dict[int, Trust]:
         found = {0: Trust.of(probability.max(1), probability.argmax(1) == y)}
-        for level in self._levels():
+        for level in _levels(self.labels):
             _names, above = self._above(probability, level)
-            found[level] = Trust.of(above.max(1), above.argmax(1) == self._parents(level)[1][y])
+            found[level] = Trust.of(above.max(1), above.argmax(1) == _parents(self.labels, level)[1][y])
         return found
 
     def partial_fit(
@@ -237,14 +232,8 @@ class Classifier:
         views = tuple(replace(v, weights=np.pad(v.weights, add)) for v in self.views)
         bias = np.pad(self.bias, (0, len(new)), constant_values=-9.0)
         unknown = tuple(u for u in self.unknown if u not in new)
-        return replace(
-            self,
-            labels=self.labels + new,
-            unknown=unknown,
-            views=views,
-            bias=bias,
-            shift=np.pad(self.shift, (0, len(new))),
-        )
+        calibration = replace(self.calibration, shift=np.pad(self.calibration.shift, (0, len(new))))
+        return replace(self, labels=self.labels + new, unknown=unknown, views=views, bias=bias, calibration=calibration)
 
     # Reading ----------------------------------------------------------------------------------------------------------
 
@@ -262,7 +251,7 @@ class Classifier:
             x = view.read(titles, bodies)
             score += x @ view.weights
             known |= np.diff(x.indptr) > 0
-        found = fitting.softmax(self.temperature * score + self.shift)
+        found = self.calibration.of(score)
         heard = self.lessons.heard(found, titles, bodies, self._idf())
         return heard, known | (heard != found).any(1)
 
@@ -275,7 +264,7 @@ class Classifier:
             return []
         ts, bs = [normal(str(t or "")) for t in titles], [normal(str(b or "")) for b in bodies]
         probability, known = self._read(ts, bs)
-        levels = [(n, self.threshold(precision, n), *self._above(probability, n)) for n in self._levels()]
+        levels = [(n, self.threshold(precision, n), *self._above(probability, n)) for n in _levels(self.labels)]
         least, made = self.threshold(precision), []
         for i, p in enumerate(probability):
             why = refused(ts[i], bs[i]) or ("" if known[i] else "no_words")
@@ -311,10 +300,11 @@ class Classifier:
 
     def save(self) -> bytes:
         meta = {
-            "labels": self.labels, "unknown": self.unknown, "report": self.report, "temperature": self.temperature,
+            "labels": self.labels, "unknown": self.unknown, "report": self.report, "temperature": self.calibration.temperature,
+            "curve": self.calibration.curve,
             "views": [[v.field, v.sizes, v.share] for v in self.views], "levels": sorted(self.trust),
         }  # fmt: skip
-        arrays: dict[str, npt.NDArray[Any]] = {"bias": self.bias, "shift": self.shift}
+        arrays: dict[str, npt.NDArray[Any]] = {"bias": self.bias, "shift": self.calibration.shift}
         for i, v in enumerate(self.views):
             arrays |= {f"{i}.keys": v.keys, f"{i}.scale": v.scale, f"{i}.weights": v.weights.astype(np.float16)}
         for level, t in self.trust.items():
@@ -332,8 +322,8 @@ class Classifier:
             )
             trust = {n: Trust(a[f"trust.{n}"], a[f"right.{n}"]) for n in meta["levels"]}
             return cls(
-                tuple(meta["labels"]), tuple(meta["unknown"]), views, a["bias"], meta["temperature"], a["shift"], trust,
-                Lessons.of(a), meta["report"],
+                tuple(meta["labels"]), tuple(meta["unknown"]), views, a["bias"],
+                fitting.Calibration(meta["temperature"], a["shift"], tuple(meta["curve"])), trust, Lessons.of(a), meta["report"],
             )  # fmt: skip
         except (KeyError, TypeError, ValueError) as error:
             raise modelfile.BadModel("altered") from error

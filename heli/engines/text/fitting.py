@@ -1,9 +1,11 @@
 """How a classifier learns: what is near-duplicate, which n-grams say something, the weights, and how sure it may be.
 
-Feature weighting: each n-gram counts as (1 + ln tf) · idf · s, s the largest absolute log-count ratio of a class against
-the rest (Wang & Manning, "Baselines and Bigrams", ACL 2012, made one weight for all classes); linear SVMs, one against the
-rest (Fan et al., LIBLINEAR, JMLR 9, 2008). Probabilities: vector scaling of scores that were made out of fold (Guo et al.,
-"On Calibration of Modern Neural Networks", ICML 2017).
+Feature weighting: each n-gram counts as (1 + ln tf) · idf · s, s the largest log-count ratio of a class against the rest
+(after Wang & Manning, "Baselines and Bigrams", ACL 2012, made one weight for all classes); linear SVMs, one against the
+rest (Fan et al., LIBLINEAR, JMLR 9, 2008). In a tree the scores of a label's parents are added to its own: with few
+examples a parent is known better than its children. Probabilities: vector scaling of scores that were made out of fold (Guo
+et al., "On Calibration of Modern Neural Networks", ICML 2017), then that of the chosen label once more by itself (beta
+calibration, Kull et al., AISTATS 2017).
 """
 
 from __future__ import annotations
@@ -22,7 +24,10 @@ from heli.engines.text import features, judging
 from heli.engines.text.features import Codes, Floats
 
 Ints = npt.NDArray[np.int64]
+HELD = 1e-3  # how strongly a calibration is held to what it starts from
+START = np.array([1.0, 1.0, 0.0])  # a curve that moves nothing
 PERMUTATIONS, BAND, ALIKE = 32, 4, 0.6
+STRENGTH, WEAK, MANY = 1.0, 0.3, 60  # C of the SVMs, and where there are fewer than 60 examples a class
 FEW = 200  # examples; of fewer, n-grams of a single one are kept
 NUMBERS = 5_000_000  # weights in all views: 10 MB of 16-bit numbers
 
@@ -81,7 +86,7 @@ def folds_of(groups: Ints, labels: Ints, count: int, seed: int) -> Ints:
 
 
 def speaking(counts: sparse.csr_matrix, labels: Ints, classes: int, weights: Floats) -> Floats:
-    """How much each n-gram says about any class: the largest absolute log-count ratio of a class against the rest."""
+    """How much each n-gram speaks for any class: the largest log-count ratio of a class against the rest."""
     present = counts.copy()
     present.data = np.ones_like(present.data)
     own = np.zeros((len(labels), classes), dtype=np.float32)
@@ -89,7 +94,7 @@ def speaking(counts: sparse.csr_matrix, labels: Ints, classes: int, weights: Flo
     found = np.asarray(present.T @ own, dtype=np.float64) + 0.5
     total = found.sum(0)
     rest, whole = found.sum(1, keepdims=True) - found, total.sum()
-    return np.asarray(np.abs(np.log((found / total) / (rest / (whole - total)))).max(1), dtype=np.float32)
+    return np.asarray(np.log((found / total) / (rest / (whole - total))).max(1).clip(1e-3), dtype=np.float32)
 
 
 def linear(
@@ -114,21 +119,56 @@ def softmax(z: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
     return np.asarray(e / e.sum(1, keepdims=True))
 
 
-def scaling(scores: Floats, labels: Ints, weights: Floats) -> tuple[float, Floats]:
-    """(temperature, shift of each class) under which the softmax of scores is the likeliest; shifts are held small."""
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """From scores to probabilities: softmax(temperature · score + shift), then the likeliest label's moved on a curve."""
+
+    temperature: float
+    shift: Floats
+    curve: tuple[float, float, float]  # a, b, c: logit = a ln p - b ln(1 - p) + c
+
+    def of(self, scores: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+        return self.moved(softmax(self.temperature * scores + self.shift))
+
+    def moved(self, probability: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """The likeliest label's probability on the curve; the others share what is left as before. The order stays."""
+        top = probability.max(1)
+        a, b, c = self.curve
+        new = 1 / (1 + np.exp(-(a * np.log(top) - b * np.log1p(-np.minimum(top, 1 - 1e-9)) + c)))
+        rest, second = np.maximum(1 - top, 1e-12), np.sort(probability, axis=1)[:, -2]
+        new = np.maximum(new, second / (rest + second) + 1e-9)  # never below the second, whatever the curve says
+        made = probability * ((1 - new) / rest)[:, None]
+        made[np.arange(len(top)), probability.argmax(1)] = new
+        return np.asarray(made)
+
+
+def calibrated(scores: Floats, labels: Ints, weights: Floats) -> Calibration:
+    """The likeliest temperature and shift of each class (shifts are held small), then the likeliest curve."""
     one = np.eye(scores.shape[1])[labels]
     weight = weights / weights.sum()
 
     def loss(v: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
         p = softmax(np.exp(v[0]) * scores + v[1:])
         off = (p - one) * weight[:, None]
-        value = -float(weight @ np.log(np.maximum(p[np.arange(len(labels)), labels], 1e-12))) + 1e-3 * float(
+        value = -float(weight @ np.log(np.maximum(p[np.arange(len(labels)), labels], 1e-12))) + HELD * float(
             v[1:] @ v[1:]
         )
-        return value, np.concatenate([[np.exp(v[0]) * float((off * scores).sum())], off.sum(0) + 2e-3 * v[1:]])
+        return value, np.concatenate([[np.exp(v[0]) * float((off * scores).sum())], off.sum(0) + 2 * HELD * v[1:]])
 
     found = optimize.minimize(loss, np.concatenate([[1.0], np.zeros(scores.shape[1])]), jac=True, method="L-BFGS-B").x
-    return float(np.exp(found[0])), found[1:].astype(np.float32)
+    temperature, shift = float(np.exp(found[0])), found[1:].astype(np.float32)
+    p = softmax(temperature * scores + shift)
+    top, right = np.clip(p.max(1), 1e-9, 1 - 1e-9), p.argmax(1) == labels
+    terms = np.stack([np.log(top), -np.log1p(-top), np.ones_like(top)], axis=1)
+
+    def badness(v: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
+        z = terms @ v
+        value = float(weight @ (np.logaddexp(0, z) - right * z)) + HELD * float(((v - START) ** 2).sum())
+        return value, terms.T @ (weight * (1 / (1 + np.exp(-z)) - right)) + 2 * HELD * (v - START)
+
+    limits = [(0.02, None), (0.02, None), (None, None)]
+    a, b, c = optimize.minimize(badness, START, jac=True, method="L-BFGS-B", bounds=limits).x
+    return Calibration(temperature, shift, (float(a), float(b), float(c)))
 
 
 Progress = Callable[[float, str], None]
@@ -158,20 +198,34 @@ def reading(
     return Read(name, sizes, share, keys, rarity, features.counted(grams, keys))
 
 
+@dataclass(frozen=True, slots=True)
+class How:
+    """What is told once to all the learning of a fit."""
+
+    classes: int
+    weights: Floats
+    parents: Sequence[tuple[Ints, float]]  # of each level above: the parent of each class, and how much it adds
+    seed: int
+
+
 def learned(
-    read: Sequence[Read], inside: Ints, out: Ints, y: Ints, *, classes: int, weights: Floats, strength: float, seed: int
-) -> tuple[tuple[list[tuple[Floats, Floats]], Floats], Floats]:
-    """(([(scale, weights) of each view], bias), scores of the examples `out`) learned from the examples `inside`."""
-    scales = [r.rarity * speaking(r.counts[inside], y[inside], classes, weights[inside]) for r in read]
+    read: Sequence[Read], inside: Ints, out: Ints, y: Ints, how: How
+) -> tuple[list[tuple[Floats, Floats]], Floats, Floats]:
+    """([(scale, weights) of each view], bias, scores of the examples `out`) learned from the examples `inside`."""
+    own, weights = y[inside], how.weights[inside]
+    scales = [r.rarity * speaking(r.counts[inside], own, how.classes, weights) for r in read]
     made = [features.scaled(r.counts, s) * r.share for r, s in zip(read, scales, strict=True)]
-    w, bias = linear(
-        sparse.hstack([m[inside] for m in made]).tocsr(), y[inside], classes,
-        weights=weights[inside], strength=strength, seed=seed,
-    )  # fmt: skip
+    x = sparse.hstack([m[inside] for m in made]).tocsr()
+    strength = STRENGTH if len(inside) >= MANY * how.classes else WEAK
+    w, bias = linear(x, own, how.classes, weights=weights, strength=strength, seed=how.seed)
+    for parent, adds in how.parents:
+        if len(np.unique(parent[own])) > 1:
+            more, cut = linear(x, parent[own], int(parent.max()) + 1, weights=weights, strength=strength, seed=how.seed)
+            w, bias = w + adds * more[:, parent], bias + adds * cut[parent]
     edges = np.cumsum([0] + [len(r.keys) for r in read])
     parts = [w[a:b] for a, b in pairwise(edges)]
     scores = sum((m[out] @ p for m, p in zip(made, parts, strict=True)), np.tile(bias, (len(out), 1)))
-    return ([(s, p) for s, p in zip(scales, parts, strict=True)], bias), scores
+    return list(zip(scales, parts, strict=True)), bias, scores
 
 
 def figures(probability: npt.NDArray[Any], y: Ints, names: Sequence[str]) -> dict[str, Any]:
