@@ -25,8 +25,8 @@ SPREAD = 0.5  # how much a message like one already asked for loses
 def order_to_ask(model: Classifier | None, titles: Sequence[str], bodies: Sequence[str], *, n: int) -> list[int]:
     """Places of at most n messages, the most useful to label first; what is refused is not asked for.
 
-    Greedy: worth = doubt × typicality, less what like messages that were taken have told already (k-centre with density,
-    e.g. Settles, "Active Learning Literature Survey", 2009, §3.6). O(n × all messages' n-grams).
+    Greedy: the most worth (doubt; how typical, without a model), less what like messages that were taken have told already
+    (uncertainty sampling with diversity: Settles, "Active Learning Literature Survey", 2009). O(n × all n-grams).
     """
     step = max(1, len(titles) // LOOKED_AT)
     at = [i for i in range(0, len(titles), step) if not refused(str(titles[i] or ""), str(bodies[i] or ""))]
@@ -34,9 +34,7 @@ def order_to_ask(model: Classifier | None, titles: Sequence[str], bodies: Sequen
         return []
     ts, bs = [normal(str(titles[i] or "")) for i in at], [normal(str(bodies[i] or "")) for i in at]
     x = _vectors(ts, bs)
-    worth = _typical(x)
-    if model is not None:
-        worth = worth * _doubt(model.probabilities(ts, bs))
+    worth = _typical(x) if model is None else _doubt(model.probabilities(ts, bs))
     return [at[k] for k in _spread(x, worth, n)]
 
 

