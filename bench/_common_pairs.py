@@ -58,9 +58,7 @@ def main() -> None:
     for line in (DATA.parent / "everyday.txt").read_text(encoding="utf-8").splitlines():
         if not line.startswith("#"):
             share, words = line.split(" ", 1)
-            least = round(
-                float(share) * total / 4
-            )  # pairs within a word are met in the texts too; a quarter is careful
+            least = round(float(share) * total / 4)  # a quarter: our guess of the share may be too high
             for pair in {g for word in words.split() for g in grams(word)}:
                 counts[pair] = max(counts[pair], least)
     by: defaultdict[int, list[str]] = defaultdict(list)

@@ -19,6 +19,7 @@ from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from heli.engines.text.nearly import VERBATIM, verbatim
 from heli.engines.text.pieces import Common, Pieces, Read, alike, dot, grams, pieces, runs
 
 Id = Hashable
@@ -90,6 +91,18 @@ def likeness(a: Message, b: Message, *, common: Common | None = None) -> Likenes
         "far_in_time": w.days is not None and w.days > 180,
     }
     return Likeness(round(_chance(w.odds), 4), tuple(r for r in WHY if told[r]), _shared(x, y, common))
+
+
+def linked(a: Message, b: Message) -> bool:
+    """Whether b may be joined to a without asking: near-verbatim, and neither title names a place the other is silent on.
+
+    The same words with another estate's name in them are another event: complaints are copied from neighbours.
+    """
+    if verbatim(f"{a.title}。{a.body}", f"{b.title}。{b.body}") < VERBATIM:
+        return False
+    common = Common()
+    x, y = (pieces(Read.of(m.title, m.body), common) for m in (a, b))
+    return not (_misses(x, y) and _misses(y, x))
 
 
 def _chance(odds: float) -> float:
