@@ -91,17 +91,17 @@ def weighed(
     rows: QuerySet[Any], mine: Iterable[int], *, text: str, title: str, area_path: str, code: str, now: dt.datetime
 ) -> list[Twin]:
     """Those of the rows that are like enough, the likeliest first."""
-    from heli.engines.text.nearly import VERBATIM, verbatim
-    from heli.engines.text.same import Message, likeness
+    from heli.engines.text.same import Message, likeness, linked
 
     asked = set(mine)
     best = sorted(rows[:LOOKED_AT], key=lambda r: (-len(asked & set(r.traces)), -r.pk))[:WEIGHED]
     this = Message(0, title, text, now, area_path, code)
     found = []
     for r in best:
-        like = likeness(this, Message(r.pk, r.title, r.text, r.heard_at, r.area_path, r.category_code or ""))
+        that = Message(r.pk, r.title, r.text, r.heard_at, r.area_path, r.category_code or "")
+        like = likeness(this, that)
         here = r.area_path == area_path and bool(code) and r.category_code == code and abs(now - r.heard_at) <= NEAR
-        again = verbatim(text, r.text) >= VERBATIM
+        again = linked(this, that)
         if like.p >= (PERHAPS if here else LIKELY) or again:
             why = dict.fromkeys(
                 [*(k for k in WORDS if k in like.reasons), *(("same_place", "same_matter") if here else ())]

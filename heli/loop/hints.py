@@ -28,9 +28,11 @@ class Hint:
     words: str | Promise
 
 
-def of_reply(text: str, *, title: str = "", body: str = "", whole: bool = False) -> list[Hint]:
+def of_reply(
+    text: str, *, title: str = "", body: str = "", whole: bool = False, state: reply.State | None = None
+) -> list[Hint]:
     """What to look at again in a reply to a message. Nothing for a text that has hardly begun, unless it is the `whole`."""
-    seen = reply.look(title, body, text, whole=whole)
+    seen = reply.look(title, body, text, whole=whole, state=state)
     keys = {*seen.missing}
     if seen.passed_on:
         keys.add("passed")

@@ -74,6 +74,15 @@ def learn(reader_id: int) -> str:
     return learning.learn(reader_id, timezone.now())
 
 
+@app.periodic(cron="20 2 * * *")
+@app.task(name="loop.learn_replies", queue="imports", queueing_lock="loop.learn_replies", retry=BACKOFF)
+def learn_replies(timestamp: int) -> int:
+    """Every night: which reply belongs to which message, learned from each county's own answers. Harmless when run twice."""
+    from heli.loop.replies import learn_all
+
+    return learn_all(timezone.now())
+
+
 @app.periodic(cron="7 * * * *")
 @app.task(name="loop.start_reader", queue="imports", queueing_lock="loop.start_reader")
 def start_reader(timestamp: int) -> bool:

@@ -225,3 +225,17 @@ class AutoStop(models.Model):
 
     def __str__(self) -> str:
         return f"{self.area_path} {self.category_id} {self.why}"
+
+
+class ReplySense(models.Model):
+    """What a county's own answers taught about which reply belongs to which message (engines/text/reply.py)."""
+
+    county = PathField(primary_key=True)
+    learned_at = models.DateTimeField()
+    pairs = models.PositiveIntegerField()  # answered requests it was learned from
+    apart = models.FloatField()  # how often a reply was told from another request's, on answers not learned from, 0–1
+    apart_before = models.FloatField()  # the same by what comes with the software
+    state = models.JSONField()
+
+    def __str__(self) -> str:
+        return f"{self.county} {self.pairs}"

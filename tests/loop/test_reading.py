@@ -271,3 +271,22 @@ def test_samples_nobody_looks_at_stop_it_too(world, started):
     reading_steps.draw(at=AT + HOUR * 2)
     reading_steps.draw(at=AT + DAY * 5)
     assert AutoStop.objects.get().why == "unseen"
+
+
+# Replies ----------------------------------------------------------------------------------------------------------------
+def test_a_county_learns_which_reply_belongs_to_which_message_only_where_that_helps(world, monkeypatch):
+    from heli.engines.text import reply
+    from heli.loop import replies
+    from heli.loop.reading_models import ReplySense
+
+    assert replies.learn(COUNTY, AT) is None, "nothing was answered yet"
+    made = reply.State(3, {"路灯": 2}, reply.WEIGHTS)
+    pairs = [("", f"{p}的路灯不亮", f"{p}的路灯已修好") for p in PLACES]
+    monkeypatch.setattr(replies, "answered", lambda _county: pairs)
+    monkeypatch.setattr(reply, "LEAST", 4)
+    monkeypatch.setattr(reply, "learn", lambda _pairs: made)
+    monkeypatch.setattr(replies, "apart", lambda _pairs, state: 0.9 if state else 0.8)
+    assert replies.learn(COUNTY, AT).pairs == 10 and replies.state_for(COUNTY + "003") == made
+    monkeypatch.setattr(replies, "apart", lambda _pairs, state: 0.7 if state else 0.8)
+    assert replies.learn(COUNTY, AT) is None and not ReplySense.objects.exists()
+    assert replies.state_for(COUNTY) is None

@@ -28,6 +28,7 @@ from heli.loop.queries import parts
 from heli.loop.queries import unit as queries
 from heli.loop.queries.detail import Detail, by_code, detail
 from heli.loop.queries.orders import marks
+from heli.loop.replies import state_for
 from heli.loop.states import OPEN, WITH_UNIT
 from heli.orgs import queries as orgs
 from heli.rulebook import queries as rulebook
@@ -179,7 +180,9 @@ def show_request(
     again = here.key == "reply" and "look" in request.GET  # it was to be sent, and something in it is to be looked at
     seen = []
     if draft is not None and here.key == "reply":
-        seen = hints.of_reply(draft.text, title=d.request.title, body=d.request.text, whole=again)
+        seen = hints.of_reply(
+            draft.text, title=d.request.title, body=d.request.text, whole=again, state=state_for(d.request.area_path)
+        )
     context = {
         "d": d,
         "r": d.request,
@@ -333,7 +336,7 @@ def _units(request: HeliRequest, path: str) -> list[Any]:
 def reply_hints(request: HeliRequest) -> HttpResponse:
     """What a reply does not seem to say yet; a reminder beside the field, never a hurdle."""
     r = by_code(request.actor, request.POST.get("code", ""))
-    seen = hints.of_reply(request.POST.get("text", ""), title=r.title, body=r.text)
+    seen = hints.of_reply(request.POST.get("text", ""), title=r.title, body=r.text, state=state_for(r.area_path))
     return render(request, "loop/unit/hints.html", {"hints": seen})
 
 
