@@ -173,8 +173,8 @@ def moment(text: str) -> dt.datetime | None:
         return None
     if not (found := _WHEN.fullmatch(text)):
         raise ValueError(f"{text!r} is no time")
-    year, month, day, *clock = (int(part or 0) for part in found.groups())
-    return dt.datetime(year, month, day, *clock, tzinfo=dt.UTC)  # whatever the zone: only the gaps count
+    year, month, day, hour, minute, second = (int(part or 0) for part in found.groups())
+    return dt.datetime(year, month, day, hour, minute, second, tzinfo=dt.UTC)  # whatever the zone: only the gaps count
 
 
 def messages_of(path: Path, **columns: str) -> list[Message]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from collections.abc import Sequence
 
 from scipy.stats import nbinom, poisson
@@ -21,8 +22,8 @@ def heat(said: Sequence[tuple[dt.datetime, str]], now: dt.datetime, *, half_life
     for n, (at, who) in enumerate(said):
         person = (who, 0 if who else n)
         latest[person] = max(at, latest.get(person, at))
-    ages = (max(0.0, (now - at).total_seconds() / 86400) for at in latest.values())
-    return sum(0.5 ** (age / half_life_days) for age in sorted(ages))
+    lives = ((now - at).total_seconds() / 86400 / half_life_days for at in latest.values())
+    return math.fsum(math.exp2(-max(0.0, n)) for n in lives)
 
 
 def unusual(count: float, baseline: Sequence[float]) -> float | None:

@@ -58,7 +58,7 @@ WHY = (
     "far_in_time",
 )
 SAME = 0.8  # from here a pair is proposed as one event
-JOIN, CROWD, FULL = 0.5, 0.6, 40  # an event takes a message from these log-odds on, less CROWD × ln(size, at most FULL)
+JOIN, CROWD, FULL = 1.1, 0.9, 40  # an event takes a message from these log-odds on, less CROWD × ln(size, at most FULL)
 _NO_TIME = 4.0  # ln(1 + days) where a time is not known: two months
 _FLOOR = 0.03
 
