@@ -19,14 +19,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse
 
 from heli.engines.text import features, fitting, modelfile
 from heli.engines.text.explaining import Word, words_for
 from heli.engines.text.features import Codes, Floats
 from heli.engines.text.lessons import Lessons
 from heli.engines.text.normal import normal
-from heli.engines.text.refusing import refused
+from heli.engines.text.refusing import reason
 
 KIND = "classifier"
 TREE = re.compile(r"(\d\d){1,3}", re.ASCII)
@@ -58,9 +57,11 @@ class View:
     scale: Floats
     weights: Floats
 
-    def read(self, titles: Sequence[str], bodies: Sequence[str]) -> sparse.csr_matrix:
+    def score(self, titles: Sequence[str], bodies: Sequence[str]) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]:
+        """(messages × labels, whether anything in a message is known), for normal texts."""
         grams = features.grams_of(features.field(self.field, titles, bodies), self.sizes)
-        return features.scaled(features.counted(grams, self.keys), self.scale) * self.share
+        score, known = features.scored(grams, self.keys, self.scale, self.weights)
+        return score * self.share, known
 
 
 PLAN: tuple[tuple[str, tuple[int, ...], float], ...] = ((features.TITLE, (1, 2), 1.0), (features.BODY, (1, 2), 1.0))
@@ -248,9 +249,9 @@ class Classifier:
         score = np.tile(self.bias, (len(titles), 1)).astype(np.float64)
         known = np.zeros(len(titles), dtype=bool)
         for view in self.views:
-            x = view.read(titles, bodies)
-            score += x @ view.weights
-            known |= np.diff(x.indptr) > 0
+            said, any_known = view.score(titles, bodies)
+            score += said
+            known |= any_known
         found = self.calibration.of(score)
         heard = self.lessons.heard(found, titles, bodies, self._idf())
         return heard, known | (heard != found).any(1)
@@ -267,7 +268,7 @@ class Classifier:
         levels = [(n, self.threshold(precision, n), *self._above(probability, n)) for n in _levels(self.labels)]
         least, made = self.threshold(precision), []
         for i, p in enumerate(probability):
-            why = refused(ts[i], bs[i]) or ("" if known[i] else "no_words")
+            why = reason(f"{ts[i]}\n{bs[i]}") or ("" if known[i] else "no_words")
             best = np.argsort(-p, kind="stable")[:3]
             choices = tuple((self.labels[k], round(float(p[k]), 4)) for k in best)
             if why:

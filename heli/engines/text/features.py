@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -102,6 +103,27 @@ def scaled(counts: sparse.csr_matrix, scale: Floats) -> sparse.csr_matrix:
     length[length == 0] = 1
     made.data = (made.data / np.repeat(length, np.diff(made.indptr))).astype(np.float32)
     return made
+
+
+def scored(
+    grams: Grams, vocabulary: Codes, scale: Floats, weights: Floats
+) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]:
+    """(texts × labels: scaled counts times weights, whether anything in a text is known). `scaled(counted(…)) @ weights`
+    without its matrices, which for one message would cost more than the arithmetic."""
+    width = len(vocabulary)
+    if not width:
+        return np.zeros((grams.size, weights.shape[1])), np.zeros(grams.size, dtype=bool)
+    at = np.minimum(np.searchsorted(vocabulary, grams.keys), width - 1)
+    known = vocabulary[at] == grams.keys
+    cells, count = np.unique(grams.rows[known] * width + at[known], return_counts=True)
+    rows, at = np.divmod(cells, width)
+    value = (1 + np.log(count)) * scale[at]
+    length = np.sqrt(np.bincount(rows, value**2, grams.size))
+    value /= length[rows]
+    if grams.size == 1:
+        return (value @ weights[at])[None, :], length > 0
+    edges = np.searchsorted(rows, np.arange(grams.size + 1))
+    return sparse.csr_matrix((value, at, edges), shape=(grams.size, width)) @ weights, length > 0
 
 
 def field(name: str, titles: Sequence[str], bodies: Sequence[str]) -> list[str]:

@@ -30,7 +30,12 @@ _ASKED = re.compile(
 
 
 def refused(title: str, body: str) -> str:
-    """Why a message is not sorted, or ''.
+    """Why a message is not sorted, or ''; see `reason`."""
+    return reason(normal(f"{title}\n{body}"))
+
+
+def reason(text: str) -> str:
+    """Why a normal text, title and body, is not sorted, or ''.
 
     empty: no letter, no character and no digit: nothing, marks only, emoji only.
     advertising: two different things offered, or one that nobody honest offers, and a way to reach the seller, and not
@@ -39,7 +44,6 @@ def refused(title: str, body: str) -> str:
         those; addresses of pages and of mail do not count.
     no_words: neither Chinese characters nor that many letters: "12345", "ok".
     """
-    text = normal(f"{title}\n{body}")
     if not re.search(r"[^\W_]", text):
         return "empty"
     bare = _ADDRESS.sub(" ", text)
@@ -48,11 +52,7 @@ def refused(title: str, body: str) -> str:
         return "foreign"
     if not han:
         return "no_words"
-    sold = {m.group() for m in _SOLD.finditer(text)}
-    if (
-        (len(sold) >= 2 or (sold and len(text) < 60))
-        and _CONTACT.search(text)
-        and not _ASKED.search(_INVITED.sub(" ", text))
-    ):
+    offered = _SHADY.search(text) or len({m.group() for m in _SOLD.finditer(text)}) >= 2
+    if offered and _CONTACT.search(text) and not _ASKED.search(_INVITED.sub(" ", text)):
         return "advertising"
     return ""
