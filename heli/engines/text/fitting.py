@@ -106,7 +106,9 @@ def linear(
     present = np.unique(labels)
     w = np.zeros((x.shape[1], classes), dtype=np.float32)
     bias = np.full(classes, -3.0, dtype=np.float32)
-    model = LinearSVC(C=strength, class_weight="balanced", random_state=seed).fit(x, labels, sample_weight=weights)
+    model = LinearSVC(C=strength, class_weight="balanced", tol=1e-2, random_state=seed).fit(
+        x, labels, sample_weight=weights
+    )
     coef, cut = model.coef_, model.intercept_
     if len(present) == 2:
         coef, cut = np.vstack([-coef, coef]), np.concatenate([-cut, cut])

@@ -17,7 +17,7 @@ from heli.engines.text import features
 from heli.engines.text.features import Codes, Floats
 
 MOST = 2000  # corrections kept, the newest
-LIKE, SAME = 0.25, 0.75  # cosine from which a correction begins to speak, and speaks in full
+LIKE, SAME = 0.15, 0.6  # cosine from which a correction begins to speak, and speaks in full
 DOUBT = 0.6  # one correction of the same text outweighs the scorer by 1 : DOUBT
 Known = tuple[Codes, Floats]
 
