@@ -102,6 +102,15 @@ def sample(timestamp: int) -> int:
     return draw(at=timezone.now())
 
 
+@app.periodic(cron="41 3 * * *")
+@app.task(name="loop.learn_places", queue="imports", queueing_lock="loop.learn_places")
+def learn_places(timestamp: int) -> dict[str, int]:
+    """Every night: names of places are learned from requests that people sent on. Harmless when run twice."""
+    from heli.loop.place_learning import learn_places as learn_all
+
+    return learn_all(timezone.now())
+
+
 @app.task(name="loop.import_batch", queue="imports", retry=BACKOFF)
 def import_batch(batch_id: int) -> str:
     """Take a large batch of another system's requests, all of it or nothing. Killed on the way it begins anew; run once

@@ -30,6 +30,7 @@ WORK = {
     "loop.lapse": _("Closing what nobody judged"),
     "loop.learn": _("A reader learns what requests are about"),
     "loop.learn_replies": _("Learning which reply belongs to which message"),
+    "loop.learn_places": _("Learning names of places from requests"),
     "loop.read": _("Reading what a request is about"),
     "loop.revisit_messages": _("The link to judge, sent once more before anybody is called"),
     "loop.sample": _("Drawing samples of what the rule sent on"),

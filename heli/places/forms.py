@@ -19,6 +19,7 @@ from django.utils.translation import gettext_lazy as _
 
 from heli.core.scope import covers
 from heli.places import queries
+from heli.places.landmark_queries import called
 from heli.places.models import Area, Kind, Scheme
 from heli.places.queries import Hit
 
@@ -34,6 +35,8 @@ def pick(
         area = None
     picked = Hit(area, queries.full_names([area])[area.path]) if area is not None else None
     found = queries.search(text, within=within, levels=levels, limit=OPTIONS) if text.strip() else []
+    if not found:  # an estate, a road…
+        found = queries.hits(called(text, within, levels, OPTIONS))
     return picked, [h for h in found if picked is None or h.path != picked.path]
 
 

@@ -164,8 +164,13 @@ def search(
         order = [p.id for p in places_found if levels is None or p.level in levels]
         by_id = Area.objects.in_bulk(order)
         found = [by_id[i] for i in order if i in by_id][:limit]
-    names = full_names(found)
-    return [Hit(a, names[a.path]) for a in found]
+    return hits(found)
+
+
+def hits(areas: Sequence[Area]) -> list[Hit]:
+    """Areas as they are offered. One statement."""
+    names = full_names(areas)
+    return [Hit(a, names[a.path]) for a in areas]
 
 
 def _find(word: str, scope: tuple[str, ...], levels: Sequence[int] | None, limit: int) -> list[Area]:

@@ -1,4 +1,4 @@
-"""The life of a table of sites as data: the same as that of a table of requests."""
+"""What happens to a table of sites (the same as to a table of requests) and to a learned name of a place, as data."""
 
 from __future__ import annotations
 
@@ -11,4 +11,10 @@ SITE_TABLE = Lifecycle(
     arrow("finish", "waiting", "done", Cap.MANAGE_SITES),
     arrow("refuse", "waiting", "refused", Cap.MANAGE_SITES),  # a row was wrong: nothing was taken
     arrow("drop", "draft waiting", "dropped", Cap.MANAGE_SITES),
+)
+
+LANDMARK = Lifecycle(
+    "landmark",
+    arrow("confirm", "proposed in_use refused", "in_use", Cap.MANAGE_AREAS, papers="area"),
+    arrow("refuse", "proposed in_use", "refused", Cap.MANAGE_AREAS),
 )

@@ -324,6 +324,9 @@ _ALL = (
     Key("text.twins", _("How far back a request is compared with others"), DAYS),
     Key("text.hot.people", _("So many people must tell of one event before it is on the hot list"), PEOPLE),
     Key("text.hot.half", _("After so long somebody who told of an event counts half in its heat"), DAYS),
+    Key("text.place.days", _("How far back names of places are learned from requests"), DAYS),
+    Key("text.place.least", _("People who must have used the name of a place before it is proposed"), PEOPLE),
+    Key("text.place.share", _("Share of them in one community before the name is said to lie there"), PERCENT),
     Key("work.hours", _("Office hours"), HOURS),
 )
 KEYS: Final[Mapping[str, Key]] = {k.key: k for k in _ALL}

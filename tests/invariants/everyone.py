@@ -21,6 +21,7 @@ from heli.core.actor import PUBLIC, SYSTEM, Actor, GrantView
 from heli.core.caps import Cap, Scope
 from heli.core.pages import Route
 from heli.engines.opening import Period
+from heli.engines.text.landmarks import Landmark as Learned
 from heli.hooks.models import Delivery
 from heli.hooks.steps import add_endpoint
 from heli.insight.models import Candidate, Problem, Round
@@ -43,6 +44,9 @@ from heli.oversight.desk_views import ACTS as TIP_ACTS
 from heli.oversight.links import token_of as tip_link
 from heli.oversight.steps import receive as receive_tip
 from heli.places import site_steps
+from heli.places.landmark_steps import learn_landmarks
+from heli.places.landmark_views import ACTS as NAME_ACTS
+from heli.places.landmarks import Landmark
 from heli.places.models import Area
 from heli.places.site_desk_views import ACTS as SITE_ACTS
 from heli.places.site_import_steps import lay_table
@@ -347,7 +351,10 @@ def told_places(laid: Laid, *, community: str, lat: float, lon: float, now: dt.d
     )
     table = lay_table(name=f"{laid.mark}.csv", raw=f"名称,地址\n{laid.mark}站,路 2 号\n".encode(), by=SYSTEM, at=now)
     SiteTable.objects.filter(pk=table.pk).update(area_path=community[:6])
-    return {"site_id": site.pk, "notice_id": draft.pk, "table_id": table.pk}
+    told = Learned(f"{laid.mark}花园", "estate", community, {community: 3})
+    learn_landmarks(county=community[:6], found=[told], at=now)
+    name = Landmark.objects.get(area_path=community[:6])
+    return {"site_id": site.pk, "notice_id": draft.pk, "table_id": table.pk, "landmark_id": name.pk}
 
 
 def hooked(laid: Laid, *, area_path: str, grant_id: int, now: dt.datetime) -> dict[str, Any]:
@@ -504,6 +511,7 @@ CHOICES: dict[str, list[dict[str, Any]]] = {  # arguments that choose among a fe
     "insight:public_file": [{"kind": k} for k in ("csv", "xlsx", "json", "else")],
     "insight:public_unit_file": [{"kind": k} for k in ("csv", "xlsx", "json", "else")],
     "places:area_do": [{"act": a} for a in (*PLACE_ACTS, "else")],
+    "places:landmark_do": [{"act": a} for a in (*NAME_ACTS, "else")],
     "sites:keep_do": [{"act": a} for a in (*SITE_ACTS, "else")],
     "sites:table_do": [{"act": a} for a in (*TABLE_ACTS, "else")],
     "notices:draft_do": [{"act": a} for a in (*NOTICE_ACTS, "else")],

@@ -54,11 +54,11 @@ def test_statements_of_the_desk(world):
     client = desk_of(world)
     page, cost = counted(lambda: client.get("/loop/desk/"))
     assert text_of(page).count('class="it"') == 50 and "派给城管局" in text_of(page)
-    assert cost <= 10
+    assert cost <= 11
     one = tell(world)
     where = item_of(one)
     fragment, cost = counted(lambda: client.get(where, headers={"HX-Request": "true"}))
-    assert fragment.status_code == 200 and cost <= 9
+    assert fragment.status_code == 200 and cost <= 10
     acted, cost = counted(lambda: act(client, one, "dispatch", htmx=True, unit=unit(world)))
     assert acted.status_code == 200 and cost <= 30
 

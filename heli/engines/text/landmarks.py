@@ -115,7 +115,6 @@ _SOFT = _set(
     " 和 向 于 有 对 经 进 出 过 后 前 时 归 至 等 与 及 本 靠 沿 据 不 老 住"
 )
 _UPPER = re.compile(r"[一-鿿]{2,}?(?:省|自治区|市|区|县|旗|街道|镇|乡|社区|居委会)(?=[一-鿿]{2})")
-_BEHIND = re.compile("[上里内外旁边口侧段的]*")
 _RUN = re.compile(r"[一-鿿A-Za-z0-9]+")
 _HAN = re.compile(r"[一-鿿]")
 _COMMON = re.compile("(?:马路|道路|公路|广场|公园|花园|幼儿园|医院|超市|市场|车站|公交站|商场)")
@@ -207,12 +206,10 @@ def _in(run: str, offset: int) -> Iterator[Name]:
 
 def _begins(run: str, after: int, stop: int) -> int:
     """Where the name before `stop` begins: after the last word that cannot be part of it."""
-    if after:  # 幸福路上的…, 幸福路口…
-        after = _BEHIND.match(run, after, stop).end()  # type: ignore[union-attr]  (it matches nothing, too)
+    while 0 < after < stop and run[after] in "上里内外旁边口侧段的":  # 幸福路上的…
+        after += 1
     at = max(after, stop - LONGEST)
-    for m in _UPPER.finditer(run, at, stop):
-        if stop - m.end() >= 2:
-            at = m.end()
+    at = max([at, *(m.end() for m in _UPPER.finditer(run, at, stop) if stop - m.end() >= 2)])
     place = at
     while place < stop:
         m = _CUT.match(run, place)

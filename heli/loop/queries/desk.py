@@ -36,6 +36,8 @@ from heli.loop.states import STATIONS, WITH_UNIT
 from heli.loop.steps.dispatch import TAKE_BACK
 from heli.orgs.models import GRASSROOTS, Organisation
 from heli.orgs.queries import Person, people_with, search_orgs
+from heli.places import landmark_queries as landmarks
+from heli.places.landmark_queries import Meant
 from heli.places.models import Area
 from heli.rulebook.models import Rule
 from heli.rulebook.queries import RuleVersion, chain, choose
@@ -174,6 +176,7 @@ class Item:
     marked: list[tuple[str, bool]]  # the words, cut where something was found in them
     place: str
     place_hint: Words
+    learned: Meant | None  # a name of a place in its words that lies elsewhere than it was said to
     matter: str
     matter_hint: Words
     guessed: list[ProposedCategory]  # where nobody chose one, or the reader takes it for something else
@@ -193,13 +196,15 @@ class Item:
 
 
 def item(actor: Actor, code: str, now: dt.datetime) -> Item:
-    """A request as the desk sees it; NotFound (L-404) outside the actor's desk. One statement, three more without category."""
+    """A request as the desk sees it; NotFound (L-404) outside the actor's desk. One statement, one more while it waits here,
+    three more without category."""
     related = ("category__parent__parent", "area__parent__parent", "unit", "merged_into", "parent")
     request = with_desk_facts(actor).select_related(*related).filter(code=code).first()
     if request is None or not covers(desk_paths(actor), request.area_path):
         raise NotFound
     guessed = guessed_of(request)
     found = found_words(request, guessed)
+    here = request.state == "heard"
     named = places_named(request)
     place, place_hint = place_words(request, bool(named))
     names = [str(c) for c in line_of(request.category)]
@@ -216,6 +221,7 @@ def item(actor: Actor, code: str, now: dt.datetime) -> Item:
         marked=cut(request.text, found, named),
         place=place,
         place_hint=place_hint,
+        learned=learned_of(request) if here else None,
         matter=matter,
         matter_hint=matter_hint(request, found, best),
         guessed=guessed,
@@ -228,7 +234,7 @@ def item(actor: Actor, code: str, now: dt.datetime) -> Item:
         split_into=request.parts_of,
         channel=CHANNELS.get(request.channel, ""),
         station=min(STATIONS[request.state] + 1, 4),
-        here=request.state == "heard",
+        here=here,
         may_dispatch=actor.can(Cap.DISPATCH, path=request.area_path),
         may_appoint=actor.can(Cap.APPOINT_LEAD, path=request.area_path),
         lead=next(iter(request.lead_of), {}),
@@ -332,6 +338,13 @@ def place_words(request: Request, named: bool) -> tuple[str, Words]:
         names.insert(0, area.short_name or area.name)
         area = area.parent
     return " · ".join(names or [request.area.name]), _("named in the words") if named else _("chosen when it was told")
+
+
+def learned_of(request: Request) -> Meant | None:
+    """The place that a learned name in the words leads to, where the desk holds another or only a street. One statement."""
+    found = landmarks.meant(request.spot, request.title + "。" + request.text, (request.area_path,))
+    other = [m for m in found if m.area is not None and not request.area_path.startswith(m.area.path)]
+    return other[0] if len({m.area for m in found}) == 1 and other else None
 
 
 def guessed_of(request: Any) -> list[ProposedCategory]:

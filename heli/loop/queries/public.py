@@ -5,8 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import hmac
 import uuid
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.conf import settings
@@ -24,13 +24,14 @@ from heli.core.caps import Cap
 from heli.core.errors import NotFound
 from heli.core.models import Access, StoredFile
 from heli.core.paging import Page, keyset
-from heli.core.scope import within
+from heli.core.scope import covers, within
 from heli.core.subjects import Subject
 from heli.engines.identifiers import without_personal
 from heli.loop import alike, links, propose
 from heli.loop.models import Category, Confidentiality, Handling, Kind, Remark, Request, Urgency, Voice, answer_to
 from heli.loop.queries import parts
 from heli.loop.steps.hear import checked_text
+from heli.places import landmark_queries as landmarks
 from heli.places import queries as areas
 from heli.places.models import Area
 
@@ -102,6 +103,7 @@ class Place:
     path: str
     title: str
     inside: str
+    why: Words = ""  # why it is offered, where a name was learned
 
 
 def place_of(area: Area) -> Place:
@@ -128,17 +130,42 @@ def places(paths: Iterable[str]) -> list[Place]:
 
 @dataclass(frozen=True, slots=True)
 class Understood:
-    """Areas that what was typed may mean; `sure` when it names one community and nothing else."""
+    """Areas that what was typed may mean; `sure` when it names one community and nothing else. `why`: what is to be said
+    of those that a learned name led to."""
 
     paths: tuple[str, ...] = ()
     sure: bool = False
+    why: Mapping[str, Words] = field(default_factory=dict)
 
 
 def understood(spot: str, text: str, roots: Sequence[str]) -> Understood:
     """The place named by an address or, without one, by the words themselves; asks (several) rather than guesses.
 
-    `roots` are the areas it is looked for in; a place that is named but lies elsewhere is offered, not taken.
+    `roots` are the areas it is looked for in; a place that is named but lies elsewhere is offered, not taken. Where no
+    community is named, estates, roads and schools count that requests taught: an answer where a person confirmed one,
+    otherwise a question.
     """
+    named = _areas_named(spot, text, roots)
+    if named.sure:
+        return named
+    if learned := landmarks.meant(spot, text, roots):
+        why = {path: m.why(path) for m in reversed(learned) for path in m.paths}
+        first = learned[0]
+        found = sorted(
+            why, key=lambda p: (not covers(named.paths, p), p not in first.paths)
+        )  # of the street that is named
+        paths = tuple(dict.fromkeys([*found, *named.paths]))[:4]
+        others = {p for m in learned if m.certain for p in m.paths} | set(named.paths)
+        fits = all(first.paths[0].startswith(p) for p in others) and covers(roots, first.paths[0])
+        return Understood(paths, sure=first.certain and fits and len(first.paths[0]) >= COMMUNITY, why=why)
+    if not named.paths and 2 <= len(spot.strip()) <= 12:  # a few letters or a bare name: 大海阳, dhysq
+        hits = areas.search(spot, within=tuple(roots), levels=(4, 5), limit=4)
+        return Understood(tuple(h.area.path for h in hits))
+    return named
+
+
+def _areas_named(spot: str, text: str, roots: Sequence[str]) -> Understood:
+    """What the table of areas makes of it."""
     scope = tuple(roots)
     for said in (spot, text):
         if not said.strip():
@@ -151,9 +178,6 @@ def understood(spot: str, text: str, roots: Sequence[str]) -> Understood:
             return Understood((read.area.path,), sure=read.area.level == 5 and not elsewhere)
         if found := tuple(c.path for c in read.candidates if c.level > 3)[:4]:
             return Understood(found)
-    if 2 <= len(spot.strip()) <= 12:  # a few letters or a bare name: 大海阳, dhysq
-        hits = areas.search(spot, within=scope, levels=(4, 5), limit=4)
-        return Understood(tuple(h.area.path for h in hits))
     return Understood()
 
 

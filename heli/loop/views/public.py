@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from django.conf import settings
@@ -146,7 +147,8 @@ def place_context(values: Mapping[str, Any], roots: Sequence[str], url: str) -> 
     """
     chosen = str(values.get("pick_area") or values.get("area") or "")
     said = queries.understood(str(values.get("spot", "")), str(values.get("text", "")), roots)
-    shown = queries.places([chosen, *(p for p in said.paths if p != chosen)])[:4]
+    found = queries.places([chosen, *(p for p in said.paths if p != chosen)])[:4]
+    shown = [replace(p, why=said.why.get(p.path, "")) for p in found]
     if not chosen and said.sure and shown:
         chosen = shown[0].path
     at = values.get("at") if not values.get("pick_area") else None
