@@ -31,7 +31,7 @@ ACTS = ("confirm", "refuse")
 class WhereForm(forms.Form):
     """Where a name lies."""
 
-    area = AreaField(levels=(4, 5), label=gettext_lazy("It lies in"))
+    area = AreaField(levels=(4, 5), label=gettext_lazy("Street or community"))
 
 
 def _wanted(request: HeliRequest) -> tuple[str, str]:
