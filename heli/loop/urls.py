@@ -15,6 +15,7 @@ from heli.loop.views import (
     manage,
     orders,
     public,
+    reading,
     revisits,
     track,
     unit,
@@ -36,3 +37,4 @@ urlpatterns += routes(manage)
 urlpatterns += routes(decisions)
 urlpatterns += routes(orders)
 urlpatterns += routes(digests)
+urlpatterns += routes(reading)

@@ -56,6 +56,7 @@ MENU: tuple[tuple[str, str, Words, frozenset[Cap]], ...] = (
     ("notices:desk", "bell", pgettext_lazy("nav", "Notices"), frozenset({Cap.PUBLISH_NOTICES})),
     ("loop:duty", "book", pgettext_lazy("nav", "Duty list"), frozenset({Cap.MANAGE_DUTY, Cap.DISPATCH})),
     ("loop:categories", "list", pgettext_lazy("nav", "Categories"), frozenset({Cap.MANAGE_DUTY})),
+    ("loop:reader", "bulb", pgettext_lazy("nav", "Reader"), frozenset({Cap.MANAGE_DUTY, Cap.DISPATCH, Cap.SUPERVISE})),
     ("rulebook:rules", "clock", pgettext_lazy("nav", "Rules and limits"), frozenset(Cap)),
     ("places:areas", "map", pgettext_lazy("nav", "Areas"), frozenset({Cap.MANAGE_AREAS})),
     ("orgs:organisations", "building", pgettext_lazy("nav", "Organisations"), frozenset({Cap.MANAGE_ORGS})),

@@ -1,7 +1,7 @@
 """What waits for a person in the loop, for the staff's first page: cards that open their rows.
 
 At most: one statement for a unit, one for the desk, three for a supervisor, one for revisit calls, one for a clerk, two
-for an administrator; a person pays only for the parts they have.
+for an administrator, one more for what the reader wants of either of the last and of the desk; a person pays only for the parts they have.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from django.db.models import Count, Exists, OuterRef, Q
+from django.db.models import Count, Exists, OuterRef, Q, Value
 from django.urls import NoReverseMatch, reverse
 from django.utils.functional import Promise
 from django.utils.http import urlencode
@@ -24,6 +24,7 @@ from heli.loop import rates
 from heli.loop.clocks import local_day
 from heli.loop.models import Category, Dispatch, DutyRow, Exclusion, Extension, Request
 from heli.loop.queries import inbox, orders, revisits
+from heli.loop.reading_models import AutoStop, Reader, ReaderState, Sample
 from heli.loop.states import OPEN
 
 Words = str | Promise
@@ -61,6 +62,7 @@ def next_acts(actor: Actor, now: dt.datetime) -> list[NextAct]:
         *_revisits(actor, now),
         *_clerk(actor),
         *_admin(actor, now),
+        *_reader(actor),
     ]
     shown = [a for a in made if a.url]
     return sorted(shown, key=lambda a: (a.count == 0, URGENT.index(a.state)))
@@ -201,3 +203,27 @@ def _admin(actor: Actor, now: dt.datetime) -> Iterator[NextAct]:
     yield NextAct(
         _("Matters without a row"), _("the duty list names nobody for them"), bare, link("loop:duty", missing=1), "soon"
     )
+
+
+def _reader(actor: Actor) -> Iterator[NextAct]:
+    """What the reader wants of people: samples of what the rule sent on, a new one to compare, what was stopped."""
+    kept = actor.paths(Cap.MANAGE_DUTY)
+    if not kept and not actor.paths(Cap.DISPATCH):
+        return
+    samples = Sample.objects.visible_to(actor).filter(right=None)
+    ready = Reader.objects.filter(within("area_path", kept), state=ReaderState.READY)
+    stops = AutoStop.objects.filter(within("area_path", kept), lifted_at=None)
+    counted = [
+        rows.order_by().annotate(what=Value(what)).values("what").annotate(n=Count("pk")).values_list("what", "n")
+        for what, rows in (("samples", samples), ("ready", ready), ("stops", stops))
+    ]
+    n = dict(counted[0].union(*counted[1:], all=True))
+    if n.get("samples"):
+        said = _("sent on by the rule; was it right?")
+        yield NextAct(_("Samples to look at"), said, n["samples"], link("loop:reader_samples"), "soon")
+    if n.get("ready"):
+        said = _("it has learned; compare it and decide")
+        yield NextAct(_("A new reader"), said, n["ready"], link("loop:reader"), "you")
+    if n.get("stops"):
+        said = _("the rule sends them on no longer")
+        yield NextAct(_("Matters stopped by their samples"), said, n["stops"], link("loop:reader"), "soon")

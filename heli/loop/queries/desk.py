@@ -31,7 +31,7 @@ from heli.loop.models import Category, Clock, Dispatch, DutyRow, Remark, Request
 from heli.loop.propose import ProposedCategory, ProposedUnit, Reason
 from heli.loop.queries import parts
 from heli.loop.queries.detail import called
-from heli.loop.reading_models import Reading
+from heli.loop.reading_models import Reading, Sample
 from heli.loop.states import STATIONS, WITH_UNIT
 from heli.loop.steps.dispatch import TAKE_BACK
 from heli.orgs.models import GRASSROOTS, Organisation
@@ -151,13 +151,15 @@ def queue_page(actor: Actor, seg: str, now: dt.datetime, *, after: str | None = 
 
 
 def counts(actor: Actor, now: dt.datetime) -> dict[str, int]:
-    """{"all": 27, "soon": 6, "back": 4, "returns": 4}: the segments, and returns that wait for a decision. Two statements."""
+    """{"all": 27, "soon": 6, "back": 4, "returns": 4, "samples": 0}: the segments, returns that wait for a decision, samples
+    to look at. Three statements."""
     found = queue(actor, "all", now).aggregate(
         all=Count("pk"),
         soon=Count("pk", filter=Q(due_at__lte=soon_until(actor, now))),
         back=Count("pk", filter=Q(bounces__gt=0)),
     )
-    return {**found, "returns": returning(actor).count()}
+    samples = Sample.objects.visible_to(actor).filter(right=None).count()
+    return {**found, "returns": returning(actor).count(), "samples": samples}
 
 
 def next_after(rows: Sequence[QueueRow], key: Key | None) -> str:

@@ -287,6 +287,8 @@ TITLES: Mapping[str, tuple[Words, Words | None, int, bool]] = {
     "exclusion.lift": (gettext_lazy("Counts in the rates again"), None, 0, False),
     "voice.link": (gettext_lazy("The resident's link holds again"), None, 0, False),
     "voice.replace_link": (gettext_lazy("The resident's link was ended and replaced"), None, 0, False),
+    "reader.answer": (gettext_lazy("Somebody told the reader what it is about"), None, 0, False),
+    "reader.look": (gettext_lazy("Looked at as a sample of what the rule sends on"), None, 0, False),
     "record.reveal": (gettext_lazy("Contact data was read"), None, 0, False),
 }
 SOLVED: Mapping[str, Words] = {
@@ -351,6 +353,8 @@ def event_words(event: Event, remarks: Mapping[int, Any]) -> str:
                 if event.after == "in_review"
                 else ""
             ]
+        case "reader.look":
+            said = [_("the matter was right") if d.get("right") else _("the matter was wrong")]
         case "request.order" | "request.order_close" | "request.order_withdraw":
             said = [d.get("number", ""), d.get("words", "")]
         case _:

@@ -14,7 +14,7 @@ from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
 from heli.core.actor import SYSTEM, Actor
-from heli.core.caps import Cap
+from heli.core.caps import Cap, Scope
 from heli.core.errors import Invalid, TakenAlready, WrongState
 from heli.core.scope import within
 from heli.core.steps import Step, step
@@ -42,13 +42,16 @@ DAY = dt.timedelta(days=1)
 def answer(*, request_id: int, by: Actor, at: dt.datetime, category: str) -> Request:
     """What a request is about, asked for by the reader because it learns most from it. The request itself stays as it is.
 
-    Raises NoSuchCategory (L-111), Forbidden (L-403), NotFound (L-404).
+    Answered by who reads the request: its dispatcher, or who keeps the matters.
+    Raises TakenAlready (L-102): somebody decided on it; NoSuchCategory (L-111), Forbidden (L-403), NotFound (L-404).
     """
     with step("reader.answer", by=by, at=at) as s:
         request = s.lock(Request, request_id)
-        s.require(Cap.MANAGE_DUTY, path=request.area_path)
+        s.allow(request, Cap.DISPATCH, Scope.AREA, (Cap.MANAGE_DUTY, Scope.AREA))
         if (found := category_of(category)) is None:
             raise Invalid(_("Choose a matter."), field="category")
+        if Reading.objects.filter(pk=request.pk, settled__isnull=False).exists():
+            raise TakenAlready
         said(request, How.ASKED, found, by=by, at=at)
         s.about(SUBJECT, request.pk, request.area_path)
         s.record(request, category=found.code)
@@ -99,21 +102,29 @@ def finish(*, reader_id: int, at: dt.datetime, failure: str = "", **learned: obj
 def switch(*, reader_id: int, by: Actor, at: dt.datetime) -> Reader:
     """This reader reads from now on; the one before is put away and can be taken out again.
 
-    Raises WrongState (L-101): it is in use, still learning, failed, or its content is no longer kept.
+    Raises WrongState (L-101): it is in use, still learning, failed, or its content is no longer kept; TakenAlready
+    (L-102): somebody switched to another one at the same moment.
     """
-    with step("reader.switch", by=by, at=at) as s:
-        reader = s.lock(Reader, reader_id)
-        if reader.content is None:
-            raise WrongState
-        before = Reader.objects.select_for_update().filter(area_path=reader.area_path, state=ReaderState.LIVE).first()
-        if before is not None and before.pk != reader.pk:
-            s.move(before, READER, "retire")
-        reader.live_at = at
-        s.move(reader, READER, "switch", save=("live_at",))
-        s.about(ABOUT, reader.pk, reader.area_path)
-        s.record(reader, version=reader.version, before=before.version if before is not None else 0)
-        away = Reader.objects.filter(area_path=reader.area_path, state=ReaderState.RETIRED).order_by("-live_at")
-        Reader.objects.filter(pk__in=list(away.values_list("pk", flat=True)[KEPT:])).update(content=None)
+    try:
+        with step("reader.switch", by=by, at=at) as s:
+            reader = s.lock(Reader, reader_id)
+            if reader.content is None:
+                raise WrongState
+            before = (
+                Reader.objects.select_for_update().filter(area_path=reader.area_path, state=ReaderState.LIVE).first()
+            )
+            if before is not None and before.pk != reader.pk:
+                s.move(before, READER, "retire")
+            reader.live_at = at
+            s.move(reader, READER, "switch", save=("live_at",))
+            s.about(ABOUT, reader.pk, reader.area_path)
+            s.record(reader, version=reader.version, before=before.version if before is not None else 0)
+            away = Reader.objects.filter(area_path=reader.area_path, state=ReaderState.RETIRED).order_by("-live_at")
+            Reader.objects.filter(pk__in=list(away.values_list("pk", flat=True)[KEPT:])).update(content=None)
+    except IntegrityError as error:  # both put the same one away, and only one can take its place
+        if "reader_one_live" in str(error):
+            raise TakenAlready from error
+        raise
     return reader
 
 

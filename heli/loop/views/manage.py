@@ -93,7 +93,7 @@ def duty_list(request: HeliRequest) -> HttpResponse:
     return render(request, "loop/manage/duty.html", context)
 
 
-def _cap(request: HeliRequest, path: str) -> Cap:
+def cap_of(request: HeliRequest, path: str) -> Cap:
     """These lists are open to who may export there, and to who keeps them."""
     return Cap.EXPORT if request.actor.can(Cap.EXPORT, path=path) else Cap.MANAGE_DUTY
 
@@ -114,7 +114,7 @@ def duty_export(request: HeliRequest) -> HttpResponse:
         rows=len(rows),
         filters=f.kept(),
         path=path,
-        cap=_cap(request, path),
+        cap=cap_of(request, path),
     )
     columns: list[export.Column[DutyLine]] = [
         (_("Number"), lambda x: x.row.number),
@@ -378,7 +378,7 @@ def categories_export(request: HeliRequest) -> HttpResponse:
         rows=len(nodes),
         filters={},
         path=path,
-        cap=_cap(request, path),
+        cap=cap_of(request, path),
     )
     columns: list[export.Column[queries.Node]] = [
         (_("Code"), lambda n: n.category.code),

@@ -2,6 +2,25 @@
    and forms. Syntax of Chromium 88. */
 (function () {
   'use strict';
+  /* Finding a category: branches without a fit are folded away */
+  document.addEventListener('input', (event) => {
+    const field = event.target;
+    if (!field.matches || !field.matches('[data-desk-filter]')) { return; }
+    const box = document.querySelector(field.getAttribute('data-desk-filter')), typed = field.value.trim().toLowerCase();
+    let any = false;
+    Array.from(box.querySelectorAll('label')).forEach((leaf) => {
+      const fits = leaf.getAttribute('data-words').toLowerCase().includes(typed);
+      leaf.hidden = !fits;
+      any = any || fits;
+    });
+    Array.from(box.querySelectorAll('details')).reverse().forEach((branch) => {
+      const fits = Array.from(branch.querySelectorAll('label')).some((leaf) => !leaf.hidden);
+      branch.hidden = !fits;
+      branch.open = Boolean(typed) && fits;
+    });
+    box.querySelector('[data-none]').hidden = any;
+  });
+
   const desk = document.querySelector('[data-desk]');
   if (!desk) { return; }
   const all = (selector, within) => Array.from((within || document).querySelectorAll(selector));
@@ -82,25 +101,6 @@
   document.addEventListener('toggle', (event) => {
     if (event.target.matches && event.target.matches('.dd-find[open]')) { event.target.querySelector('input').focus(); }
   }, true);
-
-  /* Finding a category: branches without a fit are folded away */
-  document.addEventListener('input', (event) => {
-    const field = event.target;
-    if (!field.matches || !field.matches('[data-desk-filter]')) { return; }
-    const box = document.querySelector(field.getAttribute('data-desk-filter')), typed = field.value.trim().toLowerCase();
-    let any = false;
-    all('label', box).forEach((leaf) => {
-      const fits = leaf.getAttribute('data-words').toLowerCase().includes(typed);
-      leaf.hidden = !fits;
-      any = any || fits;
-    });
-    all('details', box).reverse().forEach((branch) => {
-      const fits = all('label', branch).some((leaf) => !leaf.hidden);
-      branch.hidden = !fits;
-      branch.open = Boolean(typed) && fits;
-    });
-    box.querySelector('[data-none]').hidden = any;
-  });
 
   /* The numbers of the top bar come with the head of the queue */
   function numbers() {
