@@ -32,6 +32,7 @@ from heli.loop.duty import put_row
 from heli.loop.forms.desk import FORMS as DESK_FORMS
 from heli.loop.models import Category, Clock, Dispatch, DutyRow, Extension, Handling, Request, Review, Voice
 from heli.loop.oversight_models import OrderPart, Recheck, Revisit
+from heli.loop.reading_models import AutoStop, Reader, Reading, Sample
 from heli.loop.steps.batch import open_batch
 from heli.loop.steps.digests import compose, monday
 from heli.loop.steps.oversee import climb_one
@@ -134,6 +135,7 @@ class Laid:
     requests: dict[str, Request] = field(default_factory=dict)
     things: dict[str, dict[str, Any]] = field(default_factory=dict)
     tokens: list[str] = field(default_factory=list)
+    read: dict[str, Any] = field(default_factory=dict)  # of what the reader is about
     values: dict[str, Any] = field(default_factory=dict)  # of arguments that are not of the loop
 
     def pick(self, kind: str, state: str) -> Any:
@@ -219,6 +221,7 @@ def lay(world: Any, *, mark: str, community: str, unit: str, helper: str, now: d
         steps.write_reply(request_id=again.request.pk, at=now - HOUR, text=f"{mark}：又铺了一次", **say)
     judged(again, "no")
     oversee(laid, say, lead, assist, now)
+    read(laid, community, now)
     for request in laid.requests.values():
         request.refresh_from_db()
     assert {n: r.state for n, r in laid.requests.items()} == {
@@ -250,6 +253,23 @@ def oversee(laid: Laid, say: dict[str, Any], lead: int, assist: int, now: dt.dat
         "order": {"handling": order.pk}, "part": {"handling": part.pk}, "paper": {"handling": part.papers[0]},
         "recheck": {"closed": check.pk}, "digest": {"handling": made.pk if made else 0}, "call": {"replied": call.pk},
     }  # fmt: skip
+
+
+def read(laid: Laid, community: str, now: dt.datetime) -> None:
+    """What a reader of the county made of two requests: one it asks about, one it sent on that was drawn as a sample; a
+    matter that was stopped. Its content is no model, and never in use."""
+    matter, county = Category.objects.get(code=PAVEMENT), community[:6]
+    made = Reader.objects.create(area_path=county, version=1, state="ready", made_at=now, content=b"x")
+    for name, sure in (("heard", False), ("offered", True)):
+        Reading.objects.create(
+            request=laid.requests[name], area_path=community, reader=made, read_at=now, category=matter, probability=0.5,
+            sure=sure, choices=[[PAVEMENT, 0.5]], words=["人行道"], auto=sure,
+        )  # fmt: skip
+    pk = laid.requests["offered"].pk
+    Sample.objects.create(reading_id=pk, area_path=community, category=matter, drawn_at=now)
+    stop = AutoStop.objects.create(area_path=county, category=matter, why="unseen", stopped_at=now)
+    laid.things |= {"sample": {"offered": pk}}
+    laid.read = {"reader_id": made.pk, "stop_id": stop.pk}
 
 
 def ours_of_other_rooms(world: Any) -> dict[str, Any]:
@@ -468,6 +488,7 @@ def theirs(world: Any, now: dt.datetime) -> Laid:
 MISSING: dict[str, Any] = {
     "call_id": 10**9, "measure_id": 10**9, "addendum_id": 10**9,
     "problem_id": 10**9, "round_id": 10**9, "candidate_id": 10**9,
+    "reader_id": 10**9, "stop_id": 10**9,
     "clock_id": 10**9, "order_id": 10**9, "part_id": 10**9, "revisit_id": 10**9, "recheck_id": 10**9,
     "code": "ZF-ZZZZ-ZZ", "token": "A" * 30, "file_id": "00000000-0000-4000-8000-000000000000", "pk": 10**9, "voice_id": 10**9,
     "path": "371399", "area_path": "371399", "org_id": 10**9, "user_id": 10**9, "member_id": 10**9, "grant_id": 10**9, "username": "nobody",
@@ -495,6 +516,8 @@ ACTS: dict[str, list[tuple[str, str, str]]] = {  # route: (verb, kind, station)
     "loop:order_act": [(verb, "order", "") for verb in ("minutes", "close", "withdraw", "else")],
     "loop:part_act": [(verb, "part", "") for verb in ("read", "report", "accept", "back", "else")],
     "loop:order_file": [("", "paper", "")],
+    "loop:reader_look": [("", "sample", "")],
+    "loop:reader_ask": [("", "request", "heard")],
     "loop:notice": [("", "clock", "handling")],
     "loop:digest": [("", "digest", "")],
     "loop:digest_rows": [("", "digest", "")],
@@ -552,7 +575,7 @@ def addresses(way: Way, laid: Laid) -> list[Asked]:
 def _addresses(way: Way, laid: Laid) -> list[Asked]:
     names, found = set(way.arguments), []
     for choice in CHOICES.get(str(way), [{}]):
-        values = laid.values | choice
+        values = laid.values | laid.read | choice
         if str(way) in ACTS:
             for verb, kind, station in ACTS[str(way)]:
                 pk = laid.pick(kind, station)

@@ -14,7 +14,7 @@ LIVES: list[tuple[str, Lifecycle]] = [
     (app.label, life)
     for app in apps.get_app_configs()
     if app.name.startswith("heli.")
-    for module in (f"{app.name}.states", f"{app.name}.batch_states")
+    for module in (f"{app.name}.states", f"{app.name}.batch_states", f"{app.name}.reading_states")
     if find_spec(module) is not None
     for life in vars(import_module(module)).values()
     if isinstance(life, Lifecycle)
