@@ -122,7 +122,7 @@ def hot_one(request: HeliRequest, hot_id: int) -> HttpResponse:
     )
     pins = requests_of(request.actor, h).filter(lat__isnull=False).order_by("-id").values("lat", "lon", "title", "code")
     points = [
-        {"lat": float(p["lat"]), "lng": float(p["lon"]), "kind": "other" if n else "here", "words": p["title"],
+        {"lat": float(p["lat"] or 0), "lng": float(p["lon"] or 0), "kind": "other" if n else "here", "words": p["title"],
          "url": f"/loop/r/{p['code']}/"}
         for n, p in enumerate(pins[:PINS])
     ]  # fmt: skip

@@ -8,6 +8,7 @@ import math
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -176,12 +177,12 @@ def learned(reader: Reader, at: dt.datetime, progress: Callable[[float], None]) 
     basis = own(tree)
 
     def fit(some: Sequence[tuple[str, str, str, dt.datetime]], start: float, share: float) -> Classifier:
-        every = Examples(*(list(x) for x in (basis.titles, basis.bodies, basis.codes, basis.weights)))
+        every = deepcopy(basis)
         for title, body, code, when in some:
             every.add(title, body, code, math.pow(0.5, max(0.0, (at - when) / dt.timedelta(days=half))))
         return Classifier.fit(
             every.titles, every.bodies, every.codes, weights=every.weights, known=sorted(tree),
-            progress=lambda done, _words="": progress(start + share * done),
+            progress=lambda done, _words: progress(start + share * done),
         )  # fmt: skip
 
     check = int(len(rows) * CHECKED)

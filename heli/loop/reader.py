@@ -23,7 +23,8 @@ from heli.loop.models import Category, Request
 from heli.loop.reading_models import How, Lesson, Reader, ReaderState, Reading
 
 if TYPE_CHECKING:  # NumPy and SciPy are loaded with the first model, not by every command
-    from heli.engines.text.classify import Classifier, Prediction, Word
+    from heli.engines.text.classify import Classifier, Prediction
+    from heli.engines.text.explaining import Word
 
 log = logging.getLogger("heli.reader")
 COUNTY = 6  # digits of a county's path: lessons are learned county by county

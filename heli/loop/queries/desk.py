@@ -452,8 +452,8 @@ def proposal(actor: Actor, item: Item, now: dt.datetime) -> Proposal:
         about, request = item.guessed[0], copy(request)
         request.category = about.category
     units = propose.units_for(request, now, level=level_of(actor, request.area_path))
-    for p in units[:1] if about is not None else ():
-        p.reasons.insert(0, propose.read_as(about))
+    if about is not None and units:
+        units[0].reasons.insert(0, propose.read_as(about))
     gave_back = {d["unit"]: d["reason"] for d in item.returned}
     for p in units:
         if p.unit.pk in gave_back:

@@ -274,7 +274,7 @@ def of_place(path: str) -> QuerySet[Reader]:
 
 def serving(path: str) -> Any:
     """The reader in use for a place, None where there is none yet. One statement."""
-    return of_place(path).filter(live=True).order_by(Length("area_path").desc()).first()
+    return of_place(path).filter(state=ReaderState.LIVE).order_by(Length("area_path").desc()).first()
 
 
 def readers_page(actor: Actor, path: str, names: Mapping[str, str], *, after: str | None = None) -> Page[ReaderLine]:

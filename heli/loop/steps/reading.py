@@ -175,9 +175,9 @@ def draw(*, at: dt.datetime) -> int:
 
     Returns how many were drawn; run twice it draws the same ones, once.
     """
-    fresh = Reading.objects.filter(auto=True, read_at__gt=at - DAY, read_at__lte=at, category__isnull=False)
+    fresh = Reading.objects.filter(auto=True, read_at__gt=at - DAY, read_at__lte=at)
     by_county: dict[str, list[Reading]] = {}
-    for r in fresh.order_by("pk"):
+    for r in fresh.select_related("category").order_by("pk"):
         by_county.setdefault(r.area_path[:COUNTY], []).append(r)
     drawn_now = 0
     for county, readings in by_county.items():
@@ -185,8 +185,9 @@ def draw(*, at: dt.datetime) -> int:
         ranked = sorted(readings, key=lambda r: (not drawn(r.pk, 1, rule["percent"], "auto"), r.pk))
         share = sum(1 for r in readings if drawn(r.pk, 1, rule["percent"], "auto"))
         rows = [
-            Sample(reading=r, area_path=r.area_path, category_id=r.category_id, drawn_at=at)
+            Sample(reading=r, area_path=r.area_path, category=r.category, drawn_at=at)
             for r in ranked[: max(share, rule["least"])]
+            if r.category is not None
         ]
         drawn_now += len(Sample.objects.bulk_create(rows, ignore_conflicts=True))
     for county, category in set(
@@ -251,7 +252,7 @@ def enough(sample: Sample, s: Step) -> None:
         "at"
     ]:
         last = last.filter(looked_at__gt=lifted)
-    seen = list(last[:window])
+    seen = [bool(r) for r in last[:window]]
     if (len(seen) - sum(seen)) * 100 > window * (100 - int(rules["text.auto.precision"].value)):
         stop(county, sample.category_id, "precision", at=s.at, right=sum(seen), looked=len(seen))
 

@@ -255,7 +255,8 @@ def act(request: HeliRequest, pk: int, verb: str) -> HttpResponse:
     form = forms.form_for(v.tab, request.POST, request.FILES) if v.tab else None
     if form is not None and not form.is_valid():
         return show_request(request, queries.code_of(v.of, pk), tab=v.tab, form=form, status=400)
-    post, again = request.POST, False
+    post: Any = request.POST
+    again = False
     if verb == "reply" and post.get("as") == "send" and (again := _to_look_at(request, pk, form)):
         post = post.copy()
         post["as"] = "draft"  # nothing typed or added is lost while its writer looks once more

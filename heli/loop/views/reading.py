@@ -22,7 +22,7 @@ from heli.loop.clocks import local_day
 from heli.loop.models import Category
 from heli.loop.queries import reading as queries
 from heli.loop.queries.decisions import row_cap
-from heli.loop.queries.desk import category_tree
+from heli.loop.queries.desk import category_tree, cut
 from heli.loop.queries.inbox import place_of
 from heli.loop.queries.reading import Filters, Matter, Tally
 from heli.loop.reading_models import WATCHERS, Reading
@@ -324,7 +324,7 @@ def show_sample(
 ) -> HttpResponse:
     now = timezone.now()
     found = queries.looking(request.actor, now, after=after)
-    context = {"x": found, "sample": found.sample, "error": error, "now": now}
+    context: dict[str, Any] = {"x": found, "sample": found.sample, "error": error, "now": now}
     if found.sample is not None:
         r = found.sample.reading.request
         context |= {"r": r, "place": place_of(r), "percent": round(found.sample.reading.probability * 100)}
@@ -403,7 +403,7 @@ def show_ask(
         "reading": reading,
         "r": r,
         "place": place_of(r),
-        "marked": queries.cut(r.text, reading.words),
+        "marked": cut(r.text, reading.words),
         "guessed": propose.of_reading({"choices": reading.choices, "sure": False, "words": reading.words, "rejected": ""}, r.text),
         "tree": category_tree(),
         "error": error,
