@@ -23,7 +23,7 @@ for event, rows in TOLD.items():
         key = f"m{len(MESSAGES)}"
         EVENT[key] = event
         MESSAGES.append(Message(key, title, body, dt.datetime(2026, 1, 1) + dt.timedelta(days=day)))
-FROZEN = [780590514168307847, -8516828834833590344, 1740707047532645767, 604082378156207851]
+FROZEN = [780590514168307847, -840870674435572270, 1740707047532645767, 604082378156207851]
 OF = {name: [m for m in MESSAGES if EVENT[m.id] == name] for name in TOLD}
 
 
