@@ -248,6 +248,7 @@ def rows_page(actor: Actor, f: Filters, now: dt.datetime, *, after: str | None =
 
 
 # Readers ----------------------------------------------------------------------------------------------------------------
+Measured = tuple[str, str]  # the share, the counts
 READER_CHIPS = {"learning": "doing", "ready": "you", "live": "done", "retired": "pause", "failed": "late"}
 
 
@@ -259,7 +260,7 @@ class ReaderLine:
     place: str
     chip: str
     mine: bool
-    compared: list[tuple[Words, str, str]] = field(default_factory=list)
+    compared: list[tuple[Words, Measured, Measured]] = field(default_factory=list)
 
 
 def of_place(path: str) -> QuerySet[Reader]:
@@ -286,7 +287,7 @@ def readers_page(actor: Actor, path: str, names: Mapping[str, str], *, after: st
 def reader_line(actor: Actor, r: Any, names: Mapping[str, str]) -> ReaderLine:
     """One reader with what it may be compared by. Pure."""
     new, old = r.measures, r.against
-    compared: list[tuple[Words, str, str]] = []
+    compared: list[tuple[Words, Measured, Measured]] = []
     if r.state == ReaderState.READY and "n" in new:
         for label, part, whole in (
             (_("right"), "right", "n"),
@@ -299,12 +300,12 @@ def reader_line(actor: Actor, r: Any, names: Mapping[str, str]) -> ReaderLine:
     )
 
 
-def said_of(measured: Mapping[str, Any], part: str, whole: str) -> str:
-    """Like 113 / 120 · 94.2%; "–" where nothing was measured."""
+def said_of(measured: Mapping[str, Any], part: str, whole: str) -> tuple[str, str]:
+    """("94.2%", "113 / 120"); ("–", "") where nothing was measured."""
     if part not in measured or not measured.get(whole):
-        return "–"
-    share = words.share(measured[part], measured[whole])
-    return f"{words.count(measured[part])} / {words.count(measured[whole])} · {share}"
+        return "–", ""
+    counts = f"{words.count(measured[part])} / {words.count(measured[whole])}"
+    return words.share(measured[part], measured[whole]), counts
 
 
 def place_name(path: str, names: Mapping[str, str]) -> str:
@@ -449,7 +450,7 @@ def asks(actor: Actor, path: str, now: dt.datetime) -> list[Ask]:
     """Ten of the newest 400 such requests of the last 28 days, those it learns most from first, no two alike.
 
     Statements: the requests, the reader (one; more after a lesson or a switch), their matters. Then the model reads the
-    400 texts once more: O(characters), about a millisecond each.
+    400 texts once more: O(characters); 0.1 s for texts of 120 characters and 143 matters.
     """
     rows = list(
         doubtful(actor)
