@@ -10,12 +10,10 @@ learned on four fifths and scored on the last, near-duplicates on one side.
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 from typing import Any
 
-DATA = Path(os.environ.get("HELI_TEXT_DATA", "")) / "messages_replies.csv.xz"
 COLUMNS = {"user": "留言用户", "title": "留言主题", "body": "留言详情", "reply": "答复意见"}
 BELOW, FOLDS, DRAWS = 0.2, 5, 200
 
@@ -33,7 +31,7 @@ def without_echo(row: dict[str, str]) -> str:
     return re.sub(r"[“\"「《]([^“”\"」》]{2,60})[”\"」》]", cut, reply)
 
 
-def section() -> None:
+def run(data: Path) -> None:
     """Print the table."""
     import numpy as np
     from rich.table import Table
@@ -41,15 +39,12 @@ def section() -> None:
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.metrics import roc_auc_score
 
-    from bench._place import CONSOLE, say
+    from bench._place import CONSOLE
     from heli.engines.text import reply
     from heli.engines.text.normal import normal
     from heli.loop.text_commands import rows_of
 
-    if not DATA.is_file():
-        say("Replies: the texts are not on this machine (HELI_TEXT_DATA names their folder), so nothing is measured.")
-        return
-    rows = rows_of(DATA, **COLUMNS)
+    rows = rows_of(data / "messages_replies.csv.xz", **COLUMNS)
     n, every = len(rows), np.arange(len(rows))
     messages = [normal(f"{r['title']}\n{r['body']}") for r in rows]
     space = TfidfVectorizer(analyzer="char", ngram_range=(1, 2)).fit_transform(messages)
@@ -98,7 +93,3 @@ def section() -> None:
                 cells.append(f"{area:.3f} ({low:.3f}–{high:.3f})")
             table.add_row(name, how, *cells)
     CONSOLE.print(table)
-
-
-if __name__ == "__main__":
-    section()

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from bench._place import say
 from heli.engines.text.nearly import Index, keys
 from heli.engines.text.pieces import Common, Read
 from heli.engines.text.same import SAME, Message, clusters, likeness, linked
@@ -134,3 +135,9 @@ def at_size(size: int, held: Sequence[Message]) -> Iterator[tuple[str, str]]:
         times.append(1000 * (time.perf_counter() - began))
     p50, p95, p99 = np.percentile(times, [50, 95, 99])
     yield f"index of {size:,} messages", f"grown in {grown:.0f} s; query {p50:.1f} ms, 95 % {p95:.1f}, 99 % {p99:.1f}"
+
+
+def run(data: Path) -> None:
+    """Print the table, line by line."""
+    for what, figure in section(data):
+        say(f"{what:<60} {figure}")

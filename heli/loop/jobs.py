@@ -87,9 +87,11 @@ def learn_replies(timestamp: int) -> int:
 @app.task(name="loop.start_reader", queue="imports", queueing_lock="loop.start_reader")
 def start_reader(timestamp: int) -> bool:
     """Every hour: the country's reader from the examples that come with the software, where there is none or they are
-    newer. Mostly one statement."""
+    newer; learning that never ended is given up. Mostly two statements."""
     from heli.loop import learning
+    from heli.loop.steps.reading import give_up
 
+    give_up(at=timezone.now())
     return learning.start(timezone.now()) is not None
 
 

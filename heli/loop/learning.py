@@ -7,7 +7,7 @@ import logging
 import math
 import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -33,6 +33,7 @@ BACK = 5_000  # numbers of requests looked over once more for what was committed
 CHECKED = 0.2  # share of the newest requests that a new reader is measured on before it learns from them, too
 CHECK_LEAST = 30
 OWN_WEIGHT = 0.5  # an example that comes with the software beside one of the area's own requests
+WORD_WEIGHT = 0.15  # a word of the list beside them
 STEP = 5  # percent of progress that are worth a write
 
 
@@ -129,13 +130,25 @@ class Examples:
         self.codes.append(code)
         self.weights.append(weight)
 
+    def rows(self) -> Iterator[tuple[str, str, str, float]]:
+        return zip(self.titles, self.bodies, self.codes, self.weights, strict=True)
 
-def own(codes: set[str]) -> Examples:
-    """The examples that come with the software, of matters that are in the tree."""
+
+def own(tree: Mapping[str, tuple[str, Sequence[str]]]) -> Examples:
+    """The examples that come with the software, of matters that are in the tree {code: (name, words)}."""
     made = Examples()
     for code, text in examples.everything():
-        if code in codes:
+        if code in tree:
             made.add("", text, code, OWN_WEIGHT)
+    return made
+
+
+def listed(tree: Mapping[str, tuple[str, Sequence[str]]]) -> Examples:
+    """The name and the words of each matter of the tree as small examples: a matter that a county adds is read at once."""
+    made = Examples()
+    for code, (name, words) in tree.items():
+        for word in (name, *words):
+            made.add("", word, code, WORD_WEIGHT)
     return made
 
 
@@ -171,13 +184,16 @@ def learned(reader: Reader, at: dt.datetime, progress: Callable[[float], None]) 
     from heli.engines.text.classify import Classifier
 
     began = time.perf_counter()
-    tree = set(Category.objects.filter(level=3, closed_on=None).values_list("code", flat=True))
+    leaves = Category.objects.filter(level=3, closed_on=None).values_list("code", "name", "words")
+    tree = {code: (name, words) for code, name, words in leaves}
     rows = [r for r in decided(reader.area_path, reader.upto) if r[2] in tree] if reader.area_path else []
     half = rulebook.in_force(("text.memory",), path=reader.area_path, on=local_day(at))["text.memory"].value
-    basis = own(tree)
+    basis, few = own(tree), listed(tree)
 
     def fit(some: Sequence[tuple[str, str, str, dt.datetime]], start: float, share: float) -> Classifier:
         every = deepcopy(basis)
+        for title, body, code, weight in few.rows():
+            every.add(title, body, code, weight)
         for title, body, code, when in some:
             every.add(title, body, code, math.pow(0.5, max(0.0, (at - when) / dt.timedelta(days=half))))
         return Classifier.fit(

@@ -26,7 +26,8 @@ HISTORY = dt.timedelta(days=90)
 SURE = "text.sure"
 FAINT = 0.04  # below this probability nothing is offered
 OTHERWISE = 0.8  # from here the reader speaks up against what somebody chose
-HALF = 0.5  # a reader that is less sure than this listens to the words of the list first
+HALF = 0.5  # from here it is shown whom it would go to
+ASKS = 0.3  # a reader that is less sure than this listens to the words of the list first
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +148,7 @@ def blended(
         for pk, words in listed[:limit]
         if pk in by_id and pk not in found
     ]
-    first = [p for p in extra[:1] if not sure and len(p.found) >= 2 and choices and choices[0][1] < HALF]
+    first = [p for p in extra[:1] if not sure and len(p.found) >= 2 and choices and choices[0][1] < ASKS]
     rest = [p for p in extra if p not in first] if not sure else []
     return [*first, *found.values(), *rest][:limit]
 

@@ -10,5 +10,5 @@ READER = Lifecycle(
     arrow("finish", "learning", "ready"),
     arrow("fail", "learning", "failed"),
     arrow("switch", "ready retired", "live", Cap.MANAGE_DUTY),  # from "retired": back to what read before
-    arrow("retire", "live", "retired", Cap.MANAGE_DUTY),
+    arrow("retire", "live ready", "retired", Cap.MANAGE_DUTY),
 )

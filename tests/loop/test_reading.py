@@ -212,9 +212,12 @@ def test_an_area_learns_its_own_reader_compares_switches_and_goes_back(world, st
 
 def test_learning_that_cannot_be_says_why(world, few, monkeypatch):
     monkeypatch.setattr(examples, "everything", lambda: ((LAMP, "路灯不亮"),) * 3)
+    monkeypatch.setattr(learning, "listed", lambda _tree: learning.Examples())
     made = reading_steps.learn(area_path="", by=SYSTEM, at=AT)
     assert learning.learn(made.pk, AT) == "failed"
     assert "one label" in Reader.objects.get(pk=made.pk).failure
+    reading_steps.learn(area_path="", by=SYSTEM, at=AT)
+    assert reading_steps.give_up(at=AT + HOUR) == 0 and reading_steps.give_up(at=AT + DAY) == 1, "its job died for good"
 
 
 # Sending on -------------------------------------------------------------------------------------------------------------

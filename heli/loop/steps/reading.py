@@ -36,6 +36,7 @@ AUTO = ("text.auto", "text.auto.precision", "text.auto.window", "text.auto.unsee
 LEAST = 60  # requests that people decided on before an area has a reader of its own
 KEPT = 5  # readers put away whose content is kept, to go back to
 DAY = dt.timedelta(days=1)
+LOST = dt.timedelta(hours=6)  # a learning takes minutes
 
 
 # What somebody said -----------------------------------------------------------------------------------------------------
@@ -94,6 +95,9 @@ def finish(*, reader_id: int, at: dt.datetime, failure: str = "", **learned: obj
         for name, value in fields.items():
             setattr(reader, name, value)
         s.move(reader, READER, "fail" if failure else "finish", save=tuple(fields))
+        for older in Reader.objects.filter(area_path=reader.area_path, state=ReaderState.READY).exclude(pk=reader.pk):
+            older.content = None  # nobody chose it, and a newer one is there to choose
+            s.move(older, READER, "retire", save=("content",))
         s.about(ABOUT, reader.pk, reader.area_path)
         s.record(reader, version=reader.version)
     return reader
@@ -126,6 +130,14 @@ def switch(*, reader_id: int, by: Actor, at: dt.datetime) -> Reader:
             raise TakenAlready from error
         raise
     return reader
+
+
+def give_up(*, at: dt.datetime) -> int:
+    """Learning that began long ago and never ended (its job died for good) has failed, so that another may begin."""
+    lost = Reader.objects.filter(state=ReaderState.LEARNING, made_at__lt=at - LOST).values_list("pk", flat=True)
+    for pk in list(lost):
+        finish(reader_id=pk, at=at, failure="its job never ended")
+    return len(lost)
 
 
 # What the rule sends on -------------------------------------------------------------------------------------------------
