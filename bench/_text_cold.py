@@ -51,11 +51,8 @@ def run(_data: Path) -> None:
     three = sum(code in dict(p.choices) for p, (_t, _b, code) in zip(found, rows, strict=True)) / len(rows)
     words = sum(by_words(tree, t + b) == code for t, b, code in rows) / len(rows)
     sure = [p.label == code for p, (_t, _b, code) in zip(found, rows, strict=True) if p.sure]
-    say(
-        f"first day: {len(learned):,} examples and words of {len(tree)} matters, learned in {took:.0f} s, {len(model.save()) / 1e6:.1f} MB"
-    )
-    say(
-        f"  {len(rows)} messages by another writer: {right:.1%} right, {three:.1%} among the first three; by the words of the list {words:.1%}"
-    )
+    say(f"first day: {len(learned):,} examples and words of {len(tree)} matters, learned in {took:.0f} s")
+    say(f"  a model of {len(model.save()) / 1e6:.1f} MB; {len(rows)} messages by another writer:")
+    say(f"  {right:.1%} right, {three:.1%} among the first three; by the words of the list alone {words:.1%}")
     say(f"  sure at 95 %: {len(sure)} of them, {sum(sure)} right")
     say(f"ratio {right / words:.2f}")

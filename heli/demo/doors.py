@@ -11,7 +11,7 @@ import random
 from collections import Counter
 from collections.abc import Callable
 
-from heli.demo import calls, orders, problems, snaps, stations, suggestions, tips, wishes
+from heli.demo import calls, orders, problems, reading, snaps, stations, suggestions, tips, wishes
 from heli.demo.county import Staff
 
 Part = Callable[[Staff, dt.datetime, dt.datetime, random.Random], Counter[str]]
@@ -24,4 +24,5 @@ PARTS: tuple[tuple[str, Part], ...] = (
     ("人民建议", suggestions.live),
     ("回访", calls.live),
     ("每月一题", problems.live),
+    ("读件和热点", reading.live),
 )

@@ -25,6 +25,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from heli.core.actor import SYSTEM
 from heli.core.models import Event
 from heli.core.steps import step
+from heli.demo.reading import begin as begin_reader
 from heli.demo.side import live
 from heli.demo.times import DAYS, begin_of
 
@@ -81,7 +82,8 @@ def make(now: dt.datetime, requests: int = REQUESTS) -> Counter[str]:
             context.Process(target=live, args=(n, shares, now, requests // shares, told), daemon=True)
             for n in range(shares)
         ]
-        for w in workers:
+        learner = context.Process(target=begin_reader, args=(begin,), daemon=True)
+        for w in [*workers, learner]:
             w.start()
         span = (now - begin).total_seconds()
         days = bar.add_task(f"过 {DAYS} 天，约 {requests} 件诉求", total=span * shares)
@@ -102,7 +104,7 @@ def make(now: dt.datetime, requests: int = REQUESTS) -> Counter[str]:
                 bar.update(days, completed=sum((t - begin).total_seconds() for t in at.values()))
             elif any(w.exitcode for w in workers):
                 raise SystemExit("The demo could not be made; the error is above.")
-        for w in workers:
+        for w in [*workers, learner]:
             w.join()
         if doors.PARTS:
             parts = bar.add_task("心愿、建议、驿站…", total=len(doors.PARTS))

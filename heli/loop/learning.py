@@ -41,7 +41,7 @@ STEP = 5  # percent of progress that are worth a write
 def read(*, first: int, at: dt.datetime, most: int = BATCH) -> list[Reading]:
     """Read the requests from id `first` on that nobody has read, at most so many; what was read is kept.
 
-    Statements: requests, for each county its reader and rule, categories, one INSERT. Harmless when run twice, or twice
+    Statements: requests, for each county its reader, rule and last lessons, categories, one INSERT. Harmless when run twice, or twice
     at once: the first reading of a request stands.
     """
     waiting = list(Request.objects.filter(pk__gte=first, reading=None, heard_at__lte=at).order_by("pk")[:most])
@@ -54,14 +54,15 @@ def read(*, first: int, at: dt.datetime, most: int = BATCH) -> list[Reading]:
     codes = dict(Category.objects.filter(closed_on=None).values_list("code", "pk"))
     for county, requests in by_county.items():
         loaded = readers.live(county)
-        if loaded is None:
-            made += [Reading(request=r, area_path=r.area_path, read_at=at) for r in requests]
+        if loaded is None:  # they wait until there is one
             continue
+        decided_on = last_said([r.pk for r in requests])
         percent = rulebook.in_force(("text.sure",), path=county, on=local_day(at))["text.sure"].value
         found = loaded.read([r.title for r in requests], [r.text for r in requests], percent=percent)
         for r, p in zip(requests, found, strict=True):
             known = [(code, float(p_)) for code, p_ in p.choices if code in codes]
             label = p.label if p.label in codes else None
+            settled, settled_at = decided_on.get(r.pk, (None, None))
             made.append(
                 Reading(
                     request=r,
@@ -74,10 +75,18 @@ def read(*, first: int, at: dt.datetime, most: int = BATCH) -> list[Reading]:
                     choices=[[code, round(n, 4)] for code, n in known],
                     words=list(loaded.why(r.title, r.text, label)) if label else [],
                     rejected=p.rejected,
+                    settled_id=settled,
+                    settled_at=settled_at if settled is not None else None,
                 )
             )
     Reading.objects.bulk_create(made, ignore_conflicts=True)
     return made
+
+
+def last_said(ids: Sequence[int]) -> dict[int, tuple[int | None, dt.datetime]]:
+    """{request: (category, when)} by what somebody said last, where a person was faster than the reader. One statement."""
+    rows = Lesson.objects.filter(request__in=ids).order_by("request", "-id").distinct("request")
+    return {pk: (category, when) for pk, category, when in rows.values_list("request", "category", "said_at")}
 
 
 def read_all(at: dt.datetime, *, most: int = 20_000) -> int:

@@ -82,13 +82,15 @@ def test_the_first_reader_comes_from_our_examples_once(started):
     assert started.own == 90 and started.content and Reader.objects.filter(state="live").count() == 1
 
 
-def test_without_a_reader_requests_are_read_as_nothing_and_the_list_of_words_goes_on(world, few):
-    told = said(world, "三号楼前路灯不亮")
-    assert learning.read_all(AT) == 1
-    read = Reading.objects.get(pk=told.request_id)
-    assert read.category is None and not read.sure
+def test_without_a_reader_requests_wait_and_the_list_of_words_goes_on(world, few):
+    told = said(world, "三号楼前路灯不亮", category=LAMP)
+    told.dispatch()
+    assert learning.read_all(AT) == 0
     best = propose.categories_of("三号楼前路灯不亮", area_path=COUNTY)[0]
     assert best.category.code == LAMP and best.probability is None and "路灯" in "".join(best.found)
+    learning.start(AT + HOUR)
+    assert learning.read_all(AT + HOUR) == 1
+    assert Reading.objects.get(pk=told.request_id).settled.code == LAMP, "a person was faster"
 
 
 def test_what_comes_in_is_read_once_with_its_reasons(world, started):
