@@ -12,9 +12,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from heli.core.errors import HeliError
-from heli.core.tables import open_sheet
-
 if TYPE_CHECKING:
     from heli.engines.text.same import Message
 
@@ -30,6 +27,9 @@ def rows_of(path: Path, **columns: str) -> list[dict[str, str]]:
 
     Ends with a sentence and code 2 when the file cannot be read or a column is not there.
     """
+    from heli.core.errors import HeliError
+    from heli.core.tables import open_sheet  # spreadsheets take a second to load: not with every command
+
     try:
         with path.open("rb") as source:
             table = open_sheet(source, path.name, {f: (c,) for f, c in columns.items()})

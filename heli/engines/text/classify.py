@@ -64,7 +64,7 @@ class View:
         return score * self.share, known
 
 
-PLAN: tuple[tuple[str, tuple[int, ...], float], ...] = ((features.TITLE, (1, 2), 1.0), (features.BODY, (1, 2), 1.0))
+PLAN: tuple[tuple[str, tuple[int, ...], float], ...] = ((features.TITLE, (1, 2), 1.0), (features.BODY, (1, 2), 1.4))
 ADDS = {4: 0.6, 2: 0.3}  # how much the score of a parent with a code of this length adds to a label's
 
 
