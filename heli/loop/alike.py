@@ -7,7 +7,7 @@ one in common. The index over them grows with each request, so the search reads 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +26,7 @@ WINDOW = "text.twins"
 NEAR = dt.timedelta(days=14)  # in one community, about one matter, within so long: looked at without a trace in common
 LOOKED_AT = 300  # rows read
 WEIGHED = 40  # pairs weighed, those with most traces in common first (3 ms each)
+BATCH = 2_000  # requests given traces at once
 LIKELY = 0.35  # chance of one event from which a pair is shown
 PERHAPS = 0.1  # the same where community, matter and days agree, too
 WORDS: Mapping[str, str | Promise] = {
@@ -110,9 +111,9 @@ def weighed(
     return sorted(found, key=lambda t: (-t.likeness, -t.request.pk))
 
 
-def backfill(traced: Callable[[], QuerySet[Request]], most: int = 2000) -> int:
-    """Traces for requests from before there were any, or from rows copied in past the steps. Returns how many."""
-    rows = list(traced().only("pk", "text", "title")[:most])
+def backfill(rows_without: QuerySet[Request]) -> int:
+    """Traces for requests from before there were any, or copied in past the steps, BATCH at a time. Returns how many."""
+    rows = list(rows_without.only("pk", "text", "title")[:BATCH])
     for r in rows:
         r.traces = traces_of(r.text, r.title) or [0]  # a text without a sign is not looked at again
     Request.objects.bulk_update(rows, ["traces"], batch_size=500)

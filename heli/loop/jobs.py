@@ -59,10 +59,8 @@ def tell(context: JobContext, request_id: int, news: str) -> int:
 def read(timestamp: int) -> int:
     """Every minute: what came in is read, many requests at once, and sent on where the rule lets it go. A desk that is
     faster reads for itself. Returns how many; harmless when run twice, or twice at once."""
-    from heli.loop import alike, learning
+    from heli.loop import learning
 
-    recent = Request.objects.filter(traces=[], heard_at__gte=timezone.now() - TRACED)
-    alike.backfill(lambda: recent.order_by("pk"))
     return learning.read_all(timezone.now())
 
 
@@ -87,11 +85,15 @@ def learn_replies(timestamp: int) -> int:
 @app.task(name="loop.start_reader", queue="imports", queueing_lock="loop.start_reader")
 def start_reader(timestamp: int) -> bool:
     """Every hour: the country's reader from the examples that come with the software, where there is none or they are
-    newer; learning that never ended is given up. Mostly two statements."""
-    from heli.loop import learning
+    newer; learning that never ended is given up; requests from before there were traces get theirs. Mostly three
+    statements, one of which looks through the requests of two months."""
+    from heli.loop import alike, learning
     from heli.loop.steps.reading import give_up
 
     give_up(at=timezone.now())
+    recent = Request.objects.filter(traces=[], heard_at__gte=timezone.now() - TRACED)
+    while alike.backfill(recent.order_by("pk")) == alike.BATCH:
+        pass
     return learning.start(timezone.now()) is not None
 
 

@@ -13,7 +13,7 @@ from heli.core.actor import SYSTEM
 from heli.engines.text import examples
 from heli.loop import learning, propose, reader, steps
 from heli.loop.errors import TooFewLessons
-from heli.loop.models import Category, Dispatch
+from heli.loop.models import Category, Dispatch, Request
 from heli.loop.reading_models import AutoStop, Lesson, Reader, Reading, Sample
 from heli.loop.steps import reading as reading_steps
 from heli.rulebook.models import Rule
@@ -125,6 +125,22 @@ def test_a_model_that_cannot_be_read_is_left_out(world, started):
     reader.forget()
     assert reader.live(COUNTY) is None
     assert propose.categories_of("三号楼前路灯不亮", area_path=COUNTY)[0].category.code == LAMP
+
+
+def test_requests_from_before_get_their_traces_and_are_found_by_them(world):
+    from heli.loop import alike
+
+    old = said(world, "丽景新城旁边的搅拌站半夜还在生产，噪音太大睡不着", category="060104")
+    Request.objects.update(traces=[])
+    silent = said(world, "。。。", category="060104")
+    Request.objects.filter(pk=silent.request_id).update(traces=[])
+    assert alike.backfill(Request.objects.filter(traces=[]).order_by("pk")) == 2
+    assert alike.backfill(Request.objects.filter(traces=[]).order_by("pk")) == 0, (
+        "one without a sign is not looked at again"
+    )
+    asked = {"text": "丽景新城的搅拌站半夜生产，噪音太大，睡不着觉", "area_path": COUNTY + "002", "category_id": None}
+    found, cost = counted(lambda: alike.twins(SYSTEM, **asked, now=AT + DAY))
+    assert [t.request.pk for t in found] == [old.request_id] and found[0].shared and cost <= 2
 
 
 # Lessons ----------------------------------------------------------------------------------------------------------------
