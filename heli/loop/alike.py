@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, Q, QuerySet, Value
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
@@ -72,7 +72,8 @@ def twins(
     most 300 rows read and 40 weighed. `states`: OPEN, or those that are answered."""
     mine = traces_of(text, title)
     days = int(rulebook.in_force((WINDOW,), path=area_path[:6], on=local_day(now))[WINDOW].value)
-    wanted = Q(traces__overlap=mine, heard_at__gte=now - dt.timedelta(days=days))
+    asked = Value(mine, output_field=Request._meta.get_field("traces"))  # a plain list would be cut to 32 bits
+    wanted = Q(traces__overlap=asked, heard_at__gte=now - dt.timedelta(days=days))
     if category_id is not None and len(area_path) == 12:
         wanted |= Q(area_path=area_path, category=category_id, heard_at__gte=now - NEAR)
     rows = (

@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from django.conf import settings
+from django.db import connection
 from django.db.models import F, Max, Q, Value
 from django.db.models.functions import Coalesce, Length
 
@@ -130,6 +132,17 @@ def load(pk: int) -> Classifier | None:
     except BadModel as error:
         log.error("reader %s cannot be read: %s", pk, error)
         return None
+
+
+def warm() -> None:
+    """Load the home county's reader ahead, in a thread of its own; whatever hinders it, the first request asks again."""
+    try:
+        if (loaded := live(settings.HELI_HOME_AREA)) is not None:
+            loaded.read([""], ["路灯不亮"], percent=95)
+    except Exception:
+        log.warning("the reader was not loaded ahead", exc_info=True)
+    finally:
+        connection.close()
 
 
 def forget() -> None:

@@ -138,7 +138,7 @@ def test_requests_from_before_get_their_traces_and_are_found_by_them(world):
     assert alike.backfill(Request.objects.filter(traces=[]).order_by("pk")) == 0, (
         "one without a sign is not looked at again"
     )
-    asked = {"text": "丽景新城的搅拌站半夜生产，噪音太大，睡不着觉", "area_path": COUNTY + "002", "category_id": None}
+    asked = {"text": "丽景新城的搅拌站半夜生产，噪音太大，睡不着觉", "area_path": "370602003006", "category_id": None}
     found, cost = counted(lambda: alike.twins(SYSTEM, **asked, now=AT + DAY))
     assert [t.request.pk for t in found] == [old.request_id] and found[0].shared and cost <= 2
 

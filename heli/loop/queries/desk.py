@@ -372,7 +372,7 @@ def found_words(request: Any, guessed: Sequence[ProposedCategory]) -> tuple[str,
         read = next(iter(request.reading_of), None) or {"choices": [], "words": []}
         mine = read["words"] if read["choices"] and read["choices"][0][0] == request.category.code else []
         return tuple(dict.fromkeys([*(w for w in request.category.words if w in request.text), *mine]))
-    return guessed[0].found if guessed else ()
+    return guessed[0].found if guessed and (guessed[0].likely or guessed[0].probability is None) else ()
 
 
 def matter_hint(request: Request, found: Sequence[str], best: ProposedCategory | None) -> Words:
