@@ -71,7 +71,10 @@ def twins(
     """Requests of the county that may say the same, the likeliest first. Two statements (rule, rows by their traces), at
     most 300 rows read and 40 weighed. `states`: OPEN, or those that are answered."""
     mine = traces_of(text, title)
-    days = int(rulebook.in_force((WINDOW,), path=area_path[:6], on=local_day(now))[WINDOW].value)
+    rule = rulebook.choose(rulebook.candidates((WINDOW,), area_path[:6], local_day(now)), {}).get(WINDOW)
+    if rule is None:  # nothing is assumed in its place
+        return []
+    days = int(rule.value)
     asked = Value(mine, output_field=Request._meta.get_field("traces"))  # a plain list would be cut to 32 bits
     wanted = Q(traces__overlap=asked, heard_at__gte=now - dt.timedelta(days=days))
     if category_id is not None and len(area_path) == 12:

@@ -112,9 +112,11 @@ def categories_of(
     choices: list[tuple[str, float]] = []
     sure = False
     if loaded is not None and text.strip():
-        percent = rulebook.in_force((SURE,), path=area_path[:6], on=on or timezone.localdate())[SURE].value
-        read = loaded.read([title], [text], percent=percent)[0]
-        choices, sure = [c for c in read.choices if c[1] >= FAINT] if not read.rejected else [], read.sure
+        rows = rulebook.candidates((SURE,), area_path[:6], on or timezone.localdate())
+        rule = rulebook.choose(rows, {}).get(SURE)
+        read = loaded.read([title], [text], percent=rule.value if rule is not None else 100)[0]
+        choices = [c for c in read.choices if c[1] >= FAINT] if not read.rejected else []
+        sure = read.sure and rule is not None
     return blended(choices, sure, listed, why=lambda code: loaded.why(title, text, code) if loaded else (), limit=limit)
 
 
