@@ -34,7 +34,7 @@ def test_it_learns_and_is_kept(model):
 
 
 def test_it_is_sure_only_above_what_was_seen(model):
-    texts = ["路灯不亮了，晚上走路看不见", "请派人来", "路灯坏了，垃圾没人清运"]
+    texts = ["路灯不亮了，晚上走路看不见", "麻烦看一下", "路灯坏了，垃圾没人清运"]
     clear, doubtful, parent = model.predict([""] * 3, texts, precision=0.9)
     assert clear.sure and clear.label == clear.level_label == "0201"
     assert not doubtful.sure and doubtful.label
