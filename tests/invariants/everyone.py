@@ -24,7 +24,7 @@ from heli.engines.opening import Period
 from heli.engines.text.landmarks import Landmark as Learned
 from heli.hooks.models import Delivery
 from heli.hooks.steps import add_endpoint
-from heli.insight.models import Candidate, Problem, Round
+from heli.insight.models import Candidate, Hot, HotRequest, Problem, Round
 from heli.insight.problem_acts import VERBS as PROBLEM_ACTS
 from heli.insight.problem_steps import name as name_problem
 from heli.loop import steps
@@ -414,7 +414,12 @@ def standing(laid: Laid, *, community: str, org_id: int, now: dt.datetime) -> di
         area_path=community, area=Area.objects.get(path=community), category=category, why="surge", people=6, requests=6,
         expected=0.0, odds=0.0001, periods=[0, 6], since=now - HOUR * 24, until=now, found_at=now,
     )  # fmt: skip
-    return {"problem_id": made.pk, "round_id": round_.pk, "candidate_id": candidate.pk}
+    hot = Hot.objects.create(
+        area_path=community, area=Area.objects.get(path=community), category=category, title=f"{laid.mark}：停水",
+        first_at=now - HOUR, last_at=now, people=3, requests=3, heat=2.0, counted_at=now,
+    )  # fmt: skip
+    HotRequest.objects.create(request=laid.requests["handling"], hot=hot)
+    return {"problem_id": made.pk, "round_id": round_.pk, "candidate_id": candidate.pk, "hot_id": hot.pk}
 
 
 def snapped(world: Any, laid: Laid, *, community: str, unit: str, by: Any, now: dt.datetime) -> dict[str, Any]:
@@ -487,7 +492,7 @@ def theirs(world: Any, now: dt.datetime) -> Laid:
 
 MISSING: dict[str, Any] = {
     "call_id": 10**9, "measure_id": 10**9, "addendum_id": 10**9,
-    "problem_id": 10**9, "round_id": 10**9, "candidate_id": 10**9,
+    "problem_id": 10**9, "round_id": 10**9, "candidate_id": 10**9, "hot_id": 10**9,
     "reader_id": 10**9, "stop_id": 10**9,
     "clock_id": 10**9, "order_id": 10**9, "part_id": 10**9, "revisit_id": 10**9, "recheck_id": 10**9,
     "code": "ZF-ZZZZ-ZZ", "token": "A" * 30, "file_id": "00000000-0000-4000-8000-000000000000", "pk": 10**9, "voice_id": 10**9,
