@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Left
 
 from heli.core.scope import within
@@ -51,16 +51,23 @@ class Said:
     code: str
 
 
-def requests_of(county: str, since: dt.datetime, until: dt.datetime) -> list[Said]:
-    """The requests of a county's window, the oldest first; those joined into another speak through it. One statement."""
-    rows = (
+def window_of(county: str, since: dt.datetime, until: dt.datetime) -> QuerySet[Request]:
+    """The requests of a county's window; those joined into another speak through it."""
+    rows: QuerySet[Request] = (
         Request.objects.filter(within("area_path", (county,)), heard_at__gt=since, heard_at__lte=until)
         .exclude(Q(kind__in=LEFT_OUT) | Q(state__in=("withdrawn", "declined", "merged")) | Q(parent__isnull=False))
         .filter(confidentiality=Confidentiality.OPEN)
-        .order_by("-id")
-        .values_list("pk", "title", "text", "heard_at", "area_path", "category_id", "category__code")[:LOOKED_AT]
     )
-    return [Said(*r[:6], r[6] or "") for r in reversed(rows)]
+    return rows
+
+
+def requests_of(county: str, since: dt.datetime, until: dt.datetime) -> list[Said]:
+    """The newest of them, the oldest first. One statement."""
+    columns = ("pk", "title", "text", "heard_at", "area_path", "category_id", "category__code")
+    rows: Any = window_of(county, since, until).order_by("-id").values_list(*columns)[:LOOKED_AT]
+    return [
+        Said(pk, title, text, at, path, about, code or "") for pk, title, text, at, path, about, code in reversed(rows)
+    ]
 
 
 def grouped(county: str, said: Sequence[Said], today: dt.date) -> list[list[int]]:
@@ -128,9 +135,10 @@ def _county(county: str, now: dt.datetime, *, every: bool) -> int:
     today = local_day(now)
     rules = rulebook.in_force(RULES, path=county, on=today)
     days, least, half = (int(rules[k].value) for k in RULES)
-    said = requests_of(county, now - dt.timedelta(days=days), now)
-    if not every and len(said) > OFTEN:
+    since = now - dt.timedelta(days=days)
+    if not every and window_of(county, since, now)[: OFTEN + 1].count() > OFTEN:
         return Hot.objects.filter(within("area_path", (county,))).count()
+    said = requests_of(county, since, now)
     by_id = {r.id: r for r in said}
     with transaction.atomic():
         with connection.cursor() as cur:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.db.models import F, Q, QuerySet, Value
 from django.utils.functional import Promise
@@ -18,12 +18,16 @@ from django.utils.translation import gettext_lazy as _
 from heli.core.actor import Actor
 from heli.core.scope import within
 from heli.loop.clocks import local_day
-from heli.loop.models import Category, Request
+from heli.loop.models import Request
 from heli.loop.states import OPEN
 from heli.rulebook import queries as rulebook
 
+if TYPE_CHECKING:
+    from heli.engines.text.same import Message
+
 WINDOW = "text.twins"
 NEAR = dt.timedelta(days=14)  # in one community, about one matter, within so long: looked at without a trace in common
+COMMUNITY = 12  # digits of a community's path
 LOOKED_AT = 300  # rows read
 WEIGHED = 40  # pairs weighed, those with most traces in common first (3 ms each)
 BATCH = 2_000  # requests given traces at once
@@ -60,7 +64,7 @@ def twins(
     *,
     text: str,
     area_path: str,
-    category_id: int | None,
+    code: str,
     now: dt.datetime,
     title: str = "",
     but: int | None = None,
@@ -69,7 +73,9 @@ def twins(
     also: Q | None = None,
 ) -> list[Twin]:
     """Requests of the county that may say the same, the likeliest first. Two statements (rule, rows by their traces), at
-    most 300 rows read and 40 weighed. `states`: OPEN, or those that are answered."""
+    most 300 rows read and 40 weighed. `code`: of its matter, '' where nobody knows."""
+    from heli.engines.text.same import Message
+
     mine = traces_of(text, title)
     rule = rulebook.choose(rulebook.candidates((WINDOW,), area_path[:6], local_day(now)), {}).get(WINDOW)
     if rule is None:  # nothing is assumed in its place
@@ -77,8 +83,8 @@ def twins(
     days = int(rule.value)
     asked = Value(mine, output_field=Request._meta.get_field("traces"))  # a plain list would be cut to 32 bits
     wanted = Q(traces__overlap=asked, heard_at__gte=now - dt.timedelta(days=days))
-    if category_id is not None and len(area_path) == 12:
-        wanted |= Q(area_path=area_path, category=category_id, heard_at__gte=now - NEAR)
+    if code and len(area_path) == COMMUNITY:
+        wanted |= Q(area_path=area_path, category__code=code, heard_at__gte=now - NEAR)
     rows = (
         Request.objects.visible_to(actor)
         .filter(wanted, within("area_path", (area_path[:6],)), heard_at__lte=now, state__in=tuple(states))
@@ -87,25 +93,23 @@ def twins(
         .annotate(category_code=F("category__code"))
         .order_by("-id")
     )
-    code = Category.objects.filter(pk=category_id).values_list("code", flat=True).first() if category_id else ""
-    return weighed(rows.filter(also) if also is not None else rows, mine, text=text, title=title,
-                   area_path=area_path, code=code or "", now=now)[:limit]  # fmt: skip
+    if also is not None:
+        rows = rows.filter(also)
+    return weighed(rows, mine, Message(0, title, text, now, area_path, code))[:limit]
 
 
-def weighed(
-    rows: QuerySet[Any], mine: Iterable[int], *, text: str, title: str, area_path: str, code: str, now: dt.datetime
-) -> list[Twin]:
-    """Those of the rows that are like enough, the likeliest first."""
+def weighed(rows: QuerySet[Any], mine: Iterable[int], this: Message) -> list[Twin]:
+    """Those of the rows that are like enough to this message, the likeliest first."""
     from heli.engines.text.same import Message, likeness, linked
 
     asked = set(mine)
     best = sorted(rows[:LOOKED_AT], key=lambda r: (-len(asked & set(r.traces)), -r.pk))[:WEIGHED]
-    this = Message(0, title, text, now, area_path, code)
     found = []
     for r in best:
         that = Message(r.pk, r.title, r.text, r.heard_at, r.area_path, r.category_code or "")
         like = likeness(this, that)
-        here = r.area_path == area_path and bool(code) and r.category_code == code and abs(now - r.heard_at) <= NEAR
+        assert this.at is not None
+        here = (that.place, that.category) == (this.place, this.category or None) and this.at - r.heard_at <= NEAR
         again = linked(this, that)
         if like.p >= (PERHAPS if here else LIKELY) or again:
             why = dict.fromkeys(

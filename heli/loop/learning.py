@@ -7,15 +7,14 @@ import logging
 import math
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from copy import deepcopy
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from django.db.models import Max
 
+from heli.core.actor import SYSTEM
 from heli.core.errors import HeliError
-from heli.core.scope import ancestors, within
+from heli.core.scope import within
 from heli.engines.text import examples
 from heli.loop import reader as readers
 from heli.loop.clocks import local_day
@@ -41,8 +40,8 @@ STEP = 5  # percent of progress that are worth a write
 def read(*, first: int, at: dt.datetime, most: int = BATCH) -> list[Reading]:
     """Read the requests from id `first` on that nobody has read, at most so many; what was read is kept.
 
-    Statements: requests, for each county its reader, rule and last lessons, categories, one INSERT. Harmless when run twice, or twice
-    at once: the first reading of a request stands.
+    Statements: requests, for each county its reader, rule and last lessons, categories, one INSERT. Harmless when run
+    twice, or twice at once: the first reading of a request stands.
     """
     waiting = list(Request.objects.filter(pk__gte=first, reading=None, heard_at__lte=at).order_by("pk")[:most])
     if not waiting:
@@ -124,44 +123,22 @@ def let_go(readings: Sequence[Reading], at: dt.datetime) -> list[Reading]:
 
 
 # Learning ---------------------------------------------------------------------------------------------------------------
-@dataclass(slots=True)
-class Examples:
-    """What a reader learns from, side by side."""
-
-    titles: list[str] = field(default_factory=list)
-    bodies: list[str] = field(default_factory=list)
-    codes: list[str] = field(default_factory=list)
-    weights: list[float] = field(default_factory=list)
-
-    def add(self, title: str, body: str, code: str, weight: float) -> None:
-        self.titles.append(title)
-        self.bodies.append(body)
-        self.codes.append(code)
-        self.weights.append(weight)
-
-    def rows(self) -> Iterator[tuple[str, str, str, float]]:
-        return zip(self.titles, self.bodies, self.codes, self.weights, strict=True)
+Tree = Mapping[str, tuple[str, Sequence[str]]]  # the open matters of the third level: {code: (name, words)}
+Example = tuple[str, str, str, float]  # title, text, code, weight
+Decided = tuple[str, str, str, dt.datetime]  # title, text, code, when
 
 
-def own(tree: Mapping[str, tuple[str, Sequence[str]]]) -> Examples:
-    """The examples that come with the software, of matters that are in the tree {code: (name, words)}."""
-    made = Examples()
-    for code, text in examples.everything():
-        if code in tree:
-            made.add("", text, code, OWN_WEIGHT)
-    return made
+def own(tree: Tree) -> list[Example]:
+    """The examples that come with the software, of matters that are in the tree."""
+    return [("", text, code, OWN_WEIGHT) for code, text in examples.everything() if code in tree]
 
 
-def listed(tree: Mapping[str, tuple[str, Sequence[str]]]) -> Examples:
+def listed(tree: Tree) -> list[Example]:
     """The name and the words of each matter of the tree as small examples: a matter that a county adds is read at once."""
-    made = Examples()
-    for code, (name, words) in tree.items():
-        for word in (name, *words):
-            made.add("", word, code, WORD_WEIGHT)
-    return made
+    return [("", word, code, WORD_WEIGHT) for code, (name, words) in tree.items() for word in (name, *words)]
 
 
-def decided(path: str, upto: int) -> list[tuple[str, str, str, dt.datetime]]:
+def decided(path: str, upto: int) -> list[Decided]:
     """(title, text, code, when) of an area's requests by the last that was said of each, up to a lesson, in that order.
     What was taken back is left out. One statement."""
     rows = (
@@ -189,7 +166,7 @@ def learn(reader_id: int, at: dt.datetime) -> str:
 
 def learned(reader: Reader, at: dt.datetime, progress: Callable[[float], None]) -> dict[str, Any]:
     """What a reader of this area learns, with how well it read the newest requests before it learned from them, beside
-    what was proposed for them when they came in."""
+    how the one in use reads the same ones."""
     from heli.engines.text.classify import Classifier
 
     began = time.perf_counter()
@@ -197,16 +174,13 @@ def learned(reader: Reader, at: dt.datetime, progress: Callable[[float], None]) 
     tree = {code: (name, words) for code, name, words in leaves}
     rows = [r for r in decided(reader.area_path, reader.upto) if r[2] in tree] if reader.area_path else []
     half = rulebook.in_force(("text.memory",), path=reader.area_path, on=local_day(at))["text.memory"].value
-    basis, few = own(tree), listed(tree)
+    basis = own(tree)
 
-    def fit(some: Sequence[tuple[str, str, str, dt.datetime]], start: float, share: float) -> Classifier:
-        every = deepcopy(basis)
-        for title, body, code, weight in few.rows():
-            every.add(title, body, code, weight)
-        for title, body, code, when in some:
-            every.add(title, body, code, math.pow(0.5, max(0.0, (at - when) / dt.timedelta(days=half))))
+    def fit(some: Sequence[Decided], start: float, share: float) -> Classifier:
+        told = [(t, b, c, math.pow(0.5, max(0.0, (at - when) / dt.timedelta(days=half)))) for t, b, c, when in some]
+        titles, bodies, codes, weights = zip(*basis, *listed(tree), *told, strict=True)
         return Classifier.fit(
-            every.titles, every.bodies, every.codes, weights=every.weights, known=sorted(tree),
+            titles, bodies, codes, weights=weights, known=sorted(tree),
             progress=lambda done, _words: progress(start + share * done),
         )  # fmt: skip
 
@@ -219,38 +193,36 @@ def learned(reader: Reader, at: dt.datetime, progress: Callable[[float], None]) 
     report = {k: v for k, v in model.report.items() if isinstance(v, int | float | str)}
     return {
         "content": model.save(),
-        "own": len(basis.codes),
+        "own": len(basis),
         "lessons": len(rows),
-        "measures": {"report": report, "seconds": round(time.perf_counter() - began, 1), **measures},
+        "measures": {
+            "report": report,
+            "examples": examples.version(),
+            "seconds": round(time.perf_counter() - began, 1),
+            **measures,
+        },
         "against": against,
     }
 
 
 def compared(
-    model: Classifier, rows: Sequence[tuple[str, str, str, dt.datetime]], reader: Reader, at: dt.datetime
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """How the new one reads these rows, and how the one in use does, told it or not: each is asked the same rows.
+    model: Classifier, rows: Sequence[Decided], reader: Reader, at: dt.datetime
+) -> tuple[dict[str, int], dict[str, int]]:
+    """How the new one reads these rows, and how the one in use does, without what it was told since it learned.
 
     The one in use may have learned from some of them, which flatters it, never the new one.
     """
-    titles, bodies, codes = [r[0] for r in rows], [r[1] for r in rows], [r[2] for r in rows]
+    titles, bodies, codes, _when = zip(*rows, strict=True)
     percent = rulebook.in_force(("text.sure",), path=reader.area_path, on=local_day(at))["text.sure"].value
 
-    def scored(of: Classifier) -> dict[str, Any]:
+    def scored(of: Classifier) -> dict[str, int]:
         found = of.predict(titles, bodies, precision=percent / 100)
         right = [p.label == code for p, code in zip(found, codes, strict=True)]
         sure = [ok for p, ok in zip(found, right, strict=True) if p.sure]
-        return {
-            "n": len(rows),
-            "right": sum(right),
-            "sure": len(sure),
-            "sure_right": sum(sure),
-        }
+        return {"n": len(rows), "right": sum(right), "sure": len(sure), "sure_right": sum(sure)}
 
-    before = Reader.objects.filter(state=ReaderState.LIVE, area_path__in=("", *ancestors(reader.area_path)))
-    used = sorted(before.values_list("area_path", "pk"), key=lambda r: -len(r[0]))
-    old = readers.load(used[0][1]) if used else None
-    return scored(model), scored(old) if old is not None else {}
+    used = readers.live(reader.area_path)
+    return scored(model), scored(used.base) if used is not None else {}
 
 
 def progress_of(reader_id: int) -> Callable[[float], None]:
@@ -270,17 +242,12 @@ def progress_of(reader_id: int) -> Callable[[float], None]:
 def start(at: dt.datetime) -> Reader | None:
     """The country's first reader, from the examples that come with the software: learned and in use at once, where there
     is none yet or the examples are others than those it was learned from. None where it stands."""
-    from heli.core.actor import SYSTEM
-
-    there = Reader.objects.filter(area_path="", state__in=(ReaderState.LIVE, ReaderState.LEARNING)).first()
-    if there is not None and there.measures.get("examples") == examples.version():
-        return None
+    there = (
+        Reader.objects.filter(area_path="", state__in=(ReaderState.LIVE, ReaderState.LEARNING)).order_by("-id").first()
+    )
     if there is not None and there.state == ReaderState.LEARNING:
         return None
+    if there is not None and there.measures.get("examples") == examples.version():
+        return None
     made = steps.learn(area_path="", by=SYSTEM, at=at)
-    if learn(made.pk, at) == ReaderState.READY:
-        Reader.objects.filter(pk=made.pk).update(
-            measures={**Reader.objects.get(pk=made.pk).measures, "examples": examples.version()}
-        )
-        return steps.switch(reader_id=made.pk, by=SYSTEM, at=at)
-    return None
+    return steps.switch(reader_id=made.pk, by=SYSTEM, at=at) if learn(made.pk, at) == ReaderState.READY else None

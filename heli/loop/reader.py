@@ -11,11 +11,11 @@ import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from django.conf import settings
-from django.db import connection
+from django.db import DatabaseError, connection
 from django.db.models import F, Max, Q, Value
 from django.db.models.functions import Coalesce, Length
 
@@ -30,13 +30,14 @@ if TYPE_CHECKING:  # NumPy and SciPy are loaded with the first model, not by eve
 
 log = logging.getLogger("heli.reader")
 COUNTY = 6  # digits of a county's path: lessons are learned county by county
-KEPT = 8  # counties whose reader stays in memory (a model is about 15 MB)
+KEPT = 8  # counties whose reader stays in memory (a model is about 5 MB)
 LATEST = 1000  # mistakes at most that are learned on top of a model; more wait for the next learning
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A model as it reads for a county now: row of the reader, the last lesson in it, how often it was right when sure."""
+    """A model as it reads for a county now: row of the reader, the last lesson in it, the model as it was learned, and with
+    what it was told since."""
 
     reader_id: int
     upto: int
@@ -77,7 +78,8 @@ def mistakes(path: str, after: int) -> list[tuple[str, str, str | None]]:
 def live(path: str) -> Loaded | None:
     """The reader for a place: its county's, else the nearest above; None where nothing was learned yet.
 
-    One statement; one more after a lesson, two more after a switch. A model that cannot be read is left out, and said so.
+    One statement; one more after a lesson, two more after a switch. A model that cannot be read is left out, and said so:
+    the next one above reads.
     """
     county = path[:COUNTY]
     last = Lesson.objects.filter(within("area_path", (county,))).order_by().annotate(one=Value(1)).values("one")
@@ -86,39 +88,35 @@ def live(path: str) -> Loaded | None:
         .annotate(near=Length("area_path"), last=Coalesce(last.annotate(n=Max("pk")).values("n"), Value(0)))
         .order_by("-near")
         .values_list("pk", "upto", "area_path", "last")
-        .first()
     )
-    if found is None:
-        return None
-    pk, learned, owner, newest = found
     with _turn:
-        kept = _kept.get(county)
-        if kept is not None and kept.reader_id == pk and kept.upto >= newest:
-            _kept.move_to_end(county)
-            return kept
-        same = kept is not None and kept.reader_id == pk
-        base = kept.base if kept is not None and same else load(pk)
-        if base is None:
-            return None
-        # the county's own reader knows what was said up to its learning; one from above knows nothing of this county
-        since = learned if owner == county else 0
-        made = Loaded(pk, newest, base, base)
-        if kept is not None and same:
-            new = mistakes(county, kept.upto)
-            made = Loaded(pk, newest, base, kept.model)
-            if any(
-                code is None for _title, _text, code in new
-            ):  # what was learned and taken back: begin from the model
-                made, new = Loaded(pk, newest, base, base), mistakes(county, since)
-        else:
-            new = mistakes(county, since) if newest > since else []
-        if told := [row for row in new if row[2] is not None]:
-            titles, bodies, codes = zip(*told, strict=True)
-            made = replace(made, model=made.model.partial_fit(list(titles), list(bodies), list(codes)))
-        _kept[county] = made
-        while len(_kept) > KEPT:
-            _kept.popitem(last=False)
-        return made
+        for pk, learned, owner, newest in found:
+            # the county's own reader knows what was said up to its learning; one from above knows nothing of this county
+            made = _current(county, pk, learned if owner == county else 0, newest)
+            if made is not None:
+                _kept[county] = made
+                _kept.move_to_end(county)
+                while len(_kept) > KEPT:
+                    _kept.popitem(last=False)
+                return made
+    return None
+
+
+def _current(county: str, pk: int, learned: int, newest: int) -> Loaded | None:
+    """This reader with what was said in the county after the lesson `learned`; from memory, as far as it is there."""
+    kept = _kept.get(county)
+    if kept is None or kept.reader_id != pk:
+        base = load(pk)
+        kept = Loaded(pk, learned, base, base) if base is not None else None
+    if kept is None or kept.upto >= newest:
+        return kept
+    new, model = mistakes(county, kept.upto), kept.model
+    if kept.upto > learned and any(code is None for _title, _text, code in new):  # what was learned was taken back
+        new, model = mistakes(county, learned), kept.base
+    if told := [row for row in new if row[2] is not None]:
+        titles, bodies, codes = zip(*told, strict=True)
+        model = model.partial_fit(titles, bodies, codes)
+    return Loaded(pk, newest, kept.base, model)
 
 
 def load(pk: int) -> Classifier | None:
@@ -139,8 +137,8 @@ def warm() -> None:
     try:
         if (loaded := live(settings.HELI_HOME_AREA)) is not None:
             loaded.read([""], ["路灯不亮"], percent=95)
-    except Exception:
-        log.warning("the reader was not loaded ahead", exc_info=True)
+    except DatabaseError as error:
+        log.warning("the reader was not loaded ahead: %s", error)
     finally:
         connection.close()
 

@@ -149,14 +149,6 @@ def explain(
     show(found | {"words": words}, as_json)
 
 
-@app.command()
-def normal(text: str) -> None:
-    """A text as the engine compares it."""
-    from heli.engines.text.normal import normal as made
-
-    typer.echo(made(text))
-
-
 # The same event ---------------------------------------------------------------------------------------------------------
 Column = Annotated[str, typer.Option(help="The name of its column.")]
 _WHEN = re.compile(r"(\d{4})\D(\d{1,2})\D(\d{1,2})日?(?:[T\s]+(\d{1,2}):(\d{1,2})(?::(\d{1,2}))?.*)?")

@@ -12,7 +12,7 @@ from heli.loop.models import Category, Clock, Dispatch, Exclusion, Extension, Ha
 from heli.orgs.models import Grant, Member, Organisation
 from tests.api import fuzz
 from tests.api.asking import minted
-from tests.invariants.everyone import Laid
+from tests.invariants.laid import Laid
 from tests.loop.told import PAVEMENT
 from tests.world import COMMUNITY, COUNTY, STREET
 

@@ -11,7 +11,7 @@ from heli.core import files
 from heli.core.models import StoredFile
 from heli.loop.audit import CHECKS, audit
 from tests import database
-from tests.invariants.everyone import lay
+from tests.invariants.laid import lay
 from tests.loop.told import tell
 from tests.world import COMMUNITY
 

@@ -37,7 +37,8 @@ from heli.loop import links, steps
 from heli.loop.models import Clock, Dispatch, Exclusion, Extension, Handling, Request, Voice
 from tests import database
 from tests.invariants import everyone
-from tests.invariants.everyone import EVERYBODY, Laid, addresses, content, ways
+from tests.invariants.everyone import EVERYBODY, addresses, content, ways
+from tests.invariants.laid import Laid, ours_of_other_rooms
 from tests.invariants.test_jobs import run_all
 from tests.loop.told import LAMP, PAVEMENT
 from tests.world import COMMUNITY, PASSWORD
@@ -306,7 +307,7 @@ def test_no_page_shows_whose_it_is(fire_db: str, world: Any, settings: Any) -> N
     settings.HELI_STAFF_MFA = False
     _tabs, requests = told(world)
     laid = laid_of(requests)
-    laid.values = everyone.ours_of_other_rooms(world)
+    laid.values = ours_of_other_rooms(world)
     wrong: list[str] = []
     for name in EVERYBODY:
         if name == "曲科员" or (name not in {everyone.NOBODY, "王桂兰"} and not world.actor(name).caps):

@@ -13,7 +13,8 @@ from django.urls import get_resolver
 from heli.core.caps import Scope
 from heli.loop.models import Request
 from tests.api.asking import minted
-from tests.invariants.everyone import FILLED, Laid
+from tests.invariants.everyone import FILLED
+from tests.invariants.laid import Laid
 from tests.loop.told import PAVEMENT
 from tests.world import CAST, NEXT_COUNTY
 

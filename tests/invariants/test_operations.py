@@ -19,7 +19,8 @@ from heli.core.caps import Scope
 from heli.loop.models import Request
 from heli.orgs.queries import grants_in_force
 from tests.api.asking import grant_of, minted
-from tests.invariants.everyone import FITS, MISSING, NOBODY, Laid, Way, operations
+from tests.invariants.everyone import FITS, MISSING, NOBODY, Way, operations
+from tests.invariants.laid import Laid
 from tests.loop.told import PAVEMENT
 from tests.world import CAST, COMMUNITY
 

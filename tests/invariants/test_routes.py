@@ -20,7 +20,6 @@ from tests.invariants.everyone import (
     THE_SAME,
     Asked,
     Asker,
-    Laid,
     Way,
     addresses,
     body,
@@ -29,6 +28,7 @@ from tests.invariants.everyone import (
     missing,
     ways,
 )
+from tests.invariants.laid import Laid
 
 WAYS = ways()
 Counties = tuple[Any, Laid, Laid]  # the world, 芝罘区, 莱山区

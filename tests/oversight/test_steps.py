@@ -18,7 +18,7 @@ from heli.oversight.errors import NothingTold, NotLinked, TipLinkEnded
 from heli.oversight.jobs import forget_tips
 from heli.oversight.models import Tip, TipNote
 from heli.oversight.states import ENDED, OPEN, TIP
-from tests.invariants.everyone import photo
+from tests.invariants.laid import photo
 from tests.loop.told import AT
 from tests.oversight.telling import DAY, HOUR, NAME, keys, told
 from tests.world import CAST, COMMUNITY, NEXT_COUNTY

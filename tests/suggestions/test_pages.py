@@ -17,7 +17,8 @@ from heli.loop import steps as loop
 from heli.suggestions import steps
 from heli.suggestions.models import Call, Second, Suggestion
 from heli.suggestions.queries.wall import alike
-from tests.invariants.everyone import content, photo
+from tests.invariants.everyone import content
+from tests.invariants.laid import photo
 from tests.loop.told import tell
 from tests.loop.visitors import staff, statements
 from tests.suggestions.said import AT, DAY, TEXT, Made, call, suggest

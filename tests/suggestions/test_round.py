@@ -32,7 +32,7 @@ from heli.suggestions.models import Answer, Measure, Second, Suggestion, Wording
 from heli.suggestions.queries import desk
 from heli.suggestions.queries import one as ones
 from heli.suggestions.queries.wall import at_stage, tally, with_stage
-from tests.invariants.everyone import photo
+from tests.invariants.laid import photo
 from tests.loop.told import tell
 from tests.suggestions.said import AT, DAY, TEXT, call, suggest
 

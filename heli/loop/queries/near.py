@@ -17,7 +17,8 @@ from heli.loop.models import Request
 from heli.loop.states import WITH_UNIT
 
 NEARBY = 6
-ANSWERED = 3
+ANSWERED = ("replied", "closed")
+TWINS, SHOWN = 4, 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +38,21 @@ class Near:
 
 def near(actor: Actor, request: Request, now: dt.datetime) -> Near:
     """Twins of the last weeks in the county; what was answered and is like it; what is in hand in the same community.
-    Six statements."""
-    asked: dict[str, Any] = {
-        "text": request.text, "title": request.title, "area_path": request.area_path, "now": now, "but": request.pk,
-        "category_id": request.category_id,
-    }  # fmt: skip
-    twins = alike.twins(actor, **asked, states=("heard", *WITH_UNIT), also=Q(parent=None))
-    answered = alike.twins(
-        actor, **asked, states=("replied", "closed"), limit=ANSWERED, also=Q(parent=None, unit__isnull=False)
+    Three statements."""
+    alike_ = alike.twins(
+        actor,
+        text=request.text,
+        title=request.title,
+        area_path=request.area_path,
+        code=request.category.code if request.category else "",
+        now=now,
+        but=request.pk,
+        states=("heard", *WITH_UNIT, *ANSWERED),
+        also=Q(parent=None),
+        limit=alike.WEIGHED,
     )
+    twins = [t for t in alike_ if t.request.state not in ANSWERED][:TWINS]
+    answered = [t for t in alike_ if t.request.state in ANSWERED and t.request.unit is not None][:SHOWN]
     found = list(
         Request.objects.visible_to(actor)
         .filter(area_path=request.area_path, state__in=WITH_UNIT)

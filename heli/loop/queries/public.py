@@ -219,12 +219,11 @@ def perhaps_same(text: str, area_path: str, code: str, now: dt.datetime, *, twin
     """At most three neighbours' requests like this one: only matters of shared places, only kind, street, day and state.
     `twin` is the key the resident picked before.
 
-    Nothing for complaints and tips, for requests whose reporter is protected, or without a community. Six statements.
+    Nothing for complaints and tips, for requests whose reporter is protected, or without a community. Five statements.
     """
     if len(area_path) < COMMUNITY or not text.strip() or (code and not code.startswith(SHARED_MATTERS)):
         return []
-    about = Category.objects.filter(code=code).values_list("pk", flat=True).first() if code else None
-    like: Any = alike.twins(SYSTEM, text=text, area_path=area_path, category_id=about, now=now, limit=12)
+    like: Any = alike.twins(SYSTEM, text=text, area_path=area_path, code=code, now=now, limit=12)
     found = [
         t.request
         for t in like

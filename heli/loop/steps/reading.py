@@ -9,8 +9,8 @@ from __future__ import annotations
 import datetime as dt
 
 from django.db import IntegrityError, transaction
-from django.db.models import Count, Max, Value
-from django.db.models.functions import Coalesce
+from django.db.models import Count, Max, Min, Value
+from django.db.models.functions import Coalesce, Left
 from django.utils.translation import gettext_lazy as _
 
 from heli.core.actor import SYSTEM, Actor
@@ -32,7 +32,6 @@ from heli.rulebook import queries as rulebook
 
 ABOUT = "loop.reader"
 KINDS = (Kind.HELP, Kind.COMPLAINT, Kind.QUESTION)  # what the rule may send on; the rest has ways of its own
-AUTO = ("text.auto", "text.auto.precision", "text.auto.window", "text.auto.unseen")
 LEAST = 60  # requests that people decided on before an area has a reader of its own
 KEPT = 5  # readers put away whose content is kept, to go back to
 DAY = dt.timedelta(days=1)
@@ -157,19 +156,20 @@ def send_on(*, reading: Reading, at: dt.datetime) -> Dispatch | None:
         if not plain or request.parent_id is not None or request.category_id not in (None, about.pk):
             return None
         request.category = about
-        rules = rulebook.in_force(AUTO[:1], path=request.area_path, on=local_day(at), facts=facts_of(request))
+        rules = rulebook.in_force(("text.auto",), path=request.area_path, on=local_day(at), facts=facts_of(request))
         if rules["text.auto"].value is not True or stopped(request.area_path, about.pk):
             return None
-        plan = [p for p in propose.units_for(request, at) if p.row is not None and p.needs_rule is None]
-        if not plan or not plan[0].row or plan[0].row.level != 3:
+        named = [(p, p.row.pk) for p in propose.units_for(request, at) if p.row is not None]
+        if len(named) != 1:
             return None
+        [(plan, row_id)] = named
         made = offer(
             request_id=request.pk,
-            unit_id=plan[0].unit.pk,
+            unit_id=plan.unit.pk,
             by=SYSTEM,
             at=at,
-            assists=[a.pk for a in plan[0].assists],
-            duty_row_id=plan[0].row.pk,
+            assists=[a.pk for a in plan.assists],
+            duty_row_id=row_id,
             category=about.code,
         )
         Reading.objects.filter(pk=reading.pk).update(auto=True)
@@ -196,21 +196,19 @@ def draw(*, at: dt.datetime) -> int:
         rule = rulebook.in_force(("text.auto.sample",), path=county, on=local_day(at))["text.auto.sample"].value
         ranked = sorted(readings, key=lambda r: (not drawn(r.pk, 1, rule["percent"], "auto"), r.pk))
         share = sum(1 for r in readings if drawn(r.pk, 1, rule["percent"], "auto"))
+        chosen = ranked[: max(share, rule["least"])]
+        there = set(Sample.objects.filter(reading__in=chosen).values_list("pk", flat=True))
         rows = [
             Sample(reading=r, area_path=r.area_path, category=r.category, drawn_at=at)
-            for r in ranked[: max(share, rule["least"])]
-            if r.category is not None
+            for r in chosen
+            if r.category is not None and r.pk not in there
         ]
         drawn_now += len(Sample.objects.bulk_create(rows, ignore_conflicts=True))
-    for county, category in set(
-        Sample.objects.filter(right=None, drawn_at__lt=at - DAY).values_list("area_path", "category")
-    ):
+    oldest = Sample.objects.filter(right=None, drawn_at__lt=at - DAY).values_list(Left("area_path", COUNTY), "category")
+    for county, category, drawn_at in oldest.annotate(first=Min("drawn_at")):
         days = rulebook.in_force(("text.auto.unseen",), path=county, on=local_day(at))["text.auto.unseen"].value
-        old = Sample.objects.filter(
-            within("area_path", (county[:COUNTY],)), category=category, right=None, drawn_at__lt=at - DAY * days
-        )
-        if old.exists():
-            stop(county[:COUNTY], category, "unseen", at=at)
+        if drawn_at < at - DAY * days:
+            stop(county, category, "unseen", at=at)
     return drawn_now
 
 
@@ -253,7 +251,7 @@ def look(*, reading_id: int, by: Actor, at: dt.datetime, category: str) -> Sampl
 def enough(sample: Sample, s: Step) -> None:
     """Stop when more of the last samples were wrong than the rule lets be, whether or not all of them are in yet."""
     county = sample.area_path[:COUNTY]
-    rules = rulebook.in_force(AUTO[1:3], path=county, on=local_day(s.at))
+    rules = rulebook.in_force(("text.auto.precision", "text.auto.window"), path=county, on=local_day(s.at))
     window = int(rules["text.auto.window"].value)
     last = (
         Sample.objects.filter(within("area_path", (county,)), category=sample.category_id, right__isnull=False)
