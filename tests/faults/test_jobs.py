@@ -152,6 +152,7 @@ def test_one_that_always_fails_is_parked_and_seen_and_others_go_on(
     settings.HELI_STAFF_MFA = False
     bad = tell(world)
     bad.dispatch()
+    ProcrastinateJob.objects.exclude(task_name="loop.tell").delete()  # else their seconds outlast the first pause
     carrier.refuses = True
     waits = []
     for _try in range(20):
