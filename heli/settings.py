@@ -134,6 +134,7 @@ INSTALLED_APPS = [
     "heli.insight",
     "heli.snaps",
     "heli.wishes",
+    "heli.volunteering",
     "heli.suggestions",
     "heli.notices",
     "heli.oversight",

@@ -73,7 +73,7 @@ CAST = (
         "song_suggestions", "宋建言", "song.jianyan",
         grants=(Given("suggestion_keeper", (COUNTY,), "社工部"),),
     ),
-    Someone("qian_keeper", "钱站长", "qian.zhanzhang", grants=(Given("site_keeper", (COMMUNITY,), "银龄队"),)),
+    Someone("qian_keeper", "钱站长", "qian.zhanzhang", grants=(Given("site_keeper", (COMMUNITY,), "银龄队"), Given("team_leader", (COMMUNITY,), "银龄队"))),
     Someone("ma_manager", "马经理", "ma.jingli", grants=(Given("pledger", (COUNTY,), "鲁新超市"),)),
     Someone(
         "outsider", "外县人", "wai.xianren", works_in="莱山城管局",

@@ -32,6 +32,11 @@ class Cap(StrEnum):
     MANAGE_SITES = "manage_sites"  # stations and friendly places of an area
     KEEP_SITE = "keep_site"  # the hours and services of one's own station
     PUBLISH_NOTICES = "publish_notices"  # policy in plain words, to those it concerns
+    LEAD_TEAM = "lead_team"  # activities, places and members of one's own team or organisation
+    KEEP_VOLUNTEERS = "keep_volunteers"  # register and verify volunteers of an area, look at their proofs
+    RECORD_HOURS = "record_hours"  # hours of service that one's own organisation records
+    REVIEW_HOURS = "review_hours"  # the second decider of hours in an area: doubts, disputes, corrections
+    REVIEW_ACTIVITIES = "review_activities"  # look at the plan of an activity before it is posted
 
 
 class Scope(StrEnum):
