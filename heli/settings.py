@@ -139,6 +139,7 @@ INSTALLED_APPS = [
     "heli.notices",
     "heli.oversight",
     "heli.loop",
+    "heli.ledger",
     "heli.orgs",
     "heli.people",
     "heli.rulebook",

@@ -112,6 +112,7 @@ def _check_formula(value: Value) -> None:
 PERIOD = Shape("period", _check_period, say_period, '{"amount": 5, "unit": "working_day"}')
 TIMES = Shape("count", _count(0, 1000), lambda v: pgettext("how often", "%(n)s times") % {"n": v}, "2")
 MINUTES = Shape("minutes", _count(1, 1440), lambda v: words.limit(v, "minute"), "60")
+WEEK_MINUTES = Shape("minutes", _count(1, 10_080), lambda v: words.limit(v, "minute"), "3600")
 MONTHS = Shape("months", _count(1, 120), lambda v: _now("%(n)s months") % {"n": v}, "12")
 METRES = Shape("metres", _count(1, 100_000), lambda v: _now("%(n)s metres") % {"n": words.count(v)}, "1000")
 DAYS = Shape("days", _count(1, 3660), lambda v: words.limit(v, "day"), "180")
@@ -327,6 +328,11 @@ _ALL = (
     Key("text.place.days", _("How far back names of places are learned from requests"), DAYS),
     Key("text.place.least", _("People who must have used the name of a place before it is proposed"), PEOPLE),
     Key("text.place.share", _("Share of them in one community before the name is said to lie there"), PERCENT),
+    Key("ledger.record_within", _("Time to record hours of service after the activity ends"), PERIOD, public=True),
+    Key("ledger.tolerance", _("Hours may be longer than between check-in and check-out by this much"), MINUTES),
+    Key("ledger.over_planned", _("Longest hours as a share of what was planned"), GROWTH),
+    Key("ledger.day_hold", _("More than this in one day is looked at by a second person"), MINUTES),
+    Key("ledger.week_hold", _("More than this in seven days is looked at by a second person"), WEEK_MINUTES),
     Key("work.hours", _("Office hours"), HOURS),
 )
 KEYS: Final[Mapping[str, Key]] = {k.key: k for k in _ALL}

@@ -1,0 +1,106 @@
+"""What can go wrong with hours: L-900 … L-919."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext_lazy as _
+
+from heli.core.errors import HeliError
+
+
+class Overlap(HeliError):
+    code = "L-900"
+    status = 409
+    sentence = _(
+        "For part of this time other hours are already credited to the same person. Compare the two records and correct"
+        " the one that is wrong."
+    )
+
+
+class DayImpossible(HeliError):
+    code = "L-901"
+    status = 409
+    sentence = _("With these hours it would be more than 16 hours in one day. Check the date and both times.")
+
+
+class LongerThanPeriod(HeliError):
+    code = "L-902"
+    status = 400
+    sentence = _("The hours are longer than the time from beginning to end. Check both times.")
+
+
+class NoEvidence(HeliError):
+    code = "L-903"
+    status = 400
+    sentence = _(
+        "There is no check-in to rest on. Say what it rests on: the leader's call, a paper sheet, entered later."
+    )
+
+
+class LongerThanChecked(HeliError):
+    code = "L-904"
+    status = 400
+    sentence = _(
+        "From check-in to check-out it was %(checked)s, and at most %(tolerance)s more may be credited. Credit less, or"
+        " correct the check-out first."
+    )
+
+
+class LongerThanPlanned(HeliError):
+    code = "L-905"
+    status = 400
+    sentence = _(
+        "Planned were %(planned)s; at most %(most)s can be credited for it. For more, plan the activity longer."
+    )
+
+
+class SoonerThanEnrolled(HeliError):
+    code = "L-906"
+    status = 400
+    sentence = _(
+        "Since this person enrolled less time has passed than is to be credited. Credit hours after they were served."
+    )
+
+
+class NotServedYet(HeliError):
+    code = "L-907"
+    status = 400
+    sentence = _("This time is not over yet. Credit it after it was served.")
+
+
+class OwnHours(HeliError):
+    code = "L-908"
+    status = 403
+    sentence = _("These are your own hours: somebody else has to decide on them.")
+
+
+class SecondDecider(HeliError):
+    code = "L-909"
+    status = 403
+    sentence = _(
+        "Who held these hours, entered them, or belongs to the organisation that records them cannot decide on them. Ask"
+        " a colleague who reviews hours."
+    )
+
+
+class AlreadyCredited(HeliError):
+    code = "L-910"
+    status = 409
+    sentence = _("Hours are already credited for this service. To change them, correct the record and say why.")
+
+
+class NothingToReverse(HeliError):
+    code = "L-911"
+    status = 409
+    sentence = _("No hours are credited here any more, so there is nothing to take back. Look at the latest record.")
+
+
+class SpokenOf(HeliError):
+    code = "L-912"
+    status = 409
+    sentence = _("Hours were approved for this as it stands. Take them back first, then change it and approve again.")
+
+
+class BadPeriod(HeliError):
+    code = "L-913"
+    status = 400
+    sentence = _("Say from when until when it was; the end lies after the beginning and within 24 hours.")
