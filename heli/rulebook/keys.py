@@ -113,6 +113,7 @@ PERIOD = Shape("period", _check_period, say_period, '{"amount": 5, "unit": "work
 TIMES = Shape("count", _count(0, 1000), lambda v: pgettext("how often", "%(n)s times") % {"n": v}, "2")
 MINUTES = Shape("minutes", _count(1, 1440), lambda v: words.limit(v, "minute"), "60")
 WEEK_MINUTES = Shape("minutes", _count(1, 10_080), lambda v: words.limit(v, "minute"), "3600")
+HOUR = Shape("hour", _count(0, 720), lambda v: words.limit(v, "hour"), "24")
 MONTHS = Shape("months", _count(1, 120), lambda v: _now("%(n)s months") % {"n": v}, "12")
 METRES = Shape("metres", _count(1, 100_000), lambda v: _now("%(n)s metres") % {"n": words.count(v)}, "1000")
 DAYS = Shape("days", _count(1, 3660), lambda v: words.limit(v, "day"), "180")
@@ -333,6 +334,11 @@ _ALL = (
     Key("ledger.over_planned", _("Longest hours as a share of what was planned"), GROWTH),
     Key("ledger.day_hold", _("More than this in one day is looked at by a second person"), MINUTES),
     Key("ledger.week_hold", _("More than this in seven days is looked at by a second person"), WEEK_MINUTES),
+    Key("volunteering.offer", _("How long a place that became free is offered to the next in line"), HOUR, public=True),
+    Key("volunteering.newcomers", _("Places kept for newcomers are given to all this long before a shift"), HOUR, public=True),
+    Key("volunteering.notice", _("Who cannot come says so this long before"), HOUR, public=True),
+    Key("volunteering.check_in.early", _("How long before a shift somebody can be checked in"), MINUTES),
+    Key("volunteering.check_in.late", _("How long after a shift somebody can be checked out"), MINUTES),
     Key("work.hours", _("Office hours"), HOURS),
 )
 KEYS: Final[Mapping[str, Key]] = {k.key: k for k in _ALL}

@@ -1,0 +1,51 @@
+"""Many at once, on real connections: never one too many, never two at a time, nobody stuck in the list."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from heli.volunteering import jobs
+from heli.volunteering.models import Enrolment
+from heli.volunteering.steps import enrol
+from tests.database import race
+from tests.volunteering.made import AT, crowd, join, myself, shift
+
+
+def test_races(fire_db: str, world: Any) -> None:
+    slot = shift(world, most=3)
+    people = crowd(world, 10)
+    done = race(*[lambda v=v: join(slot, v) for v in people])
+    assert sorted(e.state for e in done) == ["confirmed"] * 3 + ["waiting"] * 7, done
+
+    # all who hold a place give it back while others come: as many hold one as there are places
+    held = [e for e in done if e.state == "confirmed"]
+    late = crowd(world, 3)
+    back = [lambda e=e: enrol.withdraw(enrolment_id=e.pk, by=myself(e.volunteer), at=AT, reason="有事") for e in held]
+    more = race(*back, *[lambda v=v: join(slot, v) for v in late])
+    assert all(isinstance(x, Enrolment) for x in more), more
+    assert Enrolment.objects.filter(slot=slot, state="offered").count() == 3
+
+    # one person, two shifts at the same time, at once; and the same form twice
+    here, there = shift(world), shift(world)
+    [one] = crowd(world, 1)
+    both = race(lambda: join(here, one), lambda: join(there, one))
+    assert sorted(type(x).__name__ for x in both) == ["Enrolment", "TwoPlaces"]
+    [two], key = crowd(world, 1), uuid.uuid4()
+    twice = race(*[lambda: join(here, two, form_key=key)] * 2)
+    assert sorted(type(x).__name__ for x in twice) == ["AlreadyDone", "Enrolment"]
+
+    # two places become free at the same moment, and one person waits for both: the other list goes on
+    a, b = shift(world, most=1), shift(world, most=1)
+    first, second, both_, next_ = crowd(world, 4)
+    ea, eb = join(a, first), join(b, second)
+    join(a, both_), join(b, both_), join(b, next_), join(a, next_)
+    race(
+        lambda: enrol.withdraw(enrolment_id=ea.pk, by=myself(first), at=AT, reason="有事"),
+        lambda: enrol.withdraw(enrolment_id=eb.pk, by=myself(second), at=AT, reason="有事"),
+    )
+    jobs.turn_all(AT)
+    for slot_ in (a, b):
+        enrol.lapse(slot_id=slot_.pk, at=AT)
+    offered = Enrolment.objects.filter(slot__in=[a.pk, b.pk], state="offered")
+    assert {e.slot_id for e in offered} == {a.pk, b.pk} and {e.volunteer_id for e in offered} == {both_.pk, next_.pk}
