@@ -13,8 +13,9 @@ import datetime as dt
 import hashlib
 import hmac
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
+from typing import TypeVar
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -29,6 +30,7 @@ from heli.core.errors import HeliError, NotFound, PaperMissing
 from heli.core.models import Access, VaultRecord
 from heli.engines.identifiers import mask_name, mask_phone
 
+T = TypeVar("T")
 FIELDS = ("name", "phone", "id_number", "address", "note")
 
 
@@ -181,6 +183,12 @@ def reveal(
 def open_own(record: VaultRecord) -> dict[str, str]:
     """A person's own data for their own page, or for sending them a message; leaves no Access row."""
     return {f: _open(record, f) for f in FIELDS}
+
+
+def derive(record: VaultRecord, field: str, work_out: Callable[[str], T]) -> T:
+    """What a machine works out from one field, as an age from an identity number. Nobody reads the field, so it leaves
+    no Access row: `work_out` must give back no more than the answer."""
+    return work_out(_open(record, field))
 
 
 def who_read(record_ids: Iterable[int]) -> QuerySet[Access]:

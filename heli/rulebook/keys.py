@@ -215,6 +215,48 @@ WEEKLY = Shape(
     '{"weekday": 1, "hour": 7}',
 )
 
+BODY: Final[Mapping[str, Words]] = {  # what a shift asks of a body; volunteering's conditions, by the same names
+    "outdoor": pgettext_lazy("condition", "out of doors"),
+    "heat": pgettext_lazy("condition", "great heat possible"),
+    "night": pgettext_lazy("condition", "evening or night"),
+    "heights": pgettext_lazy("condition", "ladders or heights"),
+    "lifting": pgettext_lazy("condition", "heavy lifting"),
+    "stairs": pgettext_lazy("condition", "climbing stairs"),
+    "standing": pgettext_lazy("condition", "long standing"),
+    "water": pgettext_lazy("condition", "at the water"),
+}
+
+
+def _check_body(value: Value) -> None:
+    if not (isinstance(value, list) and set(value) <= BODY.keys() and len(set(value)) == len(value)):
+        raise BadValue(_now("a list of: %(names)s") % {"names": ", ".join(BODY)})
+
+
+def _check_season(value: Value) -> None:
+    if not (isinstance(value, dict) and value.keys() == {"months", "periods"} and isinstance(value["months"], list)):
+        raise BadValue(_now("months as numbers and hours of the day"))
+    if not all(_whole(month, 1, 12) for month in value["months"]):
+        raise BadValue(_now("months as numbers and hours of the day"))
+    _check_hours({"periods": value["periods"]})
+
+
+AGE = Shape("age", _count(1, 120), lambda v: _now("%(n)s years") % {"n": v}, "60")
+CONDITIONS = Shape(
+    "conditions",
+    _check_body,
+    lambda v: pgettext("list", ", ").join(str(BODY[c]) for c in v) or _now("none"),
+    '["night", "heat"]',
+)
+SEASON = Shape(
+    "season",
+    _check_season,
+    lambda v: (
+        _now("months %(months)s, %(hours)s")
+        % {"months": pgettext("list", ", ").join(str(m) for m in v["months"]), "hours": HOURS.say(v)}
+    ),
+    '{"months": [6, 7, 8], "periods": [["11:00", "16:00"]]}',
+)
+
 # What rows may tell apart -------------------------------------------------------------------------------------------
 
 FACTS: Final[Mapping[str, Mapping[str, Words]]] = {
@@ -339,6 +381,17 @@ _ALL = (
     Key("volunteering.notice", _("Who cannot come says so this long before"), HOUR, public=True),
     Key("volunteering.check_in.early", _("How long before a shift somebody can be checked in"), MINUTES),
     Key("volunteering.check_in.late", _("How long after a shift somebody can be checked out"), MINUTES),
+    Key("volunteering.age.separate", _("Below this age a guardian's separate consent is needed"), AGE),
+    Key("volunteering.age.adult", _("Below this age a guardian's consent is needed"), AGE),
+    Key("volunteering.record_check", _("How long a check of records counts for work with minors"), DAYS),
+    Key("volunteering.health", _("How long somebody's own statement of health counts"), DAYS),
+    Key("volunteering.health.for", _("Such shifts ask for a statement of health"), CONDITIONS),
+    Key("volunteering.insurance.for", _("Such shifts ask for accident insurance"), CONDITIONS),
+    Key("volunteering.day", _("Hours of the day; what lies outside them is evening or night"), HOURS),
+    Key("volunteering.heat", _("Out of doors in these months and hours great heat is possible"), SEASON),
+    Key("volunteering.silver.age", _("From this age somebody is a silver-age volunteer"), AGE),
+    Key("volunteering.silver.longest", _("Longest shift of a silver-age volunteer"), MINUTES),
+    Key("volunteering.silver.spared", _("Such shifts are not for silver-age volunteers"), CONDITIONS),
     Key("work.hours", _("Office hours"), HOURS),
 )
 KEYS: Final[Mapping[str, Key]] = {k.key: k for k in _ALL}

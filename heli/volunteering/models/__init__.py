@@ -2,9 +2,9 @@
 
 from heli.volunteering.models.activities import Activity, Condition, Field, Role, RoleSkill, Series, Shift, Slot
 from heli.volunteering.models.enrolments import Enrolment, Feedback, Scan
-from heli.volunteering.models.people import Joining, Limit, Proof, ProofKind, Skill, Volunteer
+from heli.volunteering.models.people import Joining, Level, Limit, Proof, ProofKind, Skill, Volunteer
 
 __all__ = [
-    "Activity", "Condition", "Enrolment", "Feedback", "Field", "Joining", "Limit", "Proof", "ProofKind", "Role",
+    "Activity", "Condition", "Enrolment", "Feedback", "Field", "Joining", "Level", "Limit", "Proof", "ProofKind", "Role",
     "RoleSkill", "Scan", "Series", "Shift", "Skill", "Slot", "Volunteer",
 ]  # fmt: skip

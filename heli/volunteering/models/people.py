@@ -98,6 +98,14 @@ class SkillKind(models.TextChoices):
     LICENCE = "licence", _("Licence")
 
 
+class Level(models.IntegerChoices):
+    """How well somebody can do something."""
+
+    KNOWS = 1, pgettext_lazy("level", "knows it")
+    ALONE = 2, pgettext_lazy("level", "does it alone")
+    TEACHES = 3, pgettext_lazy("level", "can teach it")
+
+
 class Skill(models.Model):
     """Something somebody can do, was trained in or is licensed for. Who has one also has those it `covers`."""
 
@@ -147,7 +155,7 @@ class Proof(models.Model):
     area_path = PathField()  # the volunteer's when it was shown
     kind = models.CharField(max_length=10, choices=ProofKind.choices)
     skill = models.ForeignKey(Skill, null=True, on_delete=models.PROTECT, related_name="+", db_index=False)
-    level = models.PositiveSmallIntegerField(default=1)  # of a skill: 1 knows, 2 can alone, 3 can teach
+    level = models.PositiveSmallIntegerField(default=1)  # of a skill, see Level
     valid_from = models.DateField()
     valid_to = models.DateField()
     how = models.CharField(max_length=200, default="")  # in words: signed at the station; the insurer's name
