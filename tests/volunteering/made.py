@@ -12,6 +12,7 @@ from heli.people.models import User
 from heli.volunteering import codes, waiting
 from heli.volunteering.models import Activity, Enrolment, Role, Shift, Slot, Volunteer
 from heli.volunteering.steps import enrol
+from tests.volunteering.rows import number
 from tests.world import COMMUNITY
 
 AT = dt.datetime(2026, 11, 17, 9, 12, tzinfo=dt.timezone(dt.timedelta(hours=8)))  # a Tuesday morning
@@ -36,7 +37,7 @@ def crowd(world: Any, n: int, at: dt.datetime = AT) -> list[Volunteer]:
 
 
 def _verified(user: Any, name: str, at: dt.datetime, area: Any) -> Volunteer:
-    record = vault.seal(name=name, phone="13900000099", id_number="37060219800101001X", user_id=user.pk)
+    record = vault.seal(name=name, phone="13900000099", id_number=number(dt.date(1990, 5, 1), user.pk), user_id=user.pk)
     return Volunteer.objects.create(
         user=user, number=uuid.uuid4().hex[:10].upper(), record=record, area=area, area_path=area.path, state="verified",
         verified_at=at, verified_how="local", registered_at=at,

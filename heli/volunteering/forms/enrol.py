@@ -56,14 +56,15 @@ class ReasonForm(Explained):
 
 class PassForm(Explained):
     number = forms.CharField(
-        label=_("Volunteer number of who comes instead"), required=False, max_length=12, widget=forms.TextInput(attrs=OFF)
+        label=_("Volunteer number of who comes instead"),
+        required=False,
+        max_length=12,
+        widget=forms.TextInput(attrs=OFF),
     )
 
 
 class AnswerForm(Explained):
-    words = forms.CharField(
-        label=_("What you say to it"), max_length=200, widget=forms.Textarea(attrs={"rows": 2})
-    )
+    words = forms.CharField(label=_("What you say to it"), max_length=200, widget=forms.Textarea(attrs={"rows": 2}))
 
 
 class PinForm(Explained):

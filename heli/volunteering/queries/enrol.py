@@ -85,11 +85,7 @@ def _own(actor: Actor) -> Any:
 
 def coming(actor: Actor, now: dt.datetime) -> list[Place]:
     """One's own places that lie ahead or are to be answered, the next first. Four statements."""
-    rows = list(
-        _own(actor)
-        .filter(Q(ends__gt=now), state__in=(*HOLDING, "waiting"))
-        .order_by("starts", "id")[:100]
-    )
+    rows = list(_own(actor).filter(Q(ends__gt=now), state__in=(*HOLDING, "waiting")).order_by("starts", "id")[:100])
     turns = queues({e.slot_id for e in rows if e.state == "waiting"})
     return [Place(e, CHIPS[e.state], *turns.get(e.pk, (0, ""))) for e in rows]
 
@@ -280,5 +276,7 @@ def draw(shift_id: int) -> Draw:
         raise NotFound
     if shift.drawn_at is None:
         return Draw(shift, [], Enrolment.objects.filter(shift=shift, state="waiting").count())
-    order = list(Enrolment.objects.filter(shift=shift, drawn__isnull=False).order_by("drawn").values_list("drawn", "pk"))
+    order = list(
+        Enrolment.objects.filter(shift=shift, drawn__isnull=False).order_by("drawn").values_list("drawn", "pk")
+    )
     return Draw(shift, order, len(order))

@@ -100,7 +100,9 @@ def enrol_for(request: HeliRequest, slot_id: int) -> HttpResponse:
                 messages.success(request, said)
                 return private(HttpResponseRedirect(request.path, status=303))
             except NotFound:
-                form.add_error("numbers", _("One of these numbers is no volunteer's. Look at their page, under their name."))
+                form.add_error(
+                    "numbers", _("One of these numbers is no volunteer's. Look at their page, under their name.")
+                )
             except HeliError as error:
                 form.put(error)
                 status = error.status
@@ -197,7 +199,11 @@ def check_in(request: HeliRequest, shift_id: int, moment: str) -> HttpResponse:
     """Scanned from the leader's phone: one press to come, one to leave. `moment`: the code of the half minute."""
     now = timezone.now()
     rows = Enrolment.objects.filter(shift=shift_id, volunteer__user=request.actor.user_id)
-    e = rows.filter(state__in=("confirmed", "attended", "absent")).select_related("shift__activity", "slot__role").first()
+    e = (
+        rows.filter(state__in=("confirmed", "attended", "absent"))
+        .select_related("shift__activity", "slot__role")
+        .first()
+    )
     wrong, status = None, 200
     scans = list(e.scans.order_by("at", "out")) if e else []
     inside = bool(scans) and not scans[-1].out

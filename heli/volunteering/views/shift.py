@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import uuid
+from pathlib import Path
 from typing import Any
 
 import segno
@@ -34,6 +35,7 @@ from heli.volunteering.steps import attend, enrol
 from heli.volunteering.views.enrol import point_of, see_other
 
 LEADER = {"needs": Cap.LEAD_TEAM, "scope": Scope.OWN_UNIT}
+STATIC = Path(__file__).parents[1] / "static" / "volunteering"
 MOST = 500  # entries of one sending
 KIOSK = "heli.volunteering.kiosk"  # salt of the cookie of a kiosk
 KIOSK_HOURS = 16
@@ -55,7 +57,9 @@ def shift(request: HeliRequest, shift_id: int) -> HttpResponse:
     return shift_page(request, shift_id)
 
 
-def shift_page(request: HeliRequest, shift_id: int, *, wrong: Any = None, status: int = 200, **more: Any) -> HttpResponse:
+def shift_page(
+    request: HeliRequest, shift_id: int, *, wrong: Any = None, status: int = 200, **more: Any
+) -> HttpResponse:
     now = timezone.now()
     desk = queries.desk(request.actor, shift_id)
     context = {
@@ -73,7 +77,9 @@ def close_shift(request: HeliRequest, shift_id: int) -> HttpResponse:
         attend.close(shift_id=shift_id, by=request.actor, at=timezone.now())
     except HeliError as error:
         return shift_page(request, shift_id, wrong=error, status=error.status)
-    messages.success(request, _("Closed. The hours are with the ledger; what is doubtful is looked at by a second person."))
+    messages.success(
+        request, _("Closed. The hours are with the ledger; what is doubtful is looked at by a second person.")
+    )
     return see_other("shift", shift_id)
 
 
@@ -203,6 +209,12 @@ def _seen(x: dict[str, Any], device: str) -> attend.Seen:
     )  # fmt: skip
 
 
+@page("ticks.js", name="ticks_worker", scope=Scope.PUBLIC)
+def ticks_worker(request: HeliRequest) -> HttpResponse:  # noqa: ARG001
+    """The service worker of the list: it answers for the pages of this room while there is no network."""
+    return HttpResponse((STATIC / "worker.js").read_text(encoding="utf-8"), content_type="text/javascript")
+
+
 # The kiosk --------------------------------------------------------------------------------------------------------------
 def _open_shift(shift_id: int) -> Shift:
     found = Shift.objects.public().select_related("activity").filter(pk=shift_id, state="planned").first()
@@ -229,9 +241,7 @@ def kiosk_open(request: HeliRequest, shift_id: int) -> HttpResponse:
                 )  # fmt: skip
                 return private(answer)
             form.put(WrongPin(field="pin"))
-    return private(
-        render(request, "volunteering/enrol/kiosk_pin.html", {"shift": found, "form": form}, status=status)
-    )
+    return private(render(request, "volunteering/enrol/kiosk_pin.html", {"shift": found, "form": form}, status=status))
 
 
 @page("kiosk/<int:shift_id>/", name="kiosk", scope=Scope.PUBLIC, methods=("GET", "POST"), limit=Limit(1000))
