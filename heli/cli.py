@@ -20,6 +20,7 @@ from rich.table import Table
 from heli.core import commands as data_commands
 from heli.hooks import commands as hook_commands
 from heli.insight import commands as insight_commands
+from heli.ledger import commands as ledger_commands
 from heli.loop import commands as loop_commands
 from heli.loop import text_commands
 from heli.ops import commands as ops_commands
@@ -36,7 +37,7 @@ vault = typer.Typer(help="The personal data vault.", no_args_is_help=True)
 for name, group in {
     "areas": areas, "sites": sites, "rules": rules, "grants": grants, "loop": loop, "vault": vault,
     "insight": insight_commands.app, "figures": insight_commands.figures, "hooks": hook_commands.app,
-    "ops": ops_commands.app, "db": data_commands.db, "text": text_commands.app,
+    "ops": ops_commands.app, "ledger": ledger_commands.app, "db": data_commands.db, "text": text_commands.app,
 }.items():  # fmt: skip
     app.add_typer(group, name=name)
 

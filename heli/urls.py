@@ -17,6 +17,7 @@ urlpatterns = [
     path("notices/", include("heli.notices.urls")),
     path("tips/", include("heli.oversight.urls")),
     path("hooks/", include("heli.hooks.urls")),
+    path("", include("heli.ledger.urls")),
     path("board/", include("heli.insight.urls")),
     path("demo/", include("heli.demo.urls")),
     path("account/", include("heli.people.account_views")),

@@ -104,3 +104,18 @@ class BadPeriod(HeliError):
     code = "L-913"
     status = 400
     sentence = _("Say from when until when it was; the end lies after the beginning and within 24 hours.")
+
+
+class LogBroken(HeliError):
+    code = "L-915"
+    status = 500
+    sentence = _(
+        "The log no longer begins with what was signed before, so nothing was signed. Run “heli ledger check” and look"
+        " for the backup that fits."
+    )
+
+
+class NotACheckpoint(HeliError):
+    code = "L-916"
+    status = 400
+    sentence = _("This file is no checkpoint of this log, or not one that the witness signed: %(why)s.")

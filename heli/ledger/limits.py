@@ -79,7 +79,8 @@ class Load:
             credited_from__lt=max(starts) + SEVEN,
         ).exclude(pk__in=list(leaving_out))
         for person, begins, minutes in rows.values_list("person_id", "credited_from", "credited"):
-            self.lay(person, begins, minutes)
+            if begins is not None and minutes is not None:
+                self.lay(person, begins, minutes)
 
     def lay(self, person: int, begins: dt.datetime, minutes: int) -> None:
         self.days[person, timezone.localdate(begins)] += minutes

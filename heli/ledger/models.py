@@ -110,18 +110,8 @@ END IF;
 RETURN NULL;
 """
 KEPT = (
-    "planned",
-    "checked",
-    "claimed",
-    "credited",
-    "credited_from",
-    "credited_to",
-    "starts",
-    "ends",
-    "in_at",
-    "out_at",
-)
-KEPT = (*KEPT, "grade")
+    "planned", "checked", "claimed", "credited", "credited_from", "credited_to", "starts", "ends", "in_at", "out_at", "grade",
+)  # fmt: skip
 # What an approval has taken over: it changes again once that is taken back.
 DESCRIBED = ("title", "content", "place", "field", "leader_id", "org_id")
 
@@ -386,9 +376,112 @@ class Entry(models.Model):
                 declare=[("s", "ledger_service%ROWTYPE")],
                 func=BEFORE,
             ),
+            pgtrigger.Trigger(
+                name="waits",
+                operation=pgtrigger.Insert,
+                when=pgtrigger.After,
+                func="INSERT INTO ledger_waiting (source, source_id) VALUES ('entry', NEW.id); RETURN NULL;",
+            ),
             pgtrigger.Trigger(name="fold", operation=pgtrigger.Insert, when=pgtrigger.After, func=FOLD),
             pgtrigger.Protect(name="stays", operation=pgtrigger.Update | pgtrigger.Delete),
         ]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.minutes}"
+
+
+# The public log -------------------------------------------------------------------------------------------------------
+class Waiting(models.Model):
+    """What has no place in the log yet. The database adds a row with each entry, in the same transaction, so none is
+    missed in whatever order transactions end; who gives it its place deletes the row."""
+
+    source = models.CharField(max_length=20, db_collation="C")  # a key of ledger.log.SOURCES
+    source_id = models.BigIntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.source}:{self.source_id}"
+
+
+class Sequenced(models.Model):
+    """The place of a leaf in the log, for good."""
+
+    append_only: ClassVar[bool] = True
+
+    index = models.BigIntegerField(primary_key=True)  # from 0, without a gap
+    source = models.CharField(max_length=20, db_collation="C")
+    source_id = models.BigIntegerField()
+    hash = models.BinaryField(max_length=32)  # of the leaf (engines/merkle.py)
+
+    class Meta:
+        constraints: ClassVar[list[Any]] = [
+            models.UniqueConstraint(fields=["source", "source_id"], name="sequenced_once"),
+            models.CheckConstraint(condition=Q(index__gte=0), name="sequenced_from_zero"),
+        ]
+        triggers: ClassVar[list[Any]] = [pgtrigger.Protect(name="stays", operation=pgtrigger.Update | pgtrigger.Delete)]
+
+    def __str__(self) -> str:
+        return str(self.index)
+
+
+class Node(models.Model):
+    """The root of a full tile of 256 hashes: what tiles of level 1 and above are made of. Level 0 is Sequenced."""
+
+    append_only: ClassVar[bool] = True
+
+    level = models.PositiveSmallIntegerField()
+    n = models.BigIntegerField()
+    hash = models.BinaryField(max_length=32)
+
+    class Meta:
+        constraints: ClassVar[list[Any]] = [models.UniqueConstraint(fields=["level", "n"], name="node_once")]
+
+    def __str__(self) -> str:
+        return f"{self.level}/{self.n}"
+
+
+class LogKey(models.Model):
+    """The key that signs heads, made once. The private half is sealed by the vault."""
+
+    origin = models.CharField(max_length=120, unique=True)  # the log's name, as heads say it
+    public = models.BinaryField(max_length=32)
+    private = models.TextField()
+    since = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.origin
+
+
+class Checkpoint(models.Model):
+    """A signed head, as it was published."""
+
+    append_only: ClassVar[bool] = True
+
+    size = models.BigIntegerField()
+    root = models.BinaryField(max_length=32)
+    note = models.TextField()
+    at = models.DateTimeField()
+
+    class Meta:
+        indexes: ClassVar[list[Any]] = [models.Index(fields=["size"], name="checkpoint_size")]
+
+    def __str__(self) -> str:
+        return f"{self.size}"
+
+
+class Cosignature(models.Model):
+    """A witness's signature under a head, brought back by hand (heli ledger cosign)."""
+
+    append_only: ClassVar[bool] = True
+
+    checkpoint = models.ForeignKey(Checkpoint, on_delete=models.PROTECT, related_name="cosignatures")
+    verifier = models.CharField(max_length=200)  # name+hash+key of the witness
+    line = models.CharField(max_length=300)
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar[list[Any]] = [
+            models.UniqueConstraint(fields=["checkpoint", "verifier"], name="cosigned_once")
+        ]
+
+    def __str__(self) -> str:
+        return self.verifier.partition("+")[0]

@@ -7,13 +7,14 @@ its docstring, whatever the number of lines; where rules are asked, one more for
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import hashlib
 import hmac
 import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from django.contrib.postgres.expressions import ArraySubquery
@@ -45,7 +46,6 @@ from heli.ledger.states import SERVICE
 from heli.rulebook import queries as rulebook
 
 SUBJECT = "ledger.service"
-SALT = "ledger.salt"
 WITHIN = "ledger.record_within"
 ON_THE_SPOT = (Grade.SCAN, Grade.KIOSK)  # what a person may enter for themselves
 
@@ -102,7 +102,7 @@ class Opening:
     ends: dt.datetime
     enrolled_at: dt.datetime
     minutes: int | None = None
-    facts: dict[str, Any] = field(default_factory=dict)
+    facts: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
 TOLD = ("org_id", "area_path", "title", "content", "place", "field", "leader_id", "facts")
@@ -203,7 +203,7 @@ def _new_persons(s: Step, users: Iterable[int]) -> dict[int, int]:
     rows: list[Any] = []
     for user_id in sorted(users):
         salt = secrets.token_bytes(32)
-        rows += [user_id, vault.seal_bytes(SALT, salt), mark_of(salt, user_id), s.at]
+        rows += [user_id, vault.seal_bytes(f"ledger.salt:{user_id}", salt), mark_of(salt, user_id), s.at]
     if not rows:
         return {}
     with connection.cursor() as cursor:
@@ -409,7 +409,7 @@ def _credit(
             good.append((service, line))
     if doubtful:
         _may(s, doubtful, "hold", "rule")
-        _hold(s, doubtful, ", ".join(dict.fromkeys(d["key"] for x in doubtful for d in x.held["why"])))
+        _hold(s, doubtful, ", ".join(dict.fromkeys(d["key"] for x in doubtful for d in (x.held or {})["why"])))
     entries = _insert(s, [line for _service, line in good])
     if good:
         _go(s, [x for x, _line in good], arrow, reason=lines[0].reason, decided=True, held=None)

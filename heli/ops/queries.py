@@ -23,6 +23,7 @@ WORK = {
     "insight.hot": _("Grouping what several people told of"),
     "insight.refresh": _("Counting the figures anew"),
     "insight.write_round": _("Words to all requests of a standing problem"),
+    "ledger.sequence": _("Places in the log for hours of service, and its signature"),
     "loop.digests": _("The weekly digest for supervisors"),
     "loop.forget_drafts": _("Forgetting imports that nobody finished"),
     "loop.import_batch": _("Taking in a batch of work orders"),

@@ -27,6 +27,7 @@ from heli.core import vault
 from heli.core.models import Once, VaultRecord
 from heli.hooks.models import Endpoint
 from heli.hooks.secrets import kind_of as endpoint_kind
+from heli.ledger.models import LogKey, Person
 from heli.loop.batch_models import Batch
 from heli.places.site_tables import SiteTable
 
@@ -160,6 +161,10 @@ def everything() -> list[Sealed]:
         Columns("answers", Once.objects.all(), ("answer",), "once:", lambda once: f"once:{once.who}:{once.key}"),
         Columns("batches", Batch.objects.exclude(content=""), ("content",), "batch:", attrgetter("bound")),
         Columns("site tables", SiteTable.objects.exclude(content=""), ("content",), "site-table:", attrgetter("bound")),
+        Columns(
+            "salts", Person.objects.exclude(salt=""), ("salt",), "ledger.salt:", lambda p: f"ledger.salt:{p.user_id}"
+        ),
+        Columns("log keys", LogKey.objects.all(), ("private",), "ledger.key:", lambda k: f"ledger.key:{k.origin}"),
         Columns("hooks", Endpoint.objects.all(), ("secret", "old_secret"), "hooks.secret:", endpoint_kind),
     ]
 

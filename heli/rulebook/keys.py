@@ -375,6 +375,8 @@ _ALL = (
     Key("ledger.tolerance", _("Hours may be longer than between check-in and check-out by this much"), MINUTES),
     Key("ledger.over_planned", _("Longest hours as a share of what was planned"), GROWTH),
     Key("ledger.day_hold", _("More than this in one day is looked at by a second person"), MINUTES),
+    Key("ledger.checkpoint", _("The log of hours is signed anew this long after a change"), MINUTES),
+    Key("ledger.checkpoint_least", _("The log of hours is signed at least this often"), MINUTES),
     Key("ledger.week_hold", _("More than this in seven days is looked at by a second person"), WEEK_MINUTES),
     Key("volunteering.offer", _("How long a place that became free is offered to the next in line"), HOUR, public=True),
     Key("volunteering.newcomers", _("Places kept for newcomers are given to all this long before a shift"), HOUR, public=True),

@@ -1,0 +1,22 @@
+"""What runs later: entries get their place in the log, and the log is signed and published."""
+
+from __future__ import annotations
+
+from django.utils import timezone
+from procrastinate.contrib.django import app
+
+
+@app.periodic(cron="* * * * *")
+@app.task(name="ledger.sequence", queue="log", queueing_lock="ledger.sequence", lock="ledger.sequence")
+def sequence(timestamp: int) -> int:
+    """Every minute: places for what was committed; a head when the rule asks for one. Harmless when run twice."""
+    from heli.ledger import log
+
+    given = 0
+    while n := log.sequence():
+        given += n
+    now = timezone.now()
+    if log.due(now):
+        log.checkpoint(now)
+        log.publish(log.folder())
+    return given
