@@ -379,7 +379,12 @@ _ALL = (
     Key("ledger.checkpoint_least", _("The log of hours is signed at least this often"), MINUTES),
     Key("ledger.week_hold", _("More than this in seven days is looked at by a second person"), WEEK_MINUTES),
     Key("volunteering.offer", _("How long a place that became free is offered to the next in line"), HOUR, public=True),
-    Key("volunteering.newcomers", _("Places kept for newcomers are given to all this long before a shift"), HOUR, public=True),
+    Key(
+        "volunteering.newcomers",
+        _("Places kept for newcomers are given to all this long before a shift"),
+        HOUR,
+        public=True,
+    ),
     Key("volunteering.notice", _("Who cannot come says so this long before"), HOUR, public=True),
     Key("volunteering.check_in.early", _("How long before a shift somebody can be checked in"), MINUTES),
     Key("volunteering.check_in.late", _("How long after a shift somebody can be checked out"), MINUTES),
