@@ -24,6 +24,14 @@ class Migration(migrations.Migration):
                 ('answer', models.TextField(default='')),
                 ('at', models.DateTimeField(default=django.utils.timezone.now)),
             ],
+            options={
+                'indexes': [
+                    models.Index(fields=['at'], name='once_at'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(fields=('who', 'key'), name='once'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='Outbox',
@@ -37,13 +45,5 @@ class Migration(migrations.Migration):
         pgtrigger.migrations.AddTrigger(
             model_name='event',
             trigger=pgtrigger.compiler.Trigger(name='outbox', sql=pgtrigger.compiler.UpsertTriggerSql(func='INSERT INTO core_outbox (event_id) VALUES (NEW.id); RETURN NULL;', hash='67d6b7f3c82e9595ebb3634eaaefeb231623fb0d', operation='INSERT', pgid='pgtrigger_outbox_be869', table='core_event', when='AFTER')),
-        ),
-        migrations.AddIndex(
-            model_name='once',
-            index=models.Index(fields=['at'], name='once_at'),
-        ),
-        migrations.AddConstraint(
-            model_name='once',
-            constraint=models.UniqueConstraint(fields=('who', 'key'), name='once'),
         ),
     ]

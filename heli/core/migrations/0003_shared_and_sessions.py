@@ -32,15 +32,11 @@ class Migration(migrations.Migration):
             ],
             options={
                 'db_table': 'core_session',
+                'indexes': [
+                    models.Index(fields=['expire_date'], name='session_expires'),
+                    models.Index(condition=models.Q(('user_id__isnull', False)), fields=['user_id'], name='session_user'),
+                ],
             },
-        ),
-        migrations.AddIndex(
-            model_name='session',
-            index=models.Index(fields=['expire_date'], name='session_expires'),
-        ),
-        migrations.AddIndex(
-            model_name='session',
-            index=models.Index(condition=models.Q(('user_id__isnull', False)), fields=['user_id'], name='session_user'),
         ),
         # Before this, sessions were Django's own: whoever was logged in logs in once more.
         migrations.RunSQL('DROP TABLE IF EXISTS django_session', migrations.RunSQL.noop),

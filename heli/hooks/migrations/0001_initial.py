@@ -38,6 +38,12 @@ class Migration(migrations.Migration):
                 ('ended_at', models.DateTimeField(null=True)),
                 ('grant', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='orgs.grant')),
             ],
+            options={
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(models.Q(('ended_at', None), ('state__in', ('active', 'paused'))), models.Q(('ended_at__isnull', False), ('state', 'ended')), _connector='OR'), name='endpoint_state'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('old_secret', ''), ('old_until', None)), models.Q(models.Q(('old_secret', ''), _negated=True), ('old_until__isnull', False)), _connector='OR'), name='endpoint_old_secret'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='Delivery',
@@ -58,41 +64,18 @@ class Migration(migrations.Migration):
                 ('answer', models.CharField(blank=True, default='', max_length=200)),
                 ('endpoint', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='deliveries', to='hooks.endpoint')),
             ],
-        ),
-        migrations.AddConstraint(
-            model_name='endpoint',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('ended_at', None), ('state__in', ('active', 'paused'))), models.Q(('ended_at__isnull', False), ('state', 'ended')), _connector='OR'), name='endpoint_state'),
-        ),
-        migrations.AddConstraint(
-            model_name='endpoint',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('old_secret', ''), ('old_until', None)), models.Q(models.Q(('old_secret', ''), _negated=True), ('old_until__isnull', False)), _connector='OR'), name='endpoint_old_secret'),
-        ),
-        migrations.AddIndex(
-            model_name='delivery',
-            index=models.Index(condition=models.Q(('state', 'waiting')), fields=['endpoint', 'due_at', 'event_id'], name='delivery_due'),
-        ),
-        migrations.AddIndex(
-            model_name='delivery',
-            index=models.Index(condition=models.Q(('state__in', ('waiting', 'dead'))), fields=['endpoint', 'subject_type', 'subject_id', 'event_id'], name='delivery_order'),
-        ),
-        migrations.AddIndex(
-            model_name='delivery',
-            index=models.Index(fields=['endpoint', 'state', '-event_id'], name='delivery_list'),
-        ),
-        migrations.AddIndex(
-            model_name='delivery',
-            index=models.Index(condition=models.Q(('state__in', ('delivered', 'skipped'))), fields=['ended_at'], name='delivery_over'),
-        ),
-        migrations.AddConstraint(
-            model_name='delivery',
-            constraint=models.UniqueConstraint(fields=('endpoint', 'event_id'), name='delivery_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='delivery',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['waiting', 'delivered', 'dead', 'skipped'])), name='delivery_state'),
-        ),
-        migrations.AddConstraint(
-            model_name='delivery',
-            constraint=models.CheckConstraint(condition=models.Q(('state', 'waiting'), ('ended_at__isnull', False), _connector='XOR'), name='delivery_ended'),
+            options={
+                'indexes': [
+                    models.Index(condition=models.Q(('state', 'waiting')), fields=['endpoint', 'due_at', 'event_id'], name='delivery_due'),
+                    models.Index(condition=models.Q(('state__in', ('waiting', 'dead'))), fields=['endpoint', 'subject_type', 'subject_id', 'event_id'], name='delivery_order'),
+                    models.Index(fields=['endpoint', 'state', '-event_id'], name='delivery_list'),
+                    models.Index(condition=models.Q(('state__in', ('delivered', 'skipped'))), fields=['ended_at'], name='delivery_over'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(fields=('endpoint', 'event_id'), name='delivery_once'),
+                    models.CheckConstraint(condition=models.Q(('state__in', ['waiting', 'delivered', 'dead', 'skipped'])), name='delivery_state'),
+                    models.CheckConstraint(condition=models.Q(('state', 'waiting'), ('ended_at__isnull', False), _connector='XOR'), name='delivery_ended'),
+                ],
+            },
         ),
     ]

@@ -51,6 +51,18 @@ class Migration(migrations.Migration):
                 ('named_by', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
                 ('unit', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='orgs.organisation')),
             ],
+            options={
+                'indexes': [
+                    models.Index(fields=['area_path', 'review_on', 'id'], name='problem_area'),
+                    models.Index(fields=['unit', 'review_on', 'id'], name='problem_unit'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(condition=models.Q(('state__in', ('named', 'planned', 'working', 'review', 'relapsed'))), fields=('area_path', 'category'), name='problem_one_in_hand'),
+                    models.CheckConstraint(condition=models.Q(('title', ''), _negated=True), name='problem_titled'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('state', 'closed'), _negated=True), ('closed_at__isnull', False), _connector='OR'), name='problem_closed'),
+                    models.CheckConstraint(condition=models.Q(('month', None), ('month__day', 1), _connector='OR'), name='problem_month'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='Member',
@@ -63,6 +75,12 @@ class Migration(migrations.Migration):
                 ('request', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='loop.request')),
                 ('problem', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='members', to='insight.problem')),
             ],
+            options={
+                'constraints': [
+                    models.UniqueConstraint(fields=('problem', 'request'), name='problem_member_once'),
+                    models.CheckConstraint(condition=models.Q(('reason', ''), _negated=True), name='problem_member_reason'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='Measure',
@@ -76,6 +94,11 @@ class Migration(migrations.Migration):
                 ('unit', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='orgs.organisation')),
                 ('problem', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='measures', to='insight.problem')),
             ],
+            options={
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('done_at', None), ('dropped_at', None), _connector='OR'), name='measure_one_end'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='Round',
@@ -180,41 +203,5 @@ class Migration(migrations.Migration):
             options={
                 'constraints': [models.UniqueConstraint(fields=('area_path', 'category'), name='candidate_once'), models.CheckConstraint(condition=models.Q(models.Q(('dismissed_at', None), ('dismissed_people', None), ('dismissed_reason', '')), models.Q(('dismissed_at__isnull', False), ('dismissed_people__isnull', False), models.Q(('dismissed_reason', ''), _negated=True)), _connector='OR'), name='candidate_dismissed')],
             },
-        ),
-        migrations.AddIndex(
-            model_name='problem',
-            index=models.Index(fields=['area_path', 'review_on', 'id'], name='problem_area'),
-        ),
-        migrations.AddIndex(
-            model_name='problem',
-            index=models.Index(fields=['unit', 'review_on', 'id'], name='problem_unit'),
-        ),
-        migrations.AddConstraint(
-            model_name='problem',
-            constraint=models.UniqueConstraint(condition=models.Q(('state__in', ('named', 'planned', 'working', 'review', 'relapsed'))), fields=('area_path', 'category'), name='problem_one_in_hand'),
-        ),
-        migrations.AddConstraint(
-            model_name='problem',
-            constraint=models.CheckConstraint(condition=models.Q(('title', ''), _negated=True), name='problem_titled'),
-        ),
-        migrations.AddConstraint(
-            model_name='problem',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'closed'), _negated=True), ('closed_at__isnull', False), _connector='OR'), name='problem_closed'),
-        ),
-        migrations.AddConstraint(
-            model_name='problem',
-            constraint=models.CheckConstraint(condition=models.Q(('month', None), ('month__day', 1), _connector='OR'), name='problem_month'),
-        ),
-        migrations.AddConstraint(
-            model_name='member',
-            constraint=models.UniqueConstraint(fields=('problem', 'request'), name='problem_member_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='member',
-            constraint=models.CheckConstraint(condition=models.Q(('reason', ''), _negated=True), name='problem_member_reason'),
-        ),
-        migrations.AddConstraint(
-            model_name='measure',
-            constraint=models.CheckConstraint(condition=models.Q(('done_at', None), ('dropped_at', None), _connector='OR'), name='measure_one_end'),
         ),
     ]

@@ -39,6 +39,11 @@ class Migration(migrations.Migration):
                 ('area', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='places.area')),
                 ('category', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='loop.category')),
             ],
+            options={
+                'indexes': [
+                    models.Index(fields=['area_path', '-heat', 'id'], name='hot_area'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='HotRequest',
@@ -46,9 +51,5 @@ class Migration(migrations.Migration):
                 ('request', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='hot', serialize=False, to='loop.request')),
                 ('hot', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='told', to='insight.hot')),
             ],
-        ),
-        migrations.AddIndex(
-            model_name='hot',
-            index=models.Index(fields=['area_path', '-heat', 'id'], name='hot_area'),
         ),
     ]

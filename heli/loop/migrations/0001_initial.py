@@ -38,27 +38,12 @@ class Migration(migrations.Migration):
                 ('closed_on', models.DateField(blank=True, null=True)),
                 ('parent', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='children', to='loop.category')),
             ],
-        ),
-        migrations.CreateModel(
-            name='Clock',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('area_path', heli.core.scope.PathField(db_collation='C', max_length=24)),
-                ('kind', models.CharField(choices=[('dispatch', 'Dispatch'), ('accept', 'Accept'), ('contact', 'First contact'), ('reply', 'Reply'), ('redo', 'Redo'), ('revisit', 'Revisit'), ('review', 'Time to judge')], max_length=10)),
-                ('lap', models.PositiveSmallIntegerField(default=1)),
-                ('amount', models.PositiveIntegerField()),
-                ('measure', models.CharField(max_length=20)),
-                ('started_at', models.DateTimeField()),
-                ('due_at', models.DateTimeField()),
-                ('provisional', models.BooleanField(default=False)),
-                ('paused_until', models.DateTimeField(null=True)),
-                ('stopped_at', models.DateTimeField(null=True)),
-                ('outcome', models.CharField(default='running', max_length=10)),
-                ('rung', models.PositiveSmallIntegerField(default=0)),
-                ('rung_at', models.DateTimeField(null=True)),
-                ('rule', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='rulebook.rule')),
-                ('unit', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='orgs.organisation')),
-            ],
+            options={
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('level__range', (1, 3))), name='category_level'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('level', 1), ('parent', None)), models.Q(('level__gt', 1), ('parent__isnull', False)), _connector='OR'), name='category_parent'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='DutyRow',
@@ -79,6 +64,13 @@ class Migration(migrations.Migration):
                 ('category', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='loop.category')),
                 ('unit', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='orgs.organisation')),
             ],
+            options={
+                'constraints': [
+                    django.contrib.postgres.constraints.ExclusionConstraint(expressions=[(heli.loop.models.OneRange(models.F('area_id')), '&&'), (heli.loop.models.OneRange(models.F('category_id')), '&&'), (heli.loop.models.OneRange(models.F('level')), '&&'), (models.Func(models.F('valid_from'), models.F('valid_to'), function='daterange'), '&&')], name='duty_one_row_at_a_time'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('local', ''), ('unit__isnull', False)), models.Q(('unit', None), models.Q(('local', ''), _negated=True)), _connector='OR'), name='duty_names_one'),
+                    models.CheckConstraint(condition=models.Q(('valid_to', None), ('valid_to__gte', models.F('valid_from')), _connector='OR'), name='duty_dates'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='DutyRowEvent',
@@ -149,6 +141,58 @@ class Migration(migrations.Migration):
                 ('parent', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='parts', to='loop.request')),
                 ('unit', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='orgs.organisation')),
             ],
+            options={
+                'indexes': [
+                    models.Index(fields=['area_path', '-id'], name='request_area'),
+                    models.Index(fields=['area_path', 'category', '-id'], name='request_area_category'),
+                    models.Index(fields=['state', 'due_at', 'id'], name='request_due'),
+                    models.Index(condition=models.Q(('unit__isnull', False)), fields=['unit', 'state', 'due_at'], name='request_unit'),
+                    models.Index(condition=models.Q(('heard_by__isnull', False)), fields=['heard_by', '-id'], name='request_heard_by'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(fields=('source', 'source_key'), name='request_imported_once'),
+                    models.CheckConstraint(condition=models.Q(('state', 'merged'), ('merged_into', None), _connector='XOR'), name='request_merged'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('merged_into', models.F('id')), _negated=True), models.Q(('parent', models.F('id')), _negated=True)), name='request_not_itself'),
+                    models.CheckConstraint(condition=models.Q(('satisfaction', None), ('satisfaction__range', (1, 5)), _connector='OR'), name='request_levels'),
+                    models.CheckConstraint(condition=models.Q(('solved__in', ('', 'yes', 'partly', 'no'))), name='request_solved'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('state__in', ('dispatched', 'handling', 'replied')), _negated=True), ('unit__isnull', False), models.Q(('dispatched_at', None), ('parent', None)), _connector='OR'), name='request_has_lead'),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name='Clock',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('area_path', heli.core.scope.PathField(db_collation='C', max_length=24)),
+                ('kind', models.CharField(choices=[('dispatch', 'Dispatch'), ('accept', 'Accept'), ('contact', 'First contact'), ('reply', 'Reply'), ('redo', 'Redo'), ('revisit', 'Revisit'), ('review', 'Time to judge')], max_length=10)),
+                ('lap', models.PositiveSmallIntegerField(default=1)),
+                ('amount', models.PositiveIntegerField()),
+                ('measure', models.CharField(max_length=20)),
+                ('started_at', models.DateTimeField()),
+                ('due_at', models.DateTimeField()),
+                ('provisional', models.BooleanField(default=False)),
+                ('paused_until', models.DateTimeField(null=True)),
+                ('stopped_at', models.DateTimeField(null=True)),
+                ('outcome', models.CharField(default='running', max_length=10)),
+                ('rung', models.PositiveSmallIntegerField(default=0)),
+                ('rung_at', models.DateTimeField(null=True)),
+                ('rule', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='rulebook.rule')),
+                ('unit', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='orgs.organisation')),
+                ('request', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='clocks', to='loop.request')),
+            ],
+            options={
+                'indexes': [
+                    models.Index(fields=['request', 'id'], name='clock_request'),
+                    models.Index(condition=models.Q(('outcome', 'running')), fields=['rung_at', 'id'], name='clock_rung'),
+                    models.Index(condition=models.Q(('outcome', 'running')), fields=['kind', 'due_at', 'id'], name='clock_running'),
+                    models.Index(fields=['area_path', 'kind', 'outcome'], name='clock_area'),
+                ],
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('due_at__gte', models.F('started_at'))), name='clock_forward'),
+                    models.CheckConstraint(condition=models.Q(('outcome', 'running'), ('stopped_at__isnull', False), _connector='XOR'), name='clock_stopped'),
+                    models.UniqueConstraint(condition=models.Q(('outcome', 'running')), fields=('request', 'kind', 'unit'), name='clock_once', nulls_distinct=False),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='Handling',
@@ -168,6 +212,16 @@ class Migration(migrations.Migration):
                 ('written_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
                 ('request', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='handlings', to='loop.request')),
             ],
+            options={
+                'indexes': [
+                    models.Index(condition=models.Q(('state', 'in_review')), fields=['unit', 'id'], name='handling_review'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(fields=('request', 'unit', 'lap', 'kind'), name='handling_once_a_lap'),
+                    models.CheckConstraint(condition=models.Q(('state', 'sent'), ('sent_at', None), _connector='XOR'), name='handling_sent'),
+                    models.CheckConstraint(condition=models.Q(('reviewed_by', None), models.Q(('reviewed_by', models.F('written_by')), _negated=True), _connector='OR'), name='handling_second_person'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='Extension',
@@ -187,6 +241,16 @@ class Migration(migrations.Migration):
                 ('decided_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
                 ('request', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='extensions', to='loop.request')),
             ],
+            options={
+                'indexes': [
+                    models.Index(condition=models.Q(('state', 'asked')), fields=['area_path', 'asked_at'], name='extension_open'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(condition=models.Q(('state', 'asked')), fields=('clock',), name='extension_one_open'),
+                    models.CheckConstraint(condition=models.Q(('decided_by', None), models.Q(('decided_by', models.F('asked_by')), _negated=True), _connector='OR'), name='extension_second_person'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('days__gt', 0), ('kind', 'more')), models.Q(('kind', 'pause'), ('until__isnull', False)), _connector='OR'), name='extension_says_how_long'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='Exclusion',
@@ -202,6 +266,13 @@ class Migration(migrations.Migration):
                 ('proposed_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
                 ('request', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='exclusions', to='loop.request')),
             ],
+            options={
+                'constraints': [
+                    models.UniqueConstraint(condition=models.Q(('state__in', ('proposed', 'confirmed'))), fields=('request',), name='exclusion_one_open'),
+                    models.CheckConstraint(condition=models.Q(('evidence', ''), _negated=True), name='exclusion_evidence'),
+                    models.CheckConstraint(condition=models.Q(('decided_by', None), models.Q(('decided_by', models.F('proposed_by')), _negated=True), _connector='OR'), name='exclusion_second_person'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='Dispatch',
@@ -225,11 +296,17 @@ class Migration(migrations.Migration):
                 ('duty_row', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='loop.dutyrow')),
                 ('request', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='dispatches', to='loop.request')),
             ],
-        ),
-        migrations.AddField(
-            model_name='clock',
-            name='request',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='clocks', to='loop.request'),
+            options={
+                'indexes': [
+                    models.Index(fields=['unit', 'role', 'state', '-id'], name='dispatch_unit'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(condition=models.Q(('role', 'lead'), ('state__in', ('offered', 'accepted', 'returning', 'done'))), fields=('request',), name='dispatch_one_lead'),
+                    models.UniqueConstraint(condition=models.Q(('state__in', ('offered', 'accepted', 'returning', 'done'))), fields=('request', 'unit'), name='dispatch_unit_once'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('state__in', ('returning', 'returned')), _negated=True), models.Q(models.Q(('return_code', ''), _negated=True), models.Q(('legal_basis', ''), _negated=True)), _connector='OR'), name='dispatch_return_papers'),
+                    models.CheckConstraint(condition=models.Q(('forced', False), models.Q(('decision', ''), _negated=True), _connector='OR'), name='dispatch_force_paper'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='Voice',
@@ -261,6 +338,16 @@ class Migration(migrations.Migration):
                 ('request', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='reviews', to='loop.request')),
                 ('voice', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='reviews', to='loop.voice')),
             ],
+            options={
+                'indexes': [
+                    models.Index(fields=['request', 'lap'], name='review_request'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(condition=models.Q(('reached', True)), fields=('voice', 'lap'), name='review_once_a_lap'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('contacted__isnull', False), ('reached', True), ('satisfaction__range', (1, 5)), ('solved__in', ('yes', 'partly', 'no'))), models.Q(('contacted', None), ('reached', False), ('satisfaction', None), ('solved', '')), _connector='OR'), name='review_whole_or_unreached'),
+                    models.CheckConstraint(condition=models.Q(('source', 'link'), ('by__isnull', False), _connector='XOR'), name='review_who'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='Remark',
@@ -277,26 +364,11 @@ class Migration(migrations.Migration):
                 ('request', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='remarks', to='loop.request')),
                 ('voice', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='loop.voice')),
             ],
-        ),
-        migrations.AddConstraint(
-            model_name='category',
-            constraint=models.CheckConstraint(condition=models.Q(('level__range', (1, 3))), name='category_level'),
-        ),
-        migrations.AddConstraint(
-            model_name='category',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('level', 1), ('parent', None)), models.Q(('level__gt', 1), ('parent__isnull', False)), _connector='OR'), name='category_parent'),
-        ),
-        migrations.AddConstraint(
-            model_name='dutyrow',
-            constraint=django.contrib.postgres.constraints.ExclusionConstraint(expressions=[(heli.loop.models.OneRange(models.F('area_id')), '&&'), (heli.loop.models.OneRange(models.F('category_id')), '&&'), (heli.loop.models.OneRange(models.F('level')), '&&'), (models.Func(models.F('valid_from'), models.F('valid_to'), function='daterange'), '&&')], name='duty_one_row_at_a_time'),
-        ),
-        migrations.AddConstraint(
-            model_name='dutyrow',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('local', ''), ('unit__isnull', False)), models.Q(('unit', None), models.Q(('local', ''), _negated=True)), _connector='OR'), name='duty_names_one'),
-        ),
-        migrations.AddConstraint(
-            model_name='dutyrow',
-            constraint=models.CheckConstraint(condition=models.Q(('valid_to', None), ('valid_to__gte', models.F('valid_from')), _connector='OR'), name='duty_dates'),
+            options={
+                'indexes': [
+                    models.Index(fields=['request', 'id'], name='remark_request'),
+                ],
+            },
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='dutyrow',
@@ -305,161 +377,5 @@ class Migration(migrations.Migration):
         pgtrigger.migrations.AddTrigger(
             model_name='dutyrow',
             trigger=pgtrigger.compiler.Trigger(name='update_update', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD.* IS DISTINCT FROM NEW.*)', func='INSERT INTO "loop_dutyrowevent" ("area_id", "area_path", "assist_local", "assists", "category_id", "citation", "functional", "id", "level", "local", "note", "number", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "unit_id", "valid_from", "valid_to") VALUES (NEW."area_id", NEW."area_path", NEW."assist_local", NEW."assists", NEW."category_id", NEW."citation", NEW."functional", NEW."id", NEW."level", NEW."local", NEW."note", NEW."number", _pgh_attach_context(), NOW(), \'update\', NEW."id", NEW."unit_id", NEW."valid_from", NEW."valid_to"); RETURN NULL;', hash='1760c9df62e32fb043a89c94d9f7fdceecf383d9', operation='UPDATE', pgid='pgtrigger_update_update_81127', table='loop_dutyrow', when='AFTER')),
-        ),
-        migrations.AddIndex(
-            model_name='request',
-            index=models.Index(fields=['area_path', '-id'], name='request_area'),
-        ),
-        migrations.AddIndex(
-            model_name='request',
-            index=models.Index(fields=['area_path', 'category', '-id'], name='request_area_category'),
-        ),
-        migrations.AddIndex(
-            model_name='request',
-            index=models.Index(fields=['state', 'due_at', 'id'], name='request_due'),
-        ),
-        migrations.AddIndex(
-            model_name='request',
-            index=models.Index(condition=models.Q(('unit__isnull', False)), fields=['unit', 'state', 'due_at'], name='request_unit'),
-        ),
-        migrations.AddIndex(
-            model_name='request',
-            index=models.Index(condition=models.Q(('heard_by__isnull', False)), fields=['heard_by', '-id'], name='request_heard_by'),
-        ),
-        migrations.AddConstraint(
-            model_name='request',
-            constraint=models.UniqueConstraint(fields=('source', 'source_key'), name='request_imported_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='request',
-            constraint=models.CheckConstraint(condition=models.Q(('state', 'merged'), ('merged_into', None), _connector='XOR'), name='request_merged'),
-        ),
-        migrations.AddConstraint(
-            model_name='request',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('merged_into', models.F('id')), _negated=True), models.Q(('parent', models.F('id')), _negated=True)), name='request_not_itself'),
-        ),
-        migrations.AddConstraint(
-            model_name='request',
-            constraint=models.CheckConstraint(condition=models.Q(('satisfaction', None), ('satisfaction__range', (1, 5)), _connector='OR'), name='request_levels'),
-        ),
-        migrations.AddConstraint(
-            model_name='request',
-            constraint=models.CheckConstraint(condition=models.Q(('solved__in', ('', 'yes', 'partly', 'no'))), name='request_solved'),
-        ),
-        migrations.AddConstraint(
-            model_name='request',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state__in', ('dispatched', 'handling', 'replied')), _negated=True), ('unit__isnull', False), models.Q(('dispatched_at', None), ('parent', None)), _connector='OR'), name='request_has_lead'),
-        ),
-        migrations.AddIndex(
-            model_name='handling',
-            index=models.Index(condition=models.Q(('state', 'in_review')), fields=['unit', 'id'], name='handling_review'),
-        ),
-        migrations.AddConstraint(
-            model_name='handling',
-            constraint=models.UniqueConstraint(fields=('request', 'unit', 'lap', 'kind'), name='handling_once_a_lap'),
-        ),
-        migrations.AddConstraint(
-            model_name='handling',
-            constraint=models.CheckConstraint(condition=models.Q(('state', 'sent'), ('sent_at', None), _connector='XOR'), name='handling_sent'),
-        ),
-        migrations.AddConstraint(
-            model_name='handling',
-            constraint=models.CheckConstraint(condition=models.Q(('reviewed_by', None), models.Q(('reviewed_by', models.F('written_by')), _negated=True), _connector='OR'), name='handling_second_person'),
-        ),
-        migrations.AddIndex(
-            model_name='extension',
-            index=models.Index(condition=models.Q(('state', 'asked')), fields=['area_path', 'asked_at'], name='extension_open'),
-        ),
-        migrations.AddConstraint(
-            model_name='extension',
-            constraint=models.UniqueConstraint(condition=models.Q(('state', 'asked')), fields=('clock',), name='extension_one_open'),
-        ),
-        migrations.AddConstraint(
-            model_name='extension',
-            constraint=models.CheckConstraint(condition=models.Q(('decided_by', None), models.Q(('decided_by', models.F('asked_by')), _negated=True), _connector='OR'), name='extension_second_person'),
-        ),
-        migrations.AddConstraint(
-            model_name='extension',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('days__gt', 0), ('kind', 'more')), models.Q(('kind', 'pause'), ('until__isnull', False)), _connector='OR'), name='extension_says_how_long'),
-        ),
-        migrations.AddConstraint(
-            model_name='exclusion',
-            constraint=models.UniqueConstraint(condition=models.Q(('state__in', ('proposed', 'confirmed'))), fields=('request',), name='exclusion_one_open'),
-        ),
-        migrations.AddConstraint(
-            model_name='exclusion',
-            constraint=models.CheckConstraint(condition=models.Q(('evidence', ''), _negated=True), name='exclusion_evidence'),
-        ),
-        migrations.AddConstraint(
-            model_name='exclusion',
-            constraint=models.CheckConstraint(condition=models.Q(('decided_by', None), models.Q(('decided_by', models.F('proposed_by')), _negated=True), _connector='OR'), name='exclusion_second_person'),
-        ),
-        migrations.AddIndex(
-            model_name='dispatch',
-            index=models.Index(fields=['unit', 'role', 'state', '-id'], name='dispatch_unit'),
-        ),
-        migrations.AddConstraint(
-            model_name='dispatch',
-            constraint=models.UniqueConstraint(condition=models.Q(('role', 'lead'), ('state__in', ('offered', 'accepted', 'returning', 'done'))), fields=('request',), name='dispatch_one_lead'),
-        ),
-        migrations.AddConstraint(
-            model_name='dispatch',
-            constraint=models.UniqueConstraint(condition=models.Q(('state__in', ('offered', 'accepted', 'returning', 'done'))), fields=('request', 'unit'), name='dispatch_unit_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='dispatch',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state__in', ('returning', 'returned')), _negated=True), models.Q(models.Q(('return_code', ''), _negated=True), models.Q(('legal_basis', ''), _negated=True)), _connector='OR'), name='dispatch_return_papers'),
-        ),
-        migrations.AddConstraint(
-            model_name='dispatch',
-            constraint=models.CheckConstraint(condition=models.Q(('forced', False), models.Q(('decision', ''), _negated=True), _connector='OR'), name='dispatch_force_paper'),
-        ),
-        migrations.AddIndex(
-            model_name='clock',
-            index=models.Index(fields=['request', 'id'], name='clock_request'),
-        ),
-        migrations.AddIndex(
-            model_name='clock',
-            index=models.Index(condition=models.Q(('outcome', 'running')), fields=['rung_at', 'id'], name='clock_rung'),
-        ),
-        migrations.AddIndex(
-            model_name='clock',
-            index=models.Index(condition=models.Q(('outcome', 'running')), fields=['kind', 'due_at', 'id'], name='clock_running'),
-        ),
-        migrations.AddIndex(
-            model_name='clock',
-            index=models.Index(fields=['area_path', 'kind', 'outcome'], name='clock_area'),
-        ),
-        migrations.AddConstraint(
-            model_name='clock',
-            constraint=models.CheckConstraint(condition=models.Q(('due_at__gte', models.F('started_at'))), name='clock_forward'),
-        ),
-        migrations.AddConstraint(
-            model_name='clock',
-            constraint=models.CheckConstraint(condition=models.Q(('outcome', 'running'), ('stopped_at__isnull', False), _connector='XOR'), name='clock_stopped'),
-        ),
-        migrations.AddConstraint(
-            model_name='clock',
-            constraint=models.UniqueConstraint(condition=models.Q(('outcome', 'running')), fields=('request', 'kind', 'unit'), name='clock_once', nulls_distinct=False),
-        ),
-        migrations.AddIndex(
-            model_name='review',
-            index=models.Index(fields=['request', 'lap'], name='review_request'),
-        ),
-        migrations.AddConstraint(
-            model_name='review',
-            constraint=models.UniqueConstraint(condition=models.Q(('reached', True)), fields=('voice', 'lap'), name='review_once_a_lap'),
-        ),
-        migrations.AddConstraint(
-            model_name='review',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('contacted__isnull', False), ('reached', True), ('satisfaction__range', (1, 5)), ('solved__in', ('yes', 'partly', 'no'))), models.Q(('contacted', None), ('reached', False), ('satisfaction', None), ('solved', '')), _connector='OR'), name='review_whole_or_unreached'),
-        ),
-        migrations.AddConstraint(
-            model_name='review',
-            constraint=models.CheckConstraint(condition=models.Q(('source', 'link'), ('by__isnull', False), _connector='XOR'), name='review_who'),
-        ),
-        migrations.AddIndex(
-            model_name='remark',
-            index=models.Index(fields=['request', 'id'], name='remark_request'),
         ),
     ]

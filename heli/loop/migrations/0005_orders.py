@@ -55,6 +55,19 @@ class Migration(migrations.Migration):
                 ('issued_by', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
                 ('rule', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='rulebook.rule')),
             ],
+            options={
+                'indexes': [
+                    models.Index(fields=['area_path', 'state', '-id'], name='order_area'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(fields=('county', 'year', 'serial'), name='order_number'),
+                    models.CheckConstraint(condition=models.Q(('state__in', ('open', 'closed', 'withdrawn'))), name='order_state'),
+                    models.CheckConstraint(condition=models.Q(('state', 'open'), ('ended_at__isnull', False), _connector='XOR'), name='order_ended'),
+                    models.CheckConstraint(condition=models.Q(('due_at__gte', models.F('issued_at'))), name='order_forward'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('meet_at', None), ('meet_place', '')), models.Q(('meet_at__isnull', False), models.Q(('meet_place', ''), _negated=True)), _connector='OR'), name='order_meets_somewhere'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('met_at', None), ('minutes', '')), models.Q(('minutes', ''), _negated=True), _connector='OR'), name='order_minutes'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='OrderPart',
@@ -78,6 +91,17 @@ class Migration(migrations.Migration):
                 ('reported_by', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
                 ('unit', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='orgs.organisation')),
             ],
+            options={
+                'indexes': [
+                    models.Index(fields=['unit', 'state', 'due_at'], name='order_part_unit'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(fields=('order', 'unit'), name='order_unit_once'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('state__in', ('reported', 'accepted')), _negated=True), models.Q(models.Q(('outcome', ''), _negated=True), ('reported_at__isnull', False)), _connector='OR'), name='order_outcome_written'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('state', 'sent_back'), _negated=True), models.Q(('back_reason', ''), _negated=True), _connector='OR'), name='order_back_reason'),
+                    models.CheckConstraint(condition=models.Q(('state__in', ('issued', 'acknowledged', 'reported', 'sent_back', 'accepted', 'withdrawn'))), name='order_part_state'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='OrderRequest',
@@ -87,6 +111,12 @@ class Migration(migrations.Migration):
                 ('order', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='about', to='loop.order')),
                 ('request', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='orders', to='loop.request')),
             ],
+            options={
+                'constraints': [
+                    models.UniqueConstraint(fields=('order', 'request'), name='order_request_once'),
+                    models.UniqueConstraint(condition=models.Q(('open', True)), fields=('request',), name='order_one_open'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='Recheck',
@@ -105,6 +135,15 @@ class Migration(migrations.Migration):
                 ('review', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='recheck', to='loop.review')),
                 ('unit', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='orgs.organisation')),
             ],
+            options={
+                'indexes': [
+                    models.Index(fields=['area_path', 'state', 'id'], name='recheck_area'),
+                ],
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('state__in', ('waiting', 'same', 'differs', 'unreached'))), name='recheck_state'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('state__in', ('same', 'differs')), _negated=True), models.Q(('contacted__isnull', False), ('satisfaction__range', (1, 5)), ('solved__in', ('yes', 'partly', 'no'))), _connector='OR'), name='recheck_whole'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='Revisit',
@@ -127,6 +166,18 @@ class Migration(migrations.Migration):
                 ('rule', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='rulebook.rule')),
                 ('unit', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='orgs.organisation')),
             ],
+            options={
+                'indexes': [
+                    models.Index(condition=models.Q(('state', 'waiting')), fields=['area_path', 'call_at', 'id'], name='revisit_queue'),
+                    models.Index(condition=models.Q(('message_at__isnull', False)), fields=['message_at'], name='revisit_message'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(fields=('request', 'lap'), name='revisit_once_a_lap'),
+                    models.CheckConstraint(condition=models.Q(('state__in', ('waiting', 'reached', 'judged', 'unreached', 'over'))), name='revisit_state'),
+                    models.CheckConstraint(condition=models.Q(('state', 'waiting'), ('ended_at__isnull', False), _connector='XOR'), name='revisit_ended'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('claimed_by', None), ('claimed_until', None)), models.Q(('claimed_by__isnull', False), ('claimed_until__isnull', False)), _connector='OR'), name='revisit_claim'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='Attempt',
@@ -141,6 +192,11 @@ class Migration(migrations.Migration):
                 ('voice', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='loop.voice')),
                 ('revisit', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='tries', to='loop.revisit')),
             ],
+            options={
+                'indexes': [
+                    models.Index(fields=['by', 'at'], name='attempt_by_day'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='Digest',
@@ -156,102 +212,6 @@ class Migration(migrations.Migration):
                 'indexes': [models.Index(fields=['unit', '-week'], name='digest_unit')],
                 'constraints': [models.UniqueConstraint(fields=('week', 'area_path', 'unit'), name='digest_once', nulls_distinct=False)],
             },
-        ),
-        migrations.AddIndex(
-            model_name='order',
-            index=models.Index(fields=['area_path', 'state', '-id'], name='order_area'),
-        ),
-        migrations.AddConstraint(
-            model_name='order',
-            constraint=models.UniqueConstraint(fields=('county', 'year', 'serial'), name='order_number'),
-        ),
-        migrations.AddConstraint(
-            model_name='order',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ('open', 'closed', 'withdrawn'))), name='order_state'),
-        ),
-        migrations.AddConstraint(
-            model_name='order',
-            constraint=models.CheckConstraint(condition=models.Q(('state', 'open'), ('ended_at__isnull', False), _connector='XOR'), name='order_ended'),
-        ),
-        migrations.AddConstraint(
-            model_name='order',
-            constraint=models.CheckConstraint(condition=models.Q(('due_at__gte', models.F('issued_at'))), name='order_forward'),
-        ),
-        migrations.AddConstraint(
-            model_name='order',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('meet_at', None), ('meet_place', '')), models.Q(('meet_at__isnull', False), models.Q(('meet_place', ''), _negated=True)), _connector='OR'), name='order_meets_somewhere'),
-        ),
-        migrations.AddConstraint(
-            model_name='order',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('met_at', None), ('minutes', '')), models.Q(('minutes', ''), _negated=True), _connector='OR'), name='order_minutes'),
-        ),
-        migrations.AddIndex(
-            model_name='orderpart',
-            index=models.Index(fields=['unit', 'state', 'due_at'], name='order_part_unit'),
-        ),
-        migrations.AddConstraint(
-            model_name='orderpart',
-            constraint=models.UniqueConstraint(fields=('order', 'unit'), name='order_unit_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='orderpart',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state__in', ('reported', 'accepted')), _negated=True), models.Q(models.Q(('outcome', ''), _negated=True), ('reported_at__isnull', False)), _connector='OR'), name='order_outcome_written'),
-        ),
-        migrations.AddConstraint(
-            model_name='orderpart',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'sent_back'), _negated=True), models.Q(('back_reason', ''), _negated=True), _connector='OR'), name='order_back_reason'),
-        ),
-        migrations.AddConstraint(
-            model_name='orderpart',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ('issued', 'acknowledged', 'reported', 'sent_back', 'accepted', 'withdrawn'))), name='order_part_state'),
-        ),
-        migrations.AddConstraint(
-            model_name='orderrequest',
-            constraint=models.UniqueConstraint(fields=('order', 'request'), name='order_request_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='orderrequest',
-            constraint=models.UniqueConstraint(condition=models.Q(('open', True)), fields=('request',), name='order_one_open'),
-        ),
-        migrations.AddIndex(
-            model_name='recheck',
-            index=models.Index(fields=['area_path', 'state', 'id'], name='recheck_area'),
-        ),
-        migrations.AddConstraint(
-            model_name='recheck',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ('waiting', 'same', 'differs', 'unreached'))), name='recheck_state'),
-        ),
-        migrations.AddConstraint(
-            model_name='recheck',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state__in', ('same', 'differs')), _negated=True), models.Q(('contacted__isnull', False), ('satisfaction__range', (1, 5)), ('solved__in', ('yes', 'partly', 'no'))), _connector='OR'), name='recheck_whole'),
-        ),
-        migrations.AddIndex(
-            model_name='revisit',
-            index=models.Index(condition=models.Q(('state', 'waiting')), fields=['area_path', 'call_at', 'id'], name='revisit_queue'),
-        ),
-        migrations.AddIndex(
-            model_name='revisit',
-            index=models.Index(condition=models.Q(('message_at__isnull', False)), fields=['message_at'], name='revisit_message'),
-        ),
-        migrations.AddConstraint(
-            model_name='revisit',
-            constraint=models.UniqueConstraint(fields=('request', 'lap'), name='revisit_once_a_lap'),
-        ),
-        migrations.AddConstraint(
-            model_name='revisit',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ('waiting', 'reached', 'judged', 'unreached', 'over'))), name='revisit_state'),
-        ),
-        migrations.AddConstraint(
-            model_name='revisit',
-            constraint=models.CheckConstraint(condition=models.Q(('state', 'waiting'), ('ended_at__isnull', False), _connector='XOR'), name='revisit_ended'),
-        ),
-        migrations.AddConstraint(
-            model_name='revisit',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('claimed_by', None), ('claimed_until', None)), models.Q(('claimed_by__isnull', False), ('claimed_until__isnull', False)), _connector='OR'), name='revisit_claim'),
-        ),
-        migrations.AddIndex(
-            model_name='attempt',
-            index=models.Index(fields=['by', 'at'], name='attempt_by_day'),
         ),
         migrations.RunSQL(WAITING, migrations.RunSQL.noop),
     ]

@@ -48,6 +48,31 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "indexes": [
+                    models.Index(fields=["area_path", "-id"], name="batch_area"),
+                    models.Index(
+                condition=models.Q(("state__in", ("draft", "waiting"))), fields=["made_at"], name="batch_waiting"
+            ),
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                condition=models.Q(("state__in", ("done", "refused", "dropped")), ("ended_at", None), _connector="XOR"),
+                name="batch_ended",
+            ),
+                    models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("state__in", ("done", "refused", "dropped")), _negated=True),
+                    ("content", ""),
+                    _connector="OR",
+                ),
+                name="batch_forgets",
+            ),
+                    models.CheckConstraint(
+                condition=models.Q(("state", "done"), ("taken", 0), _connector="OR"), name="batch_whole_or_nothing"
+            ),
+                ],
+            },
         ),
         migrations.CreateModel(
             name="BatchMapping",
@@ -70,6 +95,11 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(fields=("area_path", "source", "signature"), name="batch_mapping_once"),
+                ],
+            },
         ),
         migrations.CreateModel(
             name="BatchRow",
@@ -95,43 +125,5 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
-        ),
-        migrations.AddIndex(
-            model_name="batch",
-            index=models.Index(fields=["area_path", "-id"], name="batch_area"),
-        ),
-        migrations.AddIndex(
-            model_name="batch",
-            index=models.Index(
-                condition=models.Q(("state__in", ("draft", "waiting"))), fields=["made_at"], name="batch_waiting"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="batch",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("state__in", ("done", "refused", "dropped")), ("ended_at", None), _connector="XOR"),
-                name="batch_ended",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="batch",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("state__in", ("done", "refused", "dropped")), _negated=True),
-                    ("content", ""),
-                    _connector="OR",
-                ),
-                name="batch_forgets",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="batch",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("state", "done"), ("taken", 0), _connector="OR"), name="batch_whole_or_nothing"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="batchmapping",
-            constraint=models.UniqueConstraint(fields=("area_path", "source", "signature"), name="batch_mapping_once"),
         ),
     ]

@@ -20,27 +20,6 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='Reading',
-            fields=[
-                ('request', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, primary_key=True, related_name='reading', serialize=False, to='loop.request')),
-                ('area_path', heli.core.scope.PathField(db_collation='C', max_length=24)),
-                ('read_at', models.DateTimeField()),
-                ('probability', models.FloatField(default=0)),
-                ('sure', models.BooleanField(default=False)),
-                ('choices', models.JSONField(default=list)),
-                ('words', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=20), default=list, size=None)),
-                ('rejected', models.CharField(default='', max_length=16)),
-                ('settled_at', models.DateTimeField(null=True)),
-                ('auto', models.BooleanField(default=False)),
-                ('category', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='loop.category')),
-            ],
-        ),
-        migrations.AddField(
-            model_name='request',
-            name='traces',
-            field=django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), db_default=[], default=list, size=None),
-        ),
-        migrations.CreateModel(
             name='Reader',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -60,6 +39,48 @@ class Migration(migrations.Migration):
                 ('content', models.BinaryField(null=True)),
                 ('made_by', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
+            options={
+                'constraints': [
+                    models.UniqueConstraint(fields=('area_path', 'version'), name='reader_version'),
+                    models.UniqueConstraint(condition=models.Q(('state', 'live')), fields=('area_path',), name='reader_one_live'),
+                    models.UniqueConstraint(condition=models.Q(('state', 'learning')), fields=('area_path',), name='reader_one_learning'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('state__in', ('ready', 'live')), _negated=True), ('content__isnull', False), _connector='OR'), name='reader_content'),
+                ],
+            },
+        ),
+        migrations.AddField(
+            model_name='request',
+            name='traces',
+            field=django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), db_default=[], default=list, size=None),
+        ),
+        migrations.CreateModel(
+            name='Reading',
+            fields=[
+                ('request', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, primary_key=True, related_name='reading', serialize=False, to='loop.request')),
+                ('area_path', heli.core.scope.PathField(db_collation='C', max_length=24)),
+                ('read_at', models.DateTimeField()),
+                ('probability', models.FloatField(default=0)),
+                ('sure', models.BooleanField(default=False)),
+                ('choices', models.JSONField(default=list)),
+                ('words', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=20), default=list, size=None)),
+                ('rejected', models.CharField(default='', max_length=16)),
+                ('settled_at', models.DateTimeField(null=True)),
+                ('auto', models.BooleanField(default=False)),
+                ('category', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='loop.category')),
+                ('reader', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='loop.reader')),
+                ('settled', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='loop.category')),
+            ],
+            options={
+                'indexes': [
+                    models.Index(condition=models.Q(('settled_at__isnull', False)), fields=['area_path', 'settled_at'], include=('category', 'settled', 'sure', 'probability'), name='reading_settled_area'),
+                    models.Index(condition=models.Q(('auto', True)), fields=['area_path', 'read_at'], name='reading_auto'),
+                    models.Index(fields=['area_path', '-request'], name='reading_area'),
+                ],
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('settled', None), ('settled_at__isnull', False), _connector='XOR'), name='reading_settled'),
+                    models.CheckConstraint(condition=models.Q(('probability__range', (0, 1))), name='reading_probability'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='Sample',
@@ -69,17 +90,18 @@ class Migration(migrations.Migration):
                 ('drawn_at', models.DateTimeField()),
                 ('right', models.BooleanField(null=True)),
                 ('looked_at', models.DateTimeField(null=True)),
+                ('category', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='loop.category')),
+                ('looked_by', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
-        ),
-        migrations.AddField(
-            model_name='reading',
-            name='reader',
-            field=models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='loop.reader'),
-        ),
-        migrations.AddField(
-            model_name='reading',
-            name='settled',
-            field=models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='loop.category'),
+            options={
+                'indexes': [
+                    models.Index(condition=models.Q(('right', None)), fields=['area_path', 'drawn_at'], name='sample_waiting'),
+                    models.Index(condition=models.Q(('right__isnull', False)), fields=['area_path', 'category', '-looked_at'], name='sample_seen'),
+                ],
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('right', None), ('looked_at__isnull', False), _connector='XOR'), name='sample_looked_at'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='AutoStop',
@@ -118,64 +140,6 @@ class Migration(migrations.Migration):
         pgtrigger.migrations.AddTrigger(
             model_name='lesson',
             trigger=pgtrigger.compiler.Trigger(name='kept', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;", hash='a319750aa925925a92fd7182b64043925ef23632', operation='UPDATE OR DELETE', pgid='pgtrigger_kept_173d9', table='loop_lesson', when='BEFORE')),
-        ),
-        migrations.AddConstraint(
-            model_name='reader',
-            constraint=models.UniqueConstraint(fields=('area_path', 'version'), name='reader_version'),
-        ),
-        migrations.AddConstraint(
-            model_name='reader',
-            constraint=models.UniqueConstraint(condition=models.Q(('state', 'live')), fields=('area_path',), name='reader_one_live'),
-        ),
-        migrations.AddConstraint(
-            model_name='reader',
-            constraint=models.UniqueConstraint(condition=models.Q(('state', 'learning')), fields=('area_path',), name='reader_one_learning'),
-        ),
-        migrations.AddConstraint(
-            model_name='reader',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state__in', ('ready', 'live')), _negated=True), ('content__isnull', False), _connector='OR'), name='reader_content'),
-        ),
-        migrations.AddField(
-            model_name='sample',
-            name='category',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='loop.category'),
-        ),
-        migrations.AddField(
-            model_name='sample',
-            name='looked_by',
-            field=models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL),
-        ),
-        migrations.AddIndex(
-            model_name='reading',
-            index=models.Index(condition=models.Q(('settled_at__isnull', False)), fields=['area_path', 'settled_at'], include=('category', 'settled', 'sure', 'probability'), name='reading_settled_area'),
-        ),
-        migrations.AddIndex(
-            model_name='reading',
-            index=models.Index(condition=models.Q(('auto', True)), fields=['area_path', 'read_at'], name='reading_auto'),
-        ),
-        migrations.AddIndex(
-            model_name='reading',
-            index=models.Index(fields=['area_path', '-request'], name='reading_area'),
-        ),
-        migrations.AddConstraint(
-            model_name='reading',
-            constraint=models.CheckConstraint(condition=models.Q(('settled', None), ('settled_at__isnull', False), _connector='XOR'), name='reading_settled'),
-        ),
-        migrations.AddConstraint(
-            model_name='reading',
-            constraint=models.CheckConstraint(condition=models.Q(('probability__range', (0, 1))), name='reading_probability'),
-        ),
-        migrations.AddIndex(
-            model_name='sample',
-            index=models.Index(condition=models.Q(('right', None)), fields=['area_path', 'drawn_at'], name='sample_waiting'),
-        ),
-        migrations.AddIndex(
-            model_name='sample',
-            index=models.Index(condition=models.Q(('right__isnull', False)), fields=['area_path', 'category', '-looked_at'], name='sample_seen'),
-        ),
-        migrations.AddConstraint(
-            model_name='sample',
-            constraint=models.CheckConstraint(condition=models.Q(('right', None), ('looked_at__isnull', False), _connector='XOR'), name='sample_looked_at'),
         ),
         migrations.RunSQL(
             sql="\nINSERT INTO loop_lesson (request_id, area_path, category_id, how, said_at)\nSELECT id, area_path, category_id, 'sent', dispatched_at FROM loop_request\n WHERE dispatched_at IS NOT NULL AND category_id IS NOT NULL AND merged_into_id IS NULL ORDER BY id\n",

@@ -43,6 +43,20 @@ class Migration(migrations.Migration):
                 ('publisher', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='orgs.organisation')),
                 ('replaces', models.OneToOneField(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='replaced_by', to='notices.notice')),
             ],
+            options={
+                'indexes': [
+                    models.Index(condition=models.Q(('state', 'published')), fields=['-published_at', '-id'], name='notice_newest'),
+                    models.Index(fields=['-changed_at', '-id'], name='notice_desk'),
+                    django.contrib.postgres.indexes.GinIndex(fields=['groups'], name='notice_groups'),
+                ],
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('state__in', ['draft', 'published', 'withdrawn', 'replaced'])), name='notice_state_known'),
+                    models.CheckConstraint(condition=models.Q(('groups__contained_by', ['everybody', 'riders', 'drivers', 'older', 'disabled', 'jobseekers', 'parents', 'businesses', 'volunteers']), models.Q(('groups', []), _negated=True)), name='notice_groups_known'),
+                    models.CheckConstraint(condition=models.Q(('valid_to', None), ('valid_to__gte', models.F('valid_from')), _connector='OR'), name='notice_dates'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('published_at', None), ('state', 'draft')), models.Q(models.Q(('state', 'draft'), _negated=True), ('published_at__isnull', False)), _connector='OR'), name='notice_published'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('state', 'withdrawn'), _negated=True), models.Q(models.Q(('reason', ''), _negated=True), ('ended_at__isnull', False)), _connector='OR'), name='notice_why_withdrawn'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='NoticeDay',
@@ -55,6 +69,12 @@ class Migration(migrations.Migration):
                 ('unclear', models.PositiveIntegerField(default=0)),
                 ('notice', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='days', to='notices.notice')),
             ],
+            options={
+                'constraints': [
+                    models.UniqueConstraint(fields=('notice', 'day', 'group'), name='notice_day_once'),
+                    models.CheckConstraint(condition=models.Q(('group', ''), ('group__in', ['everybody', 'riders', 'drivers', 'older', 'disabled', 'jobseekers', 'parents', 'businesses', 'volunteers']), _connector='OR'), name='notice_day_group'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='Unclear',
@@ -64,49 +84,10 @@ class Migration(migrations.Migration):
                 ('words', models.CharField(max_length=200)),
                 ('notice', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='unclear', to='notices.notice')),
             ],
-        ),
-        migrations.AddIndex(
-            model_name='notice',
-            index=models.Index(condition=models.Q(('state', 'published')), fields=['-published_at', '-id'], name='notice_newest'),
-        ),
-        migrations.AddIndex(
-            model_name='notice',
-            index=models.Index(fields=['-changed_at', '-id'], name='notice_desk'),
-        ),
-        migrations.AddIndex(
-            model_name='notice',
-            index=django.contrib.postgres.indexes.GinIndex(fields=['groups'], name='notice_groups'),
-        ),
-        migrations.AddConstraint(
-            model_name='notice',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['draft', 'published', 'withdrawn', 'replaced'])), name='notice_state_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='notice',
-            constraint=models.CheckConstraint(condition=models.Q(('groups__contained_by', ['everybody', 'riders', 'drivers', 'older', 'disabled', 'jobseekers', 'parents', 'businesses', 'volunteers']), models.Q(('groups', []), _negated=True)), name='notice_groups_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='notice',
-            constraint=models.CheckConstraint(condition=models.Q(('valid_to', None), ('valid_to__gte', models.F('valid_from')), _connector='OR'), name='notice_dates'),
-        ),
-        migrations.AddConstraint(
-            model_name='notice',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('published_at', None), ('state', 'draft')), models.Q(models.Q(('state', 'draft'), _negated=True), ('published_at__isnull', False)), _connector='OR'), name='notice_published'),
-        ),
-        migrations.AddConstraint(
-            model_name='notice',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'withdrawn'), _negated=True), models.Q(models.Q(('reason', ''), _negated=True), ('ended_at__isnull', False)), _connector='OR'), name='notice_why_withdrawn'),
-        ),
-        migrations.AddConstraint(
-            model_name='noticeday',
-            constraint=models.UniqueConstraint(fields=('notice', 'day', 'group'), name='notice_day_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='noticeday',
-            constraint=models.CheckConstraint(condition=models.Q(('group', ''), ('group__in', ['everybody', 'riders', 'drivers', 'older', 'disabled', 'jobseekers', 'parents', 'businesses', 'volunteers']), _connector='OR'), name='notice_day_group'),
-        ),
-        migrations.AddIndex(
-            model_name='unclear',
-            index=models.Index(fields=['notice', '-id'], name='notice_unclear'),
+            options={
+                'indexes': [
+                    models.Index(fields=['notice', '-id'], name='notice_unclear'),
+                ],
+            },
         ),
     ]

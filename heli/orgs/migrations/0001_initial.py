@@ -99,27 +99,23 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("needs_org", models.BooleanField(default=False)),
+                ("pgh_context", models.ForeignKey(
+                db_constraint=False,
+                null=True,
+                on_delete=django.db.models.deletion.DO_NOTHING,
+                related_name="+",
+                to="pghistory.context",
+            )),
+                ("pgh_obj", models.ForeignKey(
+                db_constraint=False,
+                on_delete=django.db.models.deletion.DO_NOTHING,
+                related_name="events",
+                to="orgs.role",
+            )),
             ],
             options={
                 "abstract": False,
             },
-        ),
-        migrations.CreateModel(
-            name="Member",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("title", models.CharField(blank=True, default="", max_length=40)),
-                ("valid_from", models.DateTimeField(default=django.utils.timezone.now)),
-                ("valid_to", models.DateTimeField(blank=True, null=True)),
-                (
-                    "user",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="memberships",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
-            ],
         ),
         migrations.CreateModel(
             name="Organisation",
@@ -164,6 +160,54 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(
+                condition=models.Q(("closed_at", None)), fields=("area_path", "name"), name="org_name_once"
+            ),
+                    models.UniqueConstraint(
+                condition=models.Q(("code", ""), _negated=True), fields=("code",), name="org_code_once"
+            ),
+                    models.CheckConstraint(
+                condition=models.Q(("closed_at", None), ("closed_at__gt", models.F("opened_at")), _connector="OR"),
+                name="org_dates",
+            ),
+                    models.CheckConstraint(
+                condition=models.Q(("parent", models.F("id")), _negated=True), name="org_not_own_parent"
+            ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="Member",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("title", models.CharField(blank=True, default="", max_length=40)),
+                ("valid_from", models.DateTimeField(default=django.utils.timezone.now)),
+                ("valid_to", models.DateTimeField(blank=True, null=True)),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="memberships",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                ("org", models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="members", to="orgs.organisation"
+            )),
+            ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(
+                condition=models.Q(("valid_to", None)), fields=("org", "user"), name="member_once"
+            ),
+                    models.CheckConstraint(
+                condition=models.Q(("valid_to", None), ("valid_to__gte", models.F("valid_from")), _connector="OR"),
+                name="member_dates",
+            ),
+                ],
+            },
         ),
         migrations.CreateModel(
             name="MemberEvent",
@@ -218,13 +262,6 @@ class Migration(migrations.Migration):
             options={
                 "abstract": False,
             },
-        ),
-        migrations.AddField(
-            model_name="member",
-            name="org",
-            field=models.ForeignKey(
-                on_delete=django.db.models.deletion.PROTECT, related_name="members", to="orgs.organisation"
-            ),
         ),
         migrations.CreateModel(
             name="Grant",
@@ -283,6 +320,37 @@ class Migration(migrations.Migration):
                 ),
                 ("role", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to="orgs.role")),
             ],
+            options={
+                "indexes": [
+                    models.Index(fields=["user", "valid_to"], name="grant_user"),
+                    models.Index(
+                condition=models.Q(("org__isnull", False)), fields=["org", "valid_to"], name="grant_org"
+            ),
+                    django.contrib.postgres.indexes.GinIndex(fields=["reach"], name="grant_reach"),
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                condition=models.Q(("valid_to", None), ("valid_to__gte", models.F("valid_from")), _connector="OR"),
+                name="grant_dates",
+            ),
+                    models.CheckConstraint(condition=models.Q(("paths__len__gt", 0)), name="grant_has_area"),
+                    models.CheckConstraint(
+                condition=models.Q(("reach__contains", models.F("paths"))), name="grant_reach_holds_areas"
+            ),
+                    models.CheckConstraint(
+                condition=models.Q(
+                    ("given_by", None), models.Q(("given_by", models.F("user")), _negated=True), _connector="OR"
+                ),
+                name="grant_not_to_oneself",
+            ),
+                    models.CheckConstraint(
+                condition=models.Q(
+                    ("acting_for", None), models.Q(("acting_for", models.F("user")), _negated=True), _connector="OR"
+                ),
+                name="grant_not_for_oneself",
+            ),
+                ],
+            },
         ),
         migrations.CreateModel(
             name="OrganisationEvent",
@@ -486,52 +554,6 @@ class Migration(migrations.Migration):
                 ),
             ),
         ),
-        migrations.AddField(
-            model_name="roleevent",
-            name="pgh_context",
-            field=models.ForeignKey(
-                db_constraint=False,
-                null=True,
-                on_delete=django.db.models.deletion.DO_NOTHING,
-                related_name="+",
-                to="pghistory.context",
-            ),
-        ),
-        migrations.AddField(
-            model_name="roleevent",
-            name="pgh_obj",
-            field=models.ForeignKey(
-                db_constraint=False,
-                on_delete=django.db.models.deletion.DO_NOTHING,
-                related_name="events",
-                to="orgs.role",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="organisation",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("closed_at", None)), fields=("area_path", "name"), name="org_name_once"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="organisation",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("code", ""), _negated=True), fields=("code",), name="org_code_once"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="organisation",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("closed_at", None), ("closed_at__gt", models.F("opened_at")), _connector="OR"),
-                name="org_dates",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="organisation",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("parent", models.F("id")), _negated=True), name="org_not_own_parent"
-            ),
-        ),
         pgtrigger.migrations.AddTrigger(
             model_name="organisation",
             trigger=pgtrigger.compiler.Trigger(
@@ -561,19 +583,6 @@ class Migration(migrations.Migration):
                 ),
             ),
         ),
-        migrations.AddConstraint(
-            model_name="member",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("valid_to", None)), fields=("org", "user"), name="member_once"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="member",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("valid_to", None), ("valid_to__gte", models.F("valid_from")), _connector="OR"),
-                name="member_dates",
-            ),
-        ),
         pgtrigger.migrations.AddTrigger(
             model_name="member",
             trigger=pgtrigger.compiler.Trigger(
@@ -601,55 +610,6 @@ class Migration(migrations.Migration):
                     table="orgs_member",
                     when="AFTER",
                 ),
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="grant",
-            index=models.Index(fields=["user", "valid_to"], name="grant_user"),
-        ),
-        migrations.AddIndex(
-            model_name="grant",
-            index=models.Index(
-                condition=models.Q(("org__isnull", False)), fields=["org", "valid_to"], name="grant_org"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="grant",
-            index=django.contrib.postgres.indexes.GinIndex(fields=["reach"], name="grant_reach"),
-        ),
-        migrations.AddConstraint(
-            model_name="grant",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("valid_to", None), ("valid_to__gte", models.F("valid_from")), _connector="OR"),
-                name="grant_dates",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="grant",
-            constraint=models.CheckConstraint(condition=models.Q(("paths__len__gt", 0)), name="grant_has_area"),
-        ),
-        migrations.AddConstraint(
-            model_name="grant",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("reach__contains", models.F("paths"))), name="grant_reach_holds_areas"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="grant",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("given_by", None), models.Q(("given_by", models.F("user")), _negated=True), _connector="OR"
-                ),
-                name="grant_not_to_oneself",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="grant",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("acting_for", None), models.Q(("acting_for", models.F("user")), _negated=True), _connector="OR"
-                ),
-                name="grant_not_for_oneself",
             ),
         ),
         pgtrigger.migrations.AddTrigger(

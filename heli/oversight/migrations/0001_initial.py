@@ -52,6 +52,24 @@ class Migration(migrations.Migration):
                 ('rule', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='rulebook.rule')),
                 ('same_as', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='alike', to='oversight.tip')),
             ],
+            options={
+                'indexes': [
+                    models.Index(fields=['area_path'], name='tip_area'),
+                    models.Index(condition=models.Q(('state__in', ('received', 'looking', 'passed_on'))), fields=['due_at', 'id'], name='tip_open'),
+                    models.Index(fields=['-told_at', '-id'], name='tip_told'),
+                    models.Index(condition=models.Q(('ended_at__isnull', False), ('forgotten_at', None)), fields=['forget_at'], name='tip_forget'),
+                    django.contrib.postgres.indexes.GinIndex(fields=['name_grams'], name='tip_name'),
+                ],
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('state__in', ('received', 'looking', 'passed_on', 'genuine', 'unproven', 'closed'))), name='tip_state'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('ended_at', None), ('forget_at', None), ('state__in', ('received', 'looking', 'passed_on'))), models.Q(('ended_at__isnull', False), ('forget_at__gt', models.F('ended_at')), ('state__in', ('genuine', 'unproven', 'closed'))), _connector='OR'), name='tip_ended'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('state', 'passed_on'), _negated=True), models.Q(models.Q(('passed_to', ''), _negated=True), models.Q(('passed_number', ''), _negated=True)), _connector='OR'), name='tip_passed_on'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('state__in', ('genuine', 'unproven', 'closed')), _negated=True), models.Q(('answer', ''), _negated=True), _connector='OR'), name='tip_answered'),
+                    models.CheckConstraint(condition=models.Q(('due_at__gte', models.F('started_at'))), name='tip_due'),
+                    models.CheckConstraint(condition=models.Q(('same_as', None), models.Q(('same_as', models.F('id')), _negated=True), _connector='OR'), name='tip_not_like_itself'),
+                    models.CheckConstraint(condition=models.Q(('forgotten_at', None), models.Q(('contact', False), ('name', ''), ('name_grams', []), ('photos', []), ('spot', ''), ('state__in', ('genuine', 'unproven', 'closed')), ('text', '')), _connector='OR'), name='tip_forgotten'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='TipNote',
@@ -63,53 +81,5 @@ class Migration(migrations.Migration):
                 ('text', models.CharField(max_length=1000)),
                 ('tip', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='notes', to='oversight.tip')),
             ],
-        ),
-        migrations.AddIndex(
-            model_name='tip',
-            index=models.Index(fields=['area_path'], name='tip_area'),
-        ),
-        migrations.AddIndex(
-            model_name='tip',
-            index=models.Index(condition=models.Q(('state__in', ('received', 'looking', 'passed_on'))), fields=['due_at', 'id'], name='tip_open'),
-        ),
-        migrations.AddIndex(
-            model_name='tip',
-            index=models.Index(fields=['-told_at', '-id'], name='tip_told'),
-        ),
-        migrations.AddIndex(
-            model_name='tip',
-            index=models.Index(condition=models.Q(('ended_at__isnull', False), ('forgotten_at', None)), fields=['forget_at'], name='tip_forget'),
-        ),
-        migrations.AddIndex(
-            model_name='tip',
-            index=django.contrib.postgres.indexes.GinIndex(fields=['name_grams'], name='tip_name'),
-        ),
-        migrations.AddConstraint(
-            model_name='tip',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ('received', 'looking', 'passed_on', 'genuine', 'unproven', 'closed'))), name='tip_state'),
-        ),
-        migrations.AddConstraint(
-            model_name='tip',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('ended_at', None), ('forget_at', None), ('state__in', ('received', 'looking', 'passed_on'))), models.Q(('ended_at__isnull', False), ('forget_at__gt', models.F('ended_at')), ('state__in', ('genuine', 'unproven', 'closed'))), _connector='OR'), name='tip_ended'),
-        ),
-        migrations.AddConstraint(
-            model_name='tip',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'passed_on'), _negated=True), models.Q(models.Q(('passed_to', ''), _negated=True), models.Q(('passed_number', ''), _negated=True)), _connector='OR'), name='tip_passed_on'),
-        ),
-        migrations.AddConstraint(
-            model_name='tip',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state__in', ('genuine', 'unproven', 'closed')), _negated=True), models.Q(('answer', ''), _negated=True), _connector='OR'), name='tip_answered'),
-        ),
-        migrations.AddConstraint(
-            model_name='tip',
-            constraint=models.CheckConstraint(condition=models.Q(('due_at__gte', models.F('started_at'))), name='tip_due'),
-        ),
-        migrations.AddConstraint(
-            model_name='tip',
-            constraint=models.CheckConstraint(condition=models.Q(('same_as', None), models.Q(('same_as', models.F('id')), _negated=True), _connector='OR'), name='tip_not_like_itself'),
-        ),
-        migrations.AddConstraint(
-            model_name='tip',
-            constraint=models.CheckConstraint(condition=models.Q(('forgotten_at', None), models.Q(('contact', False), ('name', ''), ('name_grams', []), ('photos', []), ('spot', ''), ('state__in', ('genuine', 'unproven', 'closed')), ('text', '')), _connector='OR'), name='tip_forgotten'),
         ),
     ]

@@ -59,6 +59,16 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(
+                django.db.models.functions.text.Lower("username"), name="user_name_once"
+            ),
+                    models.CheckConstraint(
+                condition=models.Q(("username__regex", "^\\s*$"), _negated=True), name="user_has_name"
+            ),
+                ],
+            },
         ),
         migrations.CreateModel(
             name="UserEvent",
@@ -117,18 +127,6 @@ class Migration(migrations.Migration):
             options={
                 "abstract": False,
             },
-        ),
-        migrations.AddConstraint(
-            model_name="user",
-            constraint=models.UniqueConstraint(
-                django.db.models.functions.text.Lower("username"), name="user_name_once"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="user",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("username__regex", "^\\s*$"), _negated=True), name="user_has_name"
-            ),
         ),
         pgtrigger.migrations.AddTrigger(
             model_name="user",

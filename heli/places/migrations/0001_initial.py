@@ -80,6 +80,52 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "indexes": [
+                    models.Index(fields=["level", "short_name"], name="area_short_name"),
+                    models.Index(fields=["level", "initials"], name="area_initials"),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(fields=("path",), name="area_path_once"),
+                    models.CheckConstraint(
+                condition=models.Q(("path__regex", "^[0-9]{2}[0-9A-Za-z]*$")), name="area_path_form"
+            ),
+                    models.CheckConstraint(
+                condition=models.Q(("level__gte", 1), ("level__lte", 6)), name="area_level_range"
+            ),
+                    models.CheckConstraint(
+                condition=models.Q(
+                    ("kind__in", ["admin", "functional", "placeholder", "like-community", "like-village", "virtual"])
+                ),
+                name="area_kind_known",
+            ),
+                    models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("level", 1), ("parent", None)),
+                    models.Q(("level__gt", 1), ("parent__isnull", False)),
+                    _connector="OR",
+                ),
+                name="area_root",
+            ),
+                    models.CheckConstraint(
+                condition=models.Q(("parent", models.F("id")), _negated=True), name="area_not_own_parent"
+            ),
+                    models.CheckConstraint(
+                condition=models.Q(
+                    ("valid_to", None), ("valid_from", None), ("valid_to__gte", models.F("valid_from")), _connector="OR"
+                ),
+                name="area_dates",
+            ),
+                    models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("lat", None), ("lon", None)),
+                    models.Q(("lat__isnull", False), ("lat__range", (3, 54)), ("lon__isnull", False), ("lon__range", (73, 136))),
+                    _connector="OR",
+                ),
+                name="area_point",
+            ),
+                ],
+            },
         ),
         migrations.CreateModel(
             name="AreaChange",
@@ -115,6 +161,20 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "indexes": [
+                    models.Index(fields=["area", "-id"], name="area_change_area"),
+                    models.Index(condition=models.Q(("kind", "moved")), fields=["new_path"], name="area_change_moves"),
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                condition=models.Q(
+                    ("kind__in", ["added", "renamed", "corrected", "moved", "gone", "back", "ended", "pinned"])
+                ),
+                name="area_change_kind",
+            ),
+                ],
+            },
         ),
         migrations.CreateModel(
             name="AreaCode",
@@ -142,6 +202,14 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(fields=("code", "scheme", "area"), name="area_code_once"),
+                    models.CheckConstraint(
+                condition=models.Q(("scheme__in", ["old", "formal", "path", "own"])), name="area_code_scheme"
+            ),
+                ],
+            },
         ),
         migrations.CreateModel(
             name="AreaName",
@@ -155,6 +223,11 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(fields=("name", "area"), name="area_name_once"),
+                ],
+            },
         ),
         migrations.CreateModel(
             name="AreaRevision",
@@ -165,106 +238,5 @@ class Migration(migrations.Migration):
             options={
                 "constraints": [models.CheckConstraint(condition=models.Q(("id", 1)), name="area_revision_one")],
             },
-        ),
-        migrations.AddIndex(
-            model_name="area",
-            index=models.Index(fields=["level", "short_name"], name="area_short_name"),
-        ),
-        migrations.AddIndex(
-            model_name="area",
-            index=models.Index(fields=["level", "initials"], name="area_initials"),
-        ),
-        migrations.AddConstraint(
-            model_name="area",
-            constraint=models.UniqueConstraint(fields=("path",), name="area_path_once"),
-        ),
-        migrations.AddConstraint(
-            model_name="area",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("path__regex", "^[0-9]{2}[0-9A-Za-z]*$")), name="area_path_form"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="area",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("level__gte", 1), ("level__lte", 6)), name="area_level_range"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="area",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("kind__in", ["admin", "functional", "placeholder", "like-community", "like-village", "virtual"])
-                ),
-                name="area_kind_known",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="area",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("level", 1), ("parent", None)),
-                    models.Q(("level__gt", 1), ("parent__isnull", False)),
-                    _connector="OR",
-                ),
-                name="area_root",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="area",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("parent", models.F("id")), _negated=True), name="area_not_own_parent"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="area",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("valid_to", None), ("valid_from", None), ("valid_to__gte", models.F("valid_from")), _connector="OR"
-                ),
-                name="area_dates",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="area",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("lat", None), ("lon", None)),
-                    models.Q(("lat__isnull", False), ("lat__range", (3, 54)), ("lon__isnull", False), ("lon__range", (73, 136))),
-                    _connector="OR",
-                ),
-                name="area_point",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="areachange",
-            index=models.Index(fields=["area", "-id"], name="area_change_area"),
-        ),
-        migrations.AddIndex(
-            model_name="areachange",
-            index=models.Index(condition=models.Q(("kind", "moved")), fields=["new_path"], name="area_change_moves"),
-        ),
-        migrations.AddConstraint(
-            model_name="areachange",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("kind__in", ["added", "renamed", "corrected", "moved", "gone", "back", "ended", "pinned"])
-                ),
-                name="area_change_kind",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="areacode",
-            constraint=models.UniqueConstraint(fields=("code", "scheme", "area"), name="area_code_once"),
-        ),
-        migrations.AddConstraint(
-            model_name="areacode",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("scheme__in", ["old", "formal", "path", "own"])), name="area_code_scheme"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="areaname",
-            constraint=models.UniqueConstraint(fields=("name", "area"), name="area_name_once"),
         ),
     ]

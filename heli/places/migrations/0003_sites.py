@@ -44,6 +44,23 @@ class Migration(migrations.Migration):
                 ('changed_at', models.DateTimeField()),
                 ('area', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='places.area')),
             ],
+            options={
+                'indexes': [
+                    models.Index(fields=['lat', 'lon'], name='site_where'),
+                    models.Index(fields=['name', 'id'], name='site_by_name'),
+                    models.Index(condition=models.Q(('keeper_id__isnull', False)), fields=['keeper_id'], name='site_keeper'),
+                    django.contrib.postgres.indexes.GinIndex(fields=['services'], name='site_services'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(condition=models.Q(('closed_on', None)), fields=('area', 'name'), name='site_name_once'),
+                    models.CheckConstraint(condition=models.Q(('kind__in', ['station', 'community', 'street', 'service'])), name='site_kind_known'),
+                    models.CheckConstraint(condition=models.Q(('ebike__in', ['', 'ride', 'push', 'gate'])), name='site_ebike_known'),
+                    models.CheckConstraint(condition=models.Q(('services__contained_by', ['water', 'rest', 'toilet', 'charging', 'battery', 'microwave', 'heating', 'cooling', 'wifi', 'first_aid', 'umbrella', 'air', 'repair', 'meal', 'reading', 'parking'])), name='site_services_known'),
+                    models.CheckConstraint(condition=models.Q(('lat__range', (3, 54)), ('lon__range', (73, 136))), name='site_point'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('gate_lat', None), ('gate_lon', None)), models.Q(('gate_lat__isnull', False), ('gate_lat__range', (3, 54)), ('gate_lon__isnull', False), ('gate_lon__range', (73, 136))), _connector='OR'), name='site_gate_point'),
+                    models.CheckConstraint(condition=models.Q(('closed_on', None), ('closed_on__gte', models.F('valid_from')), _connector='OR'), name='site_dates'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='SiteDay',
@@ -53,6 +70,14 @@ class Migration(migrations.Migration):
                 ('note', models.CharField(blank=True, default='', max_length=60)),
                 ('site', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='days', to='places.site')),
             ],
+            options={
+                'indexes': [
+                    models.Index(fields=['on'], name='site_day_on'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(fields=('site', 'on'), name='site_day_once'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='SitePeriod',
@@ -64,6 +89,16 @@ class Migration(migrations.Migration):
                 ('day', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='periods', to='places.siteday')),
                 ('site', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='periods', to='places.site')),
             ],
+            options={
+                'indexes': [
+                    models.Index(fields=['weekday', 'opens', 'closes'], include=('site',), name='site_period_week'),
+                ],
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(models.Q(('day', None), ('weekday__isnull', False), ('weekday__range', (0, 6))), models.Q(('day__isnull', False), ('weekday__isnull', True)), _connector='OR'), name='site_period_of'),
+                    models.CheckConstraint(condition=models.Q(('closes__gt', models.F('opens')), ('closes__lte', django.db.models.expressions.CombinedExpression(models.F('opens'), '+', models.Value(1440))), ('opens__lt', 1440)), name='site_period_times'),
+                    django.contrib.postgres.constraints.ExclusionConstraint(condition=models.Q(('weekday__isnull', False)), expressions=[(models.Func(models.F('site_id'), models.F('site_id'), models.Value('[]'), function='int8range', output_field=django.contrib.postgres.fields.ranges.BigIntegerRangeField()), '&&'), (models.Func(django.db.models.expressions.CombinedExpression(django.db.models.expressions.CombinedExpression(models.F('weekday'), '*', models.Value(1440)), '+', models.F('opens')), django.db.models.expressions.CombinedExpression(django.db.models.expressions.CombinedExpression(models.F('weekday'), '*', models.Value(1440)), '+', models.F('closes')), function='int4range', output_field=django.contrib.postgres.fields.ranges.IntegerRangeField()), '&&')], name='site_period_apart'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='SiteRating',
@@ -75,85 +110,14 @@ class Migration(migrations.Migration):
                 ('missing', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=12), blank=True, default=list, size=None)),
                 ('site', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='ratings', to='places.site')),
             ],
-        ),
-        migrations.AddIndex(
-            model_name='site',
-            index=models.Index(fields=['lat', 'lon'], name='site_where'),
-        ),
-        migrations.AddIndex(
-            model_name='site',
-            index=models.Index(fields=['name', 'id'], name='site_by_name'),
-        ),
-        migrations.AddIndex(
-            model_name='site',
-            index=models.Index(condition=models.Q(('keeper_id__isnull', False)), fields=['keeper_id'], name='site_keeper'),
-        ),
-        migrations.AddIndex(
-            model_name='site',
-            index=django.contrib.postgres.indexes.GinIndex(fields=['services'], name='site_services'),
-        ),
-        migrations.AddConstraint(
-            model_name='site',
-            constraint=models.UniqueConstraint(condition=models.Q(('closed_on', None)), fields=('area', 'name'), name='site_name_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='site',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['station', 'community', 'street', 'service'])), name='site_kind_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='site',
-            constraint=models.CheckConstraint(condition=models.Q(('ebike__in', ['', 'ride', 'push', 'gate'])), name='site_ebike_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='site',
-            constraint=models.CheckConstraint(condition=models.Q(('services__contained_by', ['water', 'rest', 'toilet', 'charging', 'battery', 'microwave', 'heating', 'cooling', 'wifi', 'first_aid', 'umbrella', 'air', 'repair', 'meal', 'reading', 'parking'])), name='site_services_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='site',
-            constraint=models.CheckConstraint(condition=models.Q(('lat__range', (3, 54)), ('lon__range', (73, 136))), name='site_point'),
-        ),
-        migrations.AddConstraint(
-            model_name='site',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('gate_lat', None), ('gate_lon', None)), models.Q(('gate_lat__isnull', False), ('gate_lat__range', (3, 54)), ('gate_lon__isnull', False), ('gate_lon__range', (73, 136))), _connector='OR'), name='site_gate_point'),
-        ),
-        migrations.AddConstraint(
-            model_name='site',
-            constraint=models.CheckConstraint(condition=models.Q(('closed_on', None), ('closed_on__gte', models.F('valid_from')), _connector='OR'), name='site_dates'),
-        ),
-        migrations.AddIndex(
-            model_name='siteday',
-            index=models.Index(fields=['on'], name='site_day_on'),
-        ),
-        migrations.AddConstraint(
-            model_name='siteday',
-            constraint=models.UniqueConstraint(fields=('site', 'on'), name='site_day_once'),
-        ),
-        migrations.AddIndex(
-            model_name='siteperiod',
-            index=models.Index(fields=['weekday', 'opens', 'closes'], include=('site',), name='site_period_week'),
-        ),
-        migrations.AddConstraint(
-            model_name='siteperiod',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('day', None), ('weekday__isnull', False), ('weekday__range', (0, 6))), models.Q(('day__isnull', False), ('weekday__isnull', True)), _connector='OR'), name='site_period_of'),
-        ),
-        migrations.AddConstraint(
-            model_name='siteperiod',
-            constraint=models.CheckConstraint(condition=models.Q(('closes__gt', models.F('opens')), ('closes__lte', django.db.models.expressions.CombinedExpression(models.F('opens'), '+', models.Value(1440))), ('opens__lt', 1440)), name='site_period_times'),
-        ),
-        migrations.AddConstraint(
-            model_name='siteperiod',
-            constraint=django.contrib.postgres.constraints.ExclusionConstraint(condition=models.Q(('weekday__isnull', False)), expressions=[(models.Func(models.F('site_id'), models.F('site_id'), models.Value('[]'), function='int8range', output_field=django.contrib.postgres.fields.ranges.BigIntegerRangeField()), '&&'), (models.Func(django.db.models.expressions.CombinedExpression(django.db.models.expressions.CombinedExpression(models.F('weekday'), '*', models.Value(1440)), '+', models.F('opens')), django.db.models.expressions.CombinedExpression(django.db.models.expressions.CombinedExpression(models.F('weekday'), '*', models.Value(1440)), '+', models.F('closes')), function='int4range', output_field=django.contrib.postgres.fields.ranges.IntegerRangeField()), '&&')], name='site_period_apart'),
-        ),
-        migrations.AddIndex(
-            model_name='siterating',
-            index=models.Index(fields=['site', 'month'], name='site_rating_of'),
-        ),
-        migrations.AddConstraint(
-            model_name='siterating',
-            constraint=models.CheckConstraint(condition=models.Q(('stars__range', (1, 5))), name='site_stars'),
-        ),
-        migrations.AddConstraint(
-            model_name='siterating',
-            constraint=models.CheckConstraint(condition=models.Q(('missing__contained_by', ['water', 'rest', 'toilet', 'charging', 'battery', 'microwave', 'heating', 'cooling', 'wifi', 'first_aid', 'umbrella', 'air', 'repair', 'meal', 'reading', 'parking'])), name='site_missing_known'),
+            options={
+                'indexes': [
+                    models.Index(fields=['site', 'month'], name='site_rating_of'),
+                ],
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('stars__range', (1, 5))), name='site_stars'),
+                    models.CheckConstraint(condition=models.Q(('missing__contained_by', ['water', 'rest', 'toilet', 'charging', 'battery', 'microwave', 'heating', 'cooling', 'wifi', 'first_aid', 'umbrella', 'air', 'repair', 'meal', 'reading', 'parking'])), name='site_missing_known'),
+                ],
+            },
         ),
     ]

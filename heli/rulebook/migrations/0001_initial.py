@@ -23,23 +23,6 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name="CalendarDayEvent",
-            fields=[
-                ("pgh_id", models.AutoField(primary_key=True, serialize=False)),
-                ("pgh_created_at", models.DateTimeField(auto_now_add=True)),
-                ("pgh_label", models.TextField(help_text="The event label.")),
-                ("id", models.BigIntegerField()),
-                ("area_path", heli.core.scope.PathField(blank=True, db_collation="C", default="", max_length=24)),
-                ("day", models.DateField()),
-                ("is_work", models.BooleanField()),
-                ("name", models.CharField(max_length=40)),
-                ("citation", models.CharField(max_length=300)),
-            ],
-            options={
-                "abstract": False,
-            },
-        ),
-        migrations.CreateModel(
             name="CalendarYear",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
@@ -49,6 +32,11 @@ class Migration(migrations.Migration):
                 ("citation_url", models.URLField(blank=True, default="", max_length=500)),
                 ("imported_at", models.DateTimeField()),
             ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(models.F("area_path"), models.F("year"), name="calendar_year_once"),
+                ],
+            },
         ),
         migrations.CreateModel(
             name="CalendarYearEvent",
@@ -62,6 +50,19 @@ class Migration(migrations.Migration):
                 ("citation", models.CharField(max_length=300)),
                 ("citation_url", models.URLField(blank=True, default="", max_length=500)),
                 ("imported_at", models.DateTimeField()),
+                ("pgh_context", models.ForeignKey(
+                db_constraint=False,
+                null=True,
+                on_delete=django.db.models.deletion.DO_NOTHING,
+                related_name="+",
+                to="pghistory.context",
+            )),
+                ("pgh_obj", models.ForeignKey(
+                db_constraint=False,
+                on_delete=django.db.models.deletion.DO_NOTHING,
+                related_name="events",
+                to="rulebook.calendaryear",
+            )),
             ],
             options={
                 "abstract": False,
@@ -105,7 +106,49 @@ class Migration(migrations.Migration):
                         output_field=models.BigIntegerField(),
                     ),
                 ),
+                ("created_by", models.ForeignKey(
+                null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+            )),
+                ("supersedes", models.ForeignKey(
+                null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="rulebook.rule"
+            )),
             ],
+            options={
+                "indexes": [
+                    models.Index(models.F("key"), models.F("area_path"), models.F("valid_from"), name="rule_key_area"),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                models.F("key"),
+                models.F("area_path"),
+                models.F("applies_to"),
+                models.F("version"),
+                name="rule_version_once",
+            ),
+                    models.CheckConstraint(
+                condition=models.Q(("valid_to", None), ("valid_to__gte", models.F("valid_from")), _connector="OR"),
+                name="rule_dates_in_order",
+            ),
+                    models.CheckConstraint(
+                condition=models.Q(("citation", ""), _negated=True), name="rule_cites_a_source"
+            ),
+                    models.CheckConstraint(
+                condition=models.Q(
+                    ("verified", False),
+                    models.Q(models.Q(("verified_by", ""), _negated=True), ("verified_on__isnull", False)),
+                    _connector="OR",
+                ),
+                name="rule_verified_by_whom",
+            ),
+                    django.contrib.postgres.constraints.ExclusionConstraint(
+                expressions=[
+                    (models.Func(models.F("slot"), models.F("slot"), models.Value("[]"), function="int8range"), "&&"),
+                    (models.Func(models.F("valid_from"), models.F("valid_to"), function="daterange"), "&&"),
+                ],
+                name="rule_one_version_at_a_time",
+            ),
+                ],
+            },
         ),
         migrations.CreateModel(
             name="RuleEvent",
@@ -128,6 +171,35 @@ class Migration(migrations.Migration):
                 ("valid_to", models.DateField(blank=True, null=True)),
                 ("reason", models.CharField(blank=True, default="", max_length=300)),
                 ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("created_by", models.ForeignKey(
+                db_constraint=False,
+                null=True,
+                on_delete=django.db.models.deletion.DO_NOTHING,
+                related_name="+",
+                related_query_name="+",
+                to=settings.AUTH_USER_MODEL,
+            )),
+                ("pgh_context", models.ForeignKey(
+                db_constraint=False,
+                null=True,
+                on_delete=django.db.models.deletion.DO_NOTHING,
+                related_name="+",
+                to="pghistory.context",
+            )),
+                ("pgh_obj", models.ForeignKey(
+                db_constraint=False,
+                on_delete=django.db.models.deletion.DO_NOTHING,
+                related_name="events",
+                to="rulebook.rule",
+            )),
+                ("supersedes", models.ForeignKey(
+                db_constraint=False,
+                null=True,
+                on_delete=django.db.models.deletion.DO_NOTHING,
+                related_name="+",
+                related_query_name="+",
+                to="rulebook.rule",
+            )),
             ],
             options={
                 "abstract": False,
@@ -147,6 +219,36 @@ class Migration(migrations.Migration):
                 "constraints": [
                     models.UniqueConstraint(models.F("area_path"), models.F("day"), name="calendar_day_once")
                 ],
+            },
+        ),
+        migrations.CreateModel(
+            name="CalendarDayEvent",
+            fields=[
+                ("pgh_id", models.AutoField(primary_key=True, serialize=False)),
+                ("pgh_created_at", models.DateTimeField(auto_now_add=True)),
+                ("pgh_label", models.TextField(help_text="The event label.")),
+                ("id", models.BigIntegerField()),
+                ("area_path", heli.core.scope.PathField(blank=True, db_collation="C", default="", max_length=24)),
+                ("day", models.DateField()),
+                ("is_work", models.BooleanField()),
+                ("name", models.CharField(max_length=40)),
+                ("citation", models.CharField(max_length=300)),
+                ("pgh_context", models.ForeignKey(
+                db_constraint=False,
+                null=True,
+                on_delete=django.db.models.deletion.DO_NOTHING,
+                related_name="+",
+                to="pghistory.context",
+            )),
+                ("pgh_obj", models.ForeignKey(
+                db_constraint=False,
+                on_delete=django.db.models.deletion.DO_NOTHING,
+                related_name="events",
+                to="rulebook.calendarday",
+            )),
+            ],
+            options={
+                "abstract": False,
             },
         ),
         pgtrigger.migrations.AddTrigger(
@@ -192,31 +294,6 @@ class Migration(migrations.Migration):
                 ),
             ),
         ),
-        migrations.AddField(
-            model_name="calendardayevent",
-            name="pgh_context",
-            field=models.ForeignKey(
-                db_constraint=False,
-                null=True,
-                on_delete=django.db.models.deletion.DO_NOTHING,
-                related_name="+",
-                to="pghistory.context",
-            ),
-        ),
-        migrations.AddField(
-            model_name="calendardayevent",
-            name="pgh_obj",
-            field=models.ForeignKey(
-                db_constraint=False,
-                on_delete=django.db.models.deletion.DO_NOTHING,
-                related_name="events",
-                to="rulebook.calendarday",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="calendaryear",
-            constraint=models.UniqueConstraint(models.F("area_path"), models.F("year"), name="calendar_year_once"),
-        ),
         pgtrigger.migrations.AddTrigger(
             model_name="calendaryear",
             trigger=pgtrigger.compiler.Trigger(
@@ -244,134 +321,6 @@ class Migration(migrations.Migration):
                     table="rulebook_calendaryear",
                     when="AFTER",
                 ),
-            ),
-        ),
-        migrations.AddField(
-            model_name="calendaryearevent",
-            name="pgh_context",
-            field=models.ForeignKey(
-                db_constraint=False,
-                null=True,
-                on_delete=django.db.models.deletion.DO_NOTHING,
-                related_name="+",
-                to="pghistory.context",
-            ),
-        ),
-        migrations.AddField(
-            model_name="calendaryearevent",
-            name="pgh_obj",
-            field=models.ForeignKey(
-                db_constraint=False,
-                on_delete=django.db.models.deletion.DO_NOTHING,
-                related_name="events",
-                to="rulebook.calendaryear",
-            ),
-        ),
-        migrations.AddField(
-            model_name="rule",
-            name="created_by",
-            field=models.ForeignKey(
-                null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
-            ),
-        ),
-        migrations.AddField(
-            model_name="rule",
-            name="supersedes",
-            field=models.ForeignKey(
-                null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="rulebook.rule"
-            ),
-        ),
-        migrations.AddField(
-            model_name="ruleevent",
-            name="created_by",
-            field=models.ForeignKey(
-                db_constraint=False,
-                null=True,
-                on_delete=django.db.models.deletion.DO_NOTHING,
-                related_name="+",
-                related_query_name="+",
-                to=settings.AUTH_USER_MODEL,
-            ),
-        ),
-        migrations.AddField(
-            model_name="ruleevent",
-            name="pgh_context",
-            field=models.ForeignKey(
-                db_constraint=False,
-                null=True,
-                on_delete=django.db.models.deletion.DO_NOTHING,
-                related_name="+",
-                to="pghistory.context",
-            ),
-        ),
-        migrations.AddField(
-            model_name="ruleevent",
-            name="pgh_obj",
-            field=models.ForeignKey(
-                db_constraint=False,
-                on_delete=django.db.models.deletion.DO_NOTHING,
-                related_name="events",
-                to="rulebook.rule",
-            ),
-        ),
-        migrations.AddField(
-            model_name="ruleevent",
-            name="supersedes",
-            field=models.ForeignKey(
-                db_constraint=False,
-                null=True,
-                on_delete=django.db.models.deletion.DO_NOTHING,
-                related_name="+",
-                related_query_name="+",
-                to="rulebook.rule",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="rule",
-            index=models.Index(models.F("key"), models.F("area_path"), models.F("valid_from"), name="rule_key_area"),
-        ),
-        migrations.AddConstraint(
-            model_name="rule",
-            constraint=models.UniqueConstraint(
-                models.F("key"),
-                models.F("area_path"),
-                models.F("applies_to"),
-                models.F("version"),
-                name="rule_version_once",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="rule",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("valid_to", None), ("valid_to__gte", models.F("valid_from")), _connector="OR"),
-                name="rule_dates_in_order",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="rule",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("citation", ""), _negated=True), name="rule_cites_a_source"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="rule",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("verified", False),
-                    models.Q(models.Q(("verified_by", ""), _negated=True), ("verified_on__isnull", False)),
-                    _connector="OR",
-                ),
-                name="rule_verified_by_whom",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="rule",
-            constraint=django.contrib.postgres.constraints.ExclusionConstraint(
-                expressions=[
-                    (models.Func(models.F("slot"), models.F("slot"), models.Value("[]"), function="int8range"), "&&"),
-                    (models.Func(models.F("valid_from"), models.F("valid_to"), function="daterange"), "&&"),
-                ],
-                name="rule_one_version_at_a_time",
             ),
         ),
         pgtrigger.migrations.AddTrigger(

@@ -22,20 +22,6 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='Answer',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('n', models.PositiveSmallIntegerField()),
-                ('superseded', models.BooleanField(default=False)),
-                ('verdict', models.CharField(choices=[('adopted', 'Adopted'), ('partly', 'Adopted in part'), ('not', 'Not adopted'), ('explained', 'Explained')], max_length=10)),
-                ('reasons', models.TextField(max_length=4000)),
-                ('basis', models.CharField(default='', max_length=300)),
-                ('written_at', models.DateTimeField()),
-                ('handling', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='loop.handling')),
-                ('written_by', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-            ],
-        ),
-        migrations.CreateModel(
             name='Call',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -53,33 +39,16 @@ class Migration(migrations.Migration):
                 ('made_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
                 ('unit', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='orgs.organisation')),
             ],
-        ),
-        migrations.CreateModel(
-            name='Measure',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('area_path', heli.core.scope.PathField(db_collation='C', max_length=24)),
-                ('what', models.CharField(max_length=300)),
-                ('due_on', models.DateField()),
-                ('state', models.CharField(default='planned', max_length=10)),
-                ('report_due_at', models.DateTimeField()),
-                ('ended_at', models.DateTimeField(null=True)),
-                ('answer', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='measures', to='suggestions.answer')),
-                ('report_rule', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='rulebook.rule')),
-                ('unit', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='orgs.organisation')),
-            ],
-        ),
-        migrations.CreateModel(
-            name='Progress',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('report', 'How it goes'), ('finish', 'Said to be done'), ('give_up', 'Given up'), ('confirm', 'Seen to be done'), ('let_go', 'Giving up accepted'), ('send_back', 'Not done yet')], max_length=10)),
-                ('at', models.DateTimeField()),
-                ('text', models.TextField(default='', max_length=2000)),
-                ('photos', django.contrib.postgres.fields.ArrayField(base_field=models.UUIDField(), default=list, size=None)),
-                ('by', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('measure', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='progress', to='suggestions.measure')),
-            ],
+            options={
+                'indexes': [
+                    models.Index(fields=['state', 'area_path', 'last_day'], name='call_list'),
+                ],
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('last_day__gte', models.F('first_day'))), name='call_dates'),
+                    models.CheckConstraint(condition=models.Q(('state__in', ('draft', 'open', 'closed', 'summed'))), name='call_state'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('state', 'summed'), ('summed_at__isnull', False), models.Q(('summary', ''), _negated=True)), models.Q(models.Q(('state', 'summed'), _negated=True), ('summed_at', None)), _connector='OR'), name='call_summed'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='Suggestion',
@@ -100,6 +69,85 @@ class Migration(migrations.Migration):
                 ('joined_into', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='joined', to='suggestions.suggestion')),
                 ('read_rule', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='rulebook.rule')),
             ],
+            options={
+                'indexes': [
+                    models.Index(condition=models.Q(('state', 'public')), fields=['-seconds', '-request'], name='suggestion_most'),
+                    models.Index(condition=models.Q(('state', 'public')), fields=['-request'], name='suggestion_newest'),
+                    models.Index(fields=['call', '-request'], name='suggestion_call'),
+                    models.Index(condition=models.Q(('state', 'reading')), fields=['read_due_at'], name='suggestion_reading'),
+                ],
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('state__in', ('reading', 'public', 'private'))), name='suggestion_state'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('state', 'public'), _negated=True), ('published_at__isnull', False), _connector='OR'), name='suggestion_published'),
+                    models.CheckConstraint(condition=models.Q(('state', 'private'), ('why_private', ''), _connector='XOR'), name='suggestion_why_private'),
+                    models.CheckConstraint(condition=models.Q(('credit', ''), ('credit_record__isnull', False), _connector='XOR'), name='suggestion_credit'),
+                    models.CheckConstraint(condition=models.Q(('seconds', 0), ('stands_fast', True), _connector='OR'), name='suggestion_stands_fast'),
+                    models.CheckConstraint(condition=models.Q(('joined_into', models.F('request')), _negated=True), name='suggestion_not_itself'),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name='Answer',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('n', models.PositiveSmallIntegerField()),
+                ('superseded', models.BooleanField(default=False)),
+                ('verdict', models.CharField(choices=[('adopted', 'Adopted'), ('partly', 'Adopted in part'), ('not', 'Not adopted'), ('explained', 'Explained')], max_length=10)),
+                ('reasons', models.TextField(max_length=4000)),
+                ('basis', models.CharField(default='', max_length=300)),
+                ('written_at', models.DateTimeField()),
+                ('handling', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='loop.handling')),
+                ('written_by', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('suggestion', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='answers', to='suggestions.suggestion')),
+            ],
+            options={
+                'constraints': [
+                    models.UniqueConstraint(fields=('handling', 'n'), name='answer_version'),
+                    models.UniqueConstraint(condition=models.Q(('superseded', False)), fields=('handling',), name='answer_one_counts'),
+                    models.CheckConstraint(condition=models.Q(('reasons', ''), _negated=True), name='answer_reasons'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('verdict', 'not'), _negated=True), models.Q(('basis', ''), _negated=True), _connector='OR'), name='answer_basis'),
+                    models.CheckConstraint(condition=models.Q(('verdict__in', ['adopted', 'partly', 'not', 'explained'])), name='answer_verdict'),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name='Measure',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('area_path', heli.core.scope.PathField(db_collation='C', max_length=24)),
+                ('what', models.CharField(max_length=300)),
+                ('due_on', models.DateField()),
+                ('state', models.CharField(default='planned', max_length=10)),
+                ('report_due_at', models.DateTimeField()),
+                ('ended_at', models.DateTimeField(null=True)),
+                ('answer', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='measures', to='suggestions.answer')),
+                ('report_rule', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='rulebook.rule')),
+                ('unit', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='orgs.organisation')),
+                ('suggestion', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='measures', to='suggestions.suggestion')),
+            ],
+            options={
+                'indexes': [
+                    models.Index(condition=models.Q(('ended_at', None)), fields=['unit', 'due_on'], name='measure_unit'),
+                    models.Index(condition=models.Q(('ended_at', None)), fields=['area_path', 'due_on'], name='measure_open'),
+                ],
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('state__in', ('planned', 'done', 'given_up', 'confirmed', 'dropped'))), name='measure_state'),
+                    models.CheckConstraint(condition=models.Q(('state__in', ('confirmed', 'dropped')), ('ended_at', None), _connector='XOR'), name='measure_ended'),
+                    models.CheckConstraint(condition=models.Q(('what', ''), _negated=True), name='measure_what'),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name='Progress',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('kind', models.CharField(choices=[('report', 'How it goes'), ('finish', 'Said to be done'), ('give_up', 'Given up'), ('confirm', 'Seen to be done'), ('let_go', 'Giving up accepted'), ('send_back', 'Not done yet')], max_length=10)),
+                ('at', models.DateTimeField()),
+                ('text', models.TextField(default='', max_length=2000)),
+                ('photos', django.contrib.postgres.fields.ArrayField(base_field=models.UUIDField(), default=list, size=None)),
+                ('by', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('measure', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='progress', to='suggestions.measure')),
+            ],
         ),
         migrations.CreateModel(
             name='Second',
@@ -111,16 +159,12 @@ class Migration(migrations.Migration):
                 ('suggestion', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='seconding', to='suggestions.suggestion')),
                 ('via', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='suggestions.suggestion')),
             ],
-        ),
-        migrations.AddField(
-            model_name='measure',
-            name='suggestion',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='measures', to='suggestions.suggestion'),
-        ),
-        migrations.AddField(
-            model_name='answer',
-            name='suggestion',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='answers', to='suggestions.suggestion'),
+            options={
+                'constraints': [
+                    models.UniqueConstraint(fields=('suggestion', 'user', 'n'), name='second_once'),
+                    models.CheckConstraint(condition=models.Q(('n__gte', 1)), name='second_counts'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='Addendum',
@@ -133,6 +177,15 @@ class Migration(migrations.Migration):
                 ('why_private', models.CharField(default='', max_length=300)),
                 ('suggestion', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='addenda', to='suggestions.suggestion')),
             ],
+            options={
+                'indexes': [
+                    models.Index(fields=['suggestion', 'id'], name='addendum_list'),
+                    models.Index(condition=models.Q(('state', 'reading')), fields=['id'], name='addendum_reading'),
+                ],
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('state__in', ('reading', 'public', 'private'))), name='addendum_state'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='Wording',
@@ -146,129 +199,11 @@ class Migration(migrations.Migration):
                 ('by', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
                 ('suggestion', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='wordings', to='suggestions.suggestion')),
             ],
-        ),
-        migrations.AddIndex(
-            model_name='call',
-            index=models.Index(fields=['state', 'area_path', 'last_day'], name='call_list'),
-        ),
-        migrations.AddConstraint(
-            model_name='call',
-            constraint=models.CheckConstraint(condition=models.Q(('last_day__gte', models.F('first_day'))), name='call_dates'),
-        ),
-        migrations.AddConstraint(
-            model_name='call',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ('draft', 'open', 'closed', 'summed'))), name='call_state'),
-        ),
-        migrations.AddConstraint(
-            model_name='call',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'summed'), ('summed_at__isnull', False), models.Q(('summary', ''), _negated=True)), models.Q(models.Q(('state', 'summed'), _negated=True), ('summed_at', None)), _connector='OR'), name='call_summed'),
-        ),
-        migrations.AddIndex(
-            model_name='suggestion',
-            index=models.Index(condition=models.Q(('state', 'public')), fields=['-seconds', '-request'], name='suggestion_most'),
-        ),
-        migrations.AddIndex(
-            model_name='suggestion',
-            index=models.Index(condition=models.Q(('state', 'public')), fields=['-request'], name='suggestion_newest'),
-        ),
-        migrations.AddIndex(
-            model_name='suggestion',
-            index=models.Index(fields=['call', '-request'], name='suggestion_call'),
-        ),
-        migrations.AddIndex(
-            model_name='suggestion',
-            index=models.Index(condition=models.Q(('state', 'reading')), fields=['read_due_at'], name='suggestion_reading'),
-        ),
-        migrations.AddConstraint(
-            model_name='suggestion',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ('reading', 'public', 'private'))), name='suggestion_state'),
-        ),
-        migrations.AddConstraint(
-            model_name='suggestion',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'public'), _negated=True), ('published_at__isnull', False), _connector='OR'), name='suggestion_published'),
-        ),
-        migrations.AddConstraint(
-            model_name='suggestion',
-            constraint=models.CheckConstraint(condition=models.Q(('state', 'private'), ('why_private', ''), _connector='XOR'), name='suggestion_why_private'),
-        ),
-        migrations.AddConstraint(
-            model_name='suggestion',
-            constraint=models.CheckConstraint(condition=models.Q(('credit', ''), ('credit_record__isnull', False), _connector='XOR'), name='suggestion_credit'),
-        ),
-        migrations.AddConstraint(
-            model_name='suggestion',
-            constraint=models.CheckConstraint(condition=models.Q(('seconds', 0), ('stands_fast', True), _connector='OR'), name='suggestion_stands_fast'),
-        ),
-        migrations.AddConstraint(
-            model_name='suggestion',
-            constraint=models.CheckConstraint(condition=models.Q(('joined_into', models.F('request')), _negated=True), name='suggestion_not_itself'),
-        ),
-        migrations.AddConstraint(
-            model_name='second',
-            constraint=models.UniqueConstraint(fields=('suggestion', 'user', 'n'), name='second_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='second',
-            constraint=models.CheckConstraint(condition=models.Q(('n__gte', 1)), name='second_counts'),
-        ),
-        migrations.AddIndex(
-            model_name='measure',
-            index=models.Index(condition=models.Q(('ended_at', None)), fields=['unit', 'due_on'], name='measure_unit'),
-        ),
-        migrations.AddIndex(
-            model_name='measure',
-            index=models.Index(condition=models.Q(('ended_at', None)), fields=['area_path', 'due_on'], name='measure_open'),
-        ),
-        migrations.AddConstraint(
-            model_name='measure',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ('planned', 'done', 'given_up', 'confirmed', 'dropped'))), name='measure_state'),
-        ),
-        migrations.AddConstraint(
-            model_name='measure',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ('confirmed', 'dropped')), ('ended_at', None), _connector='XOR'), name='measure_ended'),
-        ),
-        migrations.AddConstraint(
-            model_name='measure',
-            constraint=models.CheckConstraint(condition=models.Q(('what', ''), _negated=True), name='measure_what'),
-        ),
-        migrations.AddConstraint(
-            model_name='answer',
-            constraint=models.UniqueConstraint(fields=('handling', 'n'), name='answer_version'),
-        ),
-        migrations.AddConstraint(
-            model_name='answer',
-            constraint=models.UniqueConstraint(condition=models.Q(('superseded', False)), fields=('handling',), name='answer_one_counts'),
-        ),
-        migrations.AddConstraint(
-            model_name='answer',
-            constraint=models.CheckConstraint(condition=models.Q(('reasons', ''), _negated=True), name='answer_reasons'),
-        ),
-        migrations.AddConstraint(
-            model_name='answer',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('verdict', 'not'), _negated=True), models.Q(('basis', ''), _negated=True), _connector='OR'), name='answer_basis'),
-        ),
-        migrations.AddConstraint(
-            model_name='answer',
-            constraint=models.CheckConstraint(condition=models.Q(('verdict__in', ['adopted', 'partly', 'not', 'explained'])), name='answer_verdict'),
-        ),
-        migrations.AddIndex(
-            model_name='addendum',
-            index=models.Index(fields=['suggestion', 'id'], name='addendum_list'),
-        ),
-        migrations.AddIndex(
-            model_name='addendum',
-            index=models.Index(condition=models.Q(('state', 'reading')), fields=['id'], name='addendum_reading'),
-        ),
-        migrations.AddConstraint(
-            model_name='addendum',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ('reading', 'public', 'private'))), name='addendum_state'),
-        ),
-        migrations.AddConstraint(
-            model_name='wording',
-            constraint=models.UniqueConstraint(fields=('suggestion', 'n'), name='wording_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='wording',
-            constraint=models.CheckConstraint(condition=models.Q(('by', None), models.Q(('agreed', ''), _negated=True), _connector='OR'), name='wording_agreed'),
+            options={
+                'constraints': [
+                    models.UniqueConstraint(fields=('suggestion', 'n'), name='wording_once'),
+                    models.CheckConstraint(condition=models.Q(('by', None), models.Q(('agreed', ''), _negated=True), _connector='OR'), name='wording_agreed'),
+                ],
+            },
         ),
     ]

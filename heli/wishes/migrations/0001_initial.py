@@ -50,6 +50,24 @@ class Migration(migrations.Migration):
                 ('unit', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='orgs.organisation')),
                 ('visited_by', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
+            options={
+                'indexes': [
+                    models.Index(condition=models.Q(('state', 'open')), fields=['opened_at', 'id'], name='wish_waiting'),
+                    models.Index(condition=models.Q(('state', 'open')), fields=['street', 'opened_at', 'id'], name='wish_street'),
+                    models.Index(condition=models.Q(('state__in', ('delivered', 'fulfilled'))), fields=['-ended_at', '-id'], name='wish_done'),
+                    models.Index(fields=['unit', 'state', '-id'], name='wish_unit'),
+                    models.Index(condition=models.Q(('state', 'open')), fields=['until'], name='wish_expiring'),
+                    models.Index(fields=['area_path'], name='wish_area'),
+                ],
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('needed__gte', 1)), name='wish_needs_something'),
+                    models.CheckConstraint(condition=models.Q(('taken__lte', models.F('needed'))), name='wish_not_over_pledged'),
+                    models.CheckConstraint(condition=models.Q(('received__lte', models.F('taken'))), name='wish_received_was_pledged'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('state__in', ('open', 'pledged', 'delivered', 'fulfilled')), _negated=True), models.Q(('consent_at__isnull', False), ('opened_at__isnull', False)), _connector='OR'), name='wish_shown_by_consent'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('gift', 'money'), _negated=True), models.Q(('keeper', ''), _negated=True), _connector='OR'), name='wish_money_has_keeper'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('state__in', ('pledged', 'delivered')), _negated=True), ('taken', models.F('needed')), _connector='OR'), name='wish_pledged_is_whole'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='Pledge',
@@ -79,82 +97,19 @@ class Migration(migrations.Migration):
                 ('unit', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='orgs.organisation')),
                 ('wish', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='pledges', to='wishes.wish')),
             ],
-        ),
-        migrations.AddIndex(
-            model_name='wish',
-            index=models.Index(condition=models.Q(('state', 'open')), fields=['opened_at', 'id'], name='wish_waiting'),
-        ),
-        migrations.AddIndex(
-            model_name='wish',
-            index=models.Index(condition=models.Q(('state', 'open')), fields=['street', 'opened_at', 'id'], name='wish_street'),
-        ),
-        migrations.AddIndex(
-            model_name='wish',
-            index=models.Index(condition=models.Q(('state__in', ('delivered', 'fulfilled'))), fields=['-ended_at', '-id'], name='wish_done'),
-        ),
-        migrations.AddIndex(
-            model_name='wish',
-            index=models.Index(fields=['unit', 'state', '-id'], name='wish_unit'),
-        ),
-        migrations.AddIndex(
-            model_name='wish',
-            index=models.Index(condition=models.Q(('state', 'open')), fields=['until'], name='wish_expiring'),
-        ),
-        migrations.AddIndex(
-            model_name='wish',
-            index=models.Index(fields=['area_path'], name='wish_area'),
-        ),
-        migrations.AddConstraint(
-            model_name='wish',
-            constraint=models.CheckConstraint(condition=models.Q(('needed__gte', 1)), name='wish_needs_something'),
-        ),
-        migrations.AddConstraint(
-            model_name='wish',
-            constraint=models.CheckConstraint(condition=models.Q(('taken__lte', models.F('needed'))), name='wish_not_over_pledged'),
-        ),
-        migrations.AddConstraint(
-            model_name='wish',
-            constraint=models.CheckConstraint(condition=models.Q(('received__lte', models.F('taken'))), name='wish_received_was_pledged'),
-        ),
-        migrations.AddConstraint(
-            model_name='wish',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state__in', ('open', 'pledged', 'delivered', 'fulfilled')), _negated=True), models.Q(('consent_at__isnull', False), ('opened_at__isnull', False)), _connector='OR'), name='wish_shown_by_consent'),
-        ),
-        migrations.AddConstraint(
-            model_name='wish',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('gift', 'money'), _negated=True), models.Q(('keeper', ''), _negated=True), _connector='OR'), name='wish_money_has_keeper'),
-        ),
-        migrations.AddConstraint(
-            model_name='wish',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state__in', ('pledged', 'delivered')), _negated=True), ('taken', models.F('needed')), _connector='OR'), name='wish_pledged_is_whole'),
-        ),
-        migrations.AddIndex(
-            model_name='pledge',
-            index=models.Index(fields=['by', '-id'], name='pledge_by'),
-        ),
-        migrations.AddIndex(
-            model_name='pledge',
-            index=models.Index(condition=models.Q(('org__isnull', False)), fields=['org', '-id'], name='pledge_org'),
-        ),
-        migrations.AddIndex(
-            model_name='pledge',
-            index=models.Index(condition=models.Q(('state', 'promised')), fields=['promised_on'], name='pledge_due'),
-        ),
-        migrations.AddConstraint(
-            model_name='pledge',
-            constraint=models.CheckConstraint(condition=models.Q(('amount__gte', 1)), name='pledge_gives_something'),
-        ),
-        migrations.AddConstraint(
-            model_name='pledge',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('gift', 'money'), ('state__in', ('delivered', 'received')), _negated=True), models.Q(('reference', ''), _negated=True), _connector='OR'), name='pledge_money_by_receipt'),
-        ),
-        migrations.AddConstraint(
-            model_name='pledge',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'received'), _negated=True), models.Q(('delivered_on__isnull', False), ('received_at__isnull', False), ('word__in', ('visit', 'phone', 'link'))), _connector='OR'), name='pledge_received_by_both'),
-        ),
-        migrations.AddConstraint(
-            model_name='pledge',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ('promised', 'delivered', 'received')), models.Q(('end_reason', ''), _negated=True), _connector='OR'), name='pledge_ended_with_reason'),
+            options={
+                'indexes': [
+                    models.Index(fields=['by', '-id'], name='pledge_by'),
+                    models.Index(condition=models.Q(('org__isnull', False)), fields=['org', '-id'], name='pledge_org'),
+                    models.Index(condition=models.Q(('state', 'promised')), fields=['promised_on'], name='pledge_due'),
+                ],
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('amount__gte', 1)), name='pledge_gives_something'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('gift', 'money'), ('state__in', ('delivered', 'received')), _negated=True), models.Q(('reference', ''), _negated=True), _connector='OR'), name='pledge_money_by_receipt'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('state', 'received'), _negated=True), models.Q(('delivered_on__isnull', False), ('received_at__isnull', False), ('word__in', ('visit', 'phone', 'link'))), _connector='OR'), name='pledge_received_by_both'),
+                    models.CheckConstraint(condition=models.Q(('state__in', ('promised', 'delivered', 'received')), models.Q(('end_reason', ''), _negated=True), _connector='OR'), name='pledge_ended_with_reason'),
+                ],
+            },
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='pledge',
