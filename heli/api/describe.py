@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from functools import cache
+from http.client import responses
 from typing import Any
 
+from ninja.schema import NinjaGenerateJsonSchema
+
 from heli.api import operations
-from heli.api.http import MINUTE, api
-from heli.api.shapes import FieldError
+from heli.api.http import MINUTE, OPERATIONS, api
+from heli.api.shapes import ErrorOut, FieldError
 
 ROOT = "/api/v1"
 INTRO = """合力的诉求闭环（诉、转、办、评），给别的系统用。页面上能做的每一步、能看的每张清单，这里都有，走的是同一段代码、同一套权限。
@@ -88,13 +91,20 @@ def description() -> dict[str, Any]:
     made["components"]["securitySchemes"] = {
         "token": {"type": "http", "scheme": "bearer", "bearerFormat": "heli_…", "description": "A token of a grant."}
     }
-    made["components"]["schemas"].setdefault(
-        "FieldError", FieldError.model_json_schema(ref_template="#/components/schemas/{model}")
-    )
+    for shape in (FieldError, ErrorOut):
+        said = shape.model_json_schema(
+            ref_template="#/components/schemas/{model}", mode="serialization", schema_generator=NinjaGenerateJsonSchema
+        )
+        said.pop("$defs", None)
+        made["components"]["schemas"].setdefault(shape.__name__, said)
+    error = {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/ErrorOut"}}}}
+    statuses = {o.name: o.statuses[1:] for o in OPERATIONS}
     headers = {name: {"description": said, "schema": {"type": "string"}} for name, said in RATE.items()}
     for path in made["paths"].values():
         for one in path.values():
-            one["responses"] = {str(status): {**said} for status, said in one["responses"].items()}
+            one["responses"] = {str(status): {**said} for status, said in one["responses"].items()} | {
+                str(status): {"description": responses[status]} | error for status in statuses[one["operationId"]]
+            }
             for status, said in one["responses"].items():
                 if status != "401":
                     said["headers"] = dict(headers)
