@@ -10,6 +10,7 @@ application's role may not do, so they are refused.
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 from collections.abc import Generator, Iterator
@@ -22,7 +23,7 @@ from django.contrib.staticfiles.handlers import StaticFilesHandler
 from django.db import connections
 from django.test.testcases import LiveServerThread
 from django.test.utils import modify_settings
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from tests import database
 
@@ -47,6 +48,13 @@ def django_db_setup(template_database: str, django_db_blocker: Any) -> Iterator[
     with django_db_blocker.unblock():
         connections.close_all()
     database.drop(name)
+
+
+@pytest.fixture(autouse=True)
+def _no_language_is_left() -> Iterator[None]:
+    """What one test asked in English is not how the next one is answered."""
+    yield
+    translation.deactivate()
 
 
 @pytest.fixture
@@ -132,6 +140,14 @@ def chromium() -> str | None:
     """Path of Chromium (HELI_CHROMIUM, or on the PATH), None where it is absent."""
     names = (os.environ.get("HELI_CHROMIUM", ""), "chromium", "chromium-browser", "google-chrome")
     return next((path for name in names if name and (path := shutil.which(name))), None)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """What is imported by now stays: the collector need not walk through all of it again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 100)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
