@@ -338,6 +338,7 @@ def entered(view: Callable[..., HttpResponse], declared: Sequence[Operation]) ->
     def enter(request: ApiRequest, *args: Any, **given: Any) -> HttpResponse:
         now, headers = timezone.now(), {}
         english = request.headers.get("Accept-Language", "").lower().startswith("en")
+        before = translation.get_language() or settings.LANGUAGE_CODE
         translation.activate("en" if english else settings.LANGUAGE_CODE)
         asked = request.method or ""
         try:
@@ -367,6 +368,7 @@ def entered(view: Callable[..., HttpResponse], declared: Sequence[Operation]) ->
             response = on_error(request, error)
         finally:
             request.method = asked
+            translation.activate(before)  # the thread's next answer may be one that chooses no language: a page of outages
         if response.status_code == 401:
             headers["WWW-Authenticate"] = 'Bearer realm="Heli"'
         for name, value in headers.items():
