@@ -204,7 +204,7 @@ def on(week: Week, days: Days, day: dt.date) -> Periods:
     return tuple(days[day]) if day in days else tuple(week[day.weekday()])
 
 
-def _spans(week: Week, days: Days, first: dt.date, many: int) -> list[tuple[dt.datetime, dt.datetime]]:
+def spans(week: Week, days: Days, first: dt.date, many: int) -> list[tuple[dt.datetime, dt.datetime]]:
     """Open spans that begin in `many` days from `first`; those that touch or overlap are one."""
     joined: list[tuple[dt.datetime, dt.datetime]] = []
     for n in range(many):
@@ -223,7 +223,7 @@ def status(week: Week, days: Days, at: dt.datetime) -> Status:
     """Whether it is open at a local moment, and until when: its closing, or the next opening within a fortnight."""
     first = at.date() - dt.timedelta(days=1)
     end_of_sight = dt.datetime.combine(first + dt.timedelta(days=AHEAD + 1), dt.time())
-    for begin, end in _spans(week, days, first, AHEAD + 1):
+    for begin, end in spans(week, days, first, AHEAD + 1):
         if begin <= at < end:
             return Status(True, end if end < end_of_sight else None)
         if begin > at:

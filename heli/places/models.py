@@ -220,5 +220,6 @@ class AreaRevision(models.Model):
 
 
 from heli.places.landmarks import Landmark  # noqa: E402, F401
+from heli.places.resources import Booking, Resource, SitePartner  # noqa: E402, F401
 from heli.places.site_tables import SiteTable  # noqa: E402, F401
 from heli.places.sites import Service, Site, SiteDay, SiteKind, SitePeriod, SiteRating  # noqa: E402, F401  (tables of this room, in a file of their own)

@@ -28,10 +28,10 @@ from heli.places import site_steps as steps
 from heli.places.queries import full_names
 from heli.places.site_forms import CloseForm, DayForm, KeepForm, SiteForm, first_values
 from heli.places.site_queries import DeskRow, Hours, local
-from heli.places.site_views import KINDS, SERVICES
+from heli.places.site_views import SERVICES
 from heli.places.site_words import hours as hours_words
 from heli.places.site_words import rated, said
-from heli.places.sites import Site, SiteKind
+from heli.places.sites import FILTERS, Site
 
 BOTH = (Cap.MANAGE_SITES, Cap.KEEP_SITE)
 EXPORT_CAP = "export.row_cap"
@@ -45,7 +45,7 @@ def _desk_line(row: DeskRow, now: dt.datetime, soon: int) -> dict[str, Any]:
     if row.site.closed_on is not None and row.site.closed_on <= now.date():
         state, words = "", _("closed for good")
     return {
-        "site": row.site, "kind": KINDS[row.site.kind], "state": state, "words": words, "keeper": row.keeper,
+        "site": row.site, "kind": row.site.kind_words, "state": state, "words": words, "keeper": row.keeper,
         "rated": rated(row.opinion.n, row.opinion.stars) if row.opinion.n else "",
     }  # fmt: skip
 
@@ -66,7 +66,7 @@ def desk(request: HeliRequest) -> HttpResponse:
         "want": want,
         "state": state,
         "states": [("", _("in service")), ("silent", _("without hours")), ("closed", _("closed for good"))],
-        "kinds": SiteKind.choices,
+        "kinds": FILTERS,
         "manages": manages,
         "missed": [(SERVICES[m], n, sites) for m, n, sites in queries.missed(request.actor, now, months=limits.months)],
         "months": limits.months,
@@ -92,7 +92,7 @@ def desk_export(request: HeliRequest) -> HttpResponse:
     )  # fmt: skip
     columns: list[export.Column[DeskRow]] = [
         (_("Its name"), lambda r: r.site.name),
-        (_("Kind"), lambda r: str(KINDS[r.site.kind])),
+        (_("Kind"), lambda r: r.site.kind_words),
         (_("Area code"), lambda r: r.site.area_path),
         (_("Area"), lambda r: r.site.area.name),
         (pgettext("site", "Address"), lambda r: r.site.address),
@@ -178,7 +178,7 @@ def _keep_page(request: HeliRequest, site: Site, manages: bool, **more: Any) -> 
     today = clock.date()
     context = {
         "site": site,
-        "kind": KINDS[site.kind],
+        "kind": site.kind_words,
         "manages": manages,
         "state": state,
         "words": words,

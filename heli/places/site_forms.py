@@ -16,7 +16,7 @@ from heli.engines.opening import Periods
 from heli.places.forms import AreaField
 from heli.places.site_steps import read_hours
 from heli.places.site_words import WEEKDAYS, hours
-from heli.places.sites import Ebike, Service, Site, SiteKind
+from heli.places.sites import Ebike, Position, Service, Site, SiteKind
 
 SAME = ("同上", "同前", "same")
 LEVELS = (3, 4, 5, 6)
@@ -105,6 +105,12 @@ class SiteForm(KeepForm):
 
     name = forms.CharField(label=_("Its name"), min_length=2, max_length=60)
     kind = forms.ChoiceField(label=_("Kind"), choices=SiteKind.choices)
+    position = forms.ChoiceField(
+        label=_("Which service position"),
+        choices=Position.choices,
+        required=False,
+        help_text=_("Only for a service position: the name on its sign."),
+    )
     area = AreaField(label=_("Street or community"), levels=LEVELS)
     address = forms.CharField(label=pgettext_lazy("site", "Address"), max_length=120)
     lat = _degrees(_("Latitude"))
@@ -143,7 +149,7 @@ class CloseForm(forms.Form):
 def first_values(site: Site, week: list[Periods]) -> dict[str, Any]:
     """A site as its form shows it."""
     names = (
-        "name", "kind", "address", "lat", "lon", "valid_from", "services", "phone", "way", "gate", "gate_lat", "gate_lon",
+        "name", "kind", "position", "address", "lat", "lon", "valid_from", "services", "phone", "way", "gate", "gate_lat", "gate_lon",
         "park", "ebike", "access_until", "version",
     )  # fmt: skip
     values: dict[str, Any] = {n: getattr(site, n) for n in names}

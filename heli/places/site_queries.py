@@ -24,7 +24,7 @@ from heli.engines import opening
 from heli.engines.opening import Period, Periods, Status
 from heli.places.models import Area, Level
 from heli.places.outlines import apart
-from heli.places.sites import Service, Site, SiteDay, SiteKind, SitePeriod, SiteQuerySet, SiteRating, open_now
+from heli.places.sites import FILTERS, Service, Site, SiteDay, SitePeriod, SiteQuerySet, SiteRating, open_now
 
 ORG = "orgs.organisation"
 PAGE = 30
@@ -137,7 +137,7 @@ def wanted(given: Any) -> Wanted:
     area = str(given.get("area", ""))[:24]
     return Wanted(
         open=given.get("open") == "1",
-        kind=k if (k := given.get("kind", "")) in SiteKind.values else "",
+        kind=k if (k := given.get("kind", "")) in dict(FILTERS) else "",
         services=tuple(s for s in Service.values if s in given.getlist("service")[:30]),
         area=area if area.isascii() and area.isalnum() else "",
         text=str(given.get("q", "")).strip()[:40],
@@ -149,7 +149,7 @@ def filtered(want: Wanted, at: dt.datetime) -> SiteQuerySet:
     now = local(at)
     found: SiteQuerySet = Site.objects.serving(now.date())
     if want.kind:
-        found = found.filter(kind=want.kind)
+        found = found.of_kind(want.kind)
     if want.services:
         found = found.filter(services__contains=list(want.services))
     if want.area:
@@ -381,7 +381,7 @@ def managed(actor: Actor, want: Wanted, at: dt.datetime, *, state: str = "") -> 
             found = found.exclude(pk__in=SitePeriod.objects.values("site_id"))
         return found.select_related("area")
     if want.kind:
-        found = found.filter(kind=want.kind)
+        found = found.of_kind(want.kind)
     if want.text:
         found = found.filter(Q(name__contains=want.text) | Q(address__contains=want.text))
     return found.select_related("area")

@@ -23,12 +23,12 @@ from heli.places.errors import HoursUnclear, PointOutside, RatedAlready, SiteCha
 from heli.places.models import Area
 from heli.places.queries import ancestors_of
 from heli.places.site_words import unclear, weekday
-from heli.places.sites import Ebike, Service, Site, SiteDay, SiteKind, SitePeriod, SiteRating
+from heli.places.sites import Ebike, Position, Service, Site, SiteDay, SiteKind, SitePeriod, SiteRating
 
 NEVER: Week = ((),) * 7
 TEXTS = {"name": 60, "address": 120, "way": 200, "gate": 80, "park": 80, "access_until": 40}
 BY_KEEPER = frozenset({"services", "phone", "way", "gate", "gate_lat", "gate_lon", "park", "ebike", "access_until"})
-BY_MANAGER = BY_KEEPER | {"kind", "name", "address", "lat", "lon", "keeper_id", "valid_from"}
+BY_MANAGER = BY_KEEPER | {"kind", "position", "name", "address", "lat", "lon", "keeper_id", "valid_from"}
 
 
 # What is typed ----------------------------------------------------------------------------------------------------------
@@ -71,10 +71,12 @@ def _cleaned(given: Mapping[str, Any], area: Area) -> dict[str, Any]:
             data["phone"] = identifiers.phone(data["phone"])
         except identifiers.BadIdentifier as error:
             raise Invalid(_("This is not a phone number. Type the area code first."), field="phone") from error
-    for name, known in (("services", Service.values), ("kind", SiteKind.values), ("ebike", Ebike.values)):
+    for name, known in (("services", Service.values), ("kind", SiteKind.values), ("ebike", Ebike.values), ("position", Position.values)):
         said = data.get(name)
         if said is not None and not set(said if isinstance(said, list | tuple) else [said]) <= set(known):
             raise Invalid(_("Choose from the list."), field=name)
+    if data.get("kind", SiteKind.SERVICE) != SiteKind.SERVICE and ("kind" in data or data.get("position")):
+        data["position"] = ""  # a station is no service position
     if "services" in data:
         data["services"] = [s for s in Service.values if s in data["services"]]
     _point(data, area, "lat", "lon")

@@ -25,7 +25,7 @@ from heli.places.queries import full_names
 from heli.places.site_queries import SiteRow, Wanted, local
 from heli.places.site_words import STARS, rated, said, unusual, week_lines, weekday
 from heli.places.site_words import hours as hours_words
-from heli.places.sites import Service, Site, SiteKind
+from heli.places.sites import FILTERS, Service, Site, SiteKind
 
 KINDS = dict(SiteKind.choices)
 SERVICES = dict(Service.choices)
@@ -56,7 +56,7 @@ def line(row: SiteRow, now: Any, soon: int) -> dict[str, Any]:
         )
         away = away.replace(".0 ", " ")
     return {
-        "site": site, "kind": KINDS[site.kind], "state": state, "words": words, "services": shown, "away": away,
+        "site": site, "kind": site.kind_words, "state": state, "words": words, "services": shown, "away": away,
         "url": reverse("sites:site", args=[site.pk]),
     }  # fmt: skip
 
@@ -106,7 +106,7 @@ def _page(
         rows, following = list(found.rows), found.next
     context = {
         "want": want,
-        "kinds": SiteKind.choices,
+        "kinds": FILTERS,
         "services": Service.choices,
         "streets": queries.streets(path),
         "rows": [line(r, local(now), limits.soon) for r in rows],
@@ -196,7 +196,7 @@ def site_context(request: HeliRequest, one: Site) -> dict[str, Any]:
         state, words = said(hours.status(clock), clock, limits.soon)
     return {
         "site": one,
-        "kind": KINDS[one.kind],
+        "kind": one.kind_words,
         "serving": serving,
         "state": state,
         "words": words,

@@ -31,6 +31,22 @@ class SiteKind(models.TextChoices):
     SERVICE = "service", _("Service position")
 
 
+class Position(models.TextChoices):
+    """What kind of service position it is; the names are those on their signs."""
+
+    UNSAID = "", _("not said")
+    CENTRE = "centre", _("New-era civilization practice centre")
+    INSTITUTE = "institute", _("New-era civilization practice institute")
+    POST = "post", _("New-era civilization practice station")
+    COMMUNITY_CENTRE = "community", _("Community service centre")
+    FIVE_SIX = "five_six", _("Five clubs, six stations")
+    OTHER = "other", _("Another service position")
+
+
+# What the map and the lists may be filtered by: a kind, or a service position of one kind.
+FILTERS = (*SiteKind.choices, *((f"service.{value}", label) for value, label in Position.choices if value))
+
+
 class Service(models.TextChoices):
     """What a site may offer. A new one is a new line here and in the constraint's migration."""
 
@@ -76,6 +92,11 @@ class SiteQuerySet(models.QuerySet["Site"]):
         """In service on a day: begun, and not closed for good."""
         return self.filter(Q(valid_from__lte=day) & (Q(closed_on=None) | Q(closed_on__gt=day)))
 
+    def of_kind(self, kind: str) -> Self:
+        """One of FILTERS: 'station', 'service', 'service.centre'."""
+        kind, _dot, position = kind.partition(".")
+        return self.filter(kind=kind, position=position) if position else self.filter(kind=kind)
+
     def open_at(self, at: dt.datetime) -> Self:
         """Those open at a local moment (no zone). The same answer as engines.opening.status."""
         return self.filter(open_now(at))
@@ -101,6 +122,7 @@ class Site(models.Model):
     """A station, a friendly community or street, another service position. Points are WGS-84 degrees."""
 
     kind = models.CharField(max_length=12, choices=SiteKind.choices)
+    position = models.CharField(max_length=10, choices=Position.choices, default="", db_default="", blank=True)
     name = models.CharField(max_length=60)
     area = models.ForeignKey(Area, on_delete=models.PROTECT, related_name="+")
     area_path = PathField(db_index=True)
@@ -130,6 +152,9 @@ class Site(models.Model):
         constraints: ClassVar[list[Any]] = [
             models.UniqueConstraint(fields=["area", "name"], name="site_name_once", condition=Q(closed_on=None)),
             models.CheckConstraint(condition=Q(kind__in=SiteKind.values), name="site_kind_known"),
+            models.CheckConstraint(
+                condition=Q(position="") | Q(kind="service", position__in=Position.values), name="site_position_known"
+            ),
             models.CheckConstraint(condition=Q(ebike__in=Ebike.values), name="site_ebike_known"),
             models.CheckConstraint(condition=Q(services__contained_by=Service.values), name="site_services_known"),
             models.CheckConstraint(condition=Q(lat__range=(3, 54), lon__range=(73, 136)), name="site_point"),
@@ -154,6 +179,11 @@ class Site(models.Model):
     def unit_id(self) -> int | None:
         """What capability checks read."""
         return self.keeper_id
+
+    @property
+    def kind_words(self) -> str:
+        """What it is called: its kind, or which service position it is."""
+        return str(self.get_position_display() if self.position else self.get_kind_display())
 
 
 class SiteDay(models.Model):

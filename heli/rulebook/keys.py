@@ -114,6 +114,7 @@ TIMES = Shape("count", _count(0, 1000), lambda v: pgettext("how often", "%(n)s t
 MINUTES = Shape("minutes", _count(1, 1440), lambda v: words.limit(v, "minute"), "60")
 WEEK_MINUTES = Shape("minutes", _count(1, 10_080), lambda v: words.limit(v, "minute"), "3600")
 HOUR = Shape("hour", _count(0, 720), lambda v: words.limit(v, "hour"), "24")
+SPAN = Shape("span", _count(0, 8760), lambda v: words.limit(v, "hour"), "24")
 MONTHS = Shape("months", _count(1, 120), lambda v: _now("%(n)s months") % {"n": v}, "12")
 METRES = Shape("metres", _count(1, 100_000), lambda v: _now("%(n)s metres") % {"n": words.count(v)}, "1000")
 DAYS = Shape("days", _count(1, 3660), lambda v: words.limit(v, "day"), "180")
@@ -338,6 +339,10 @@ _ALL = (
     Key("site.ratings_months", _("How long a rating of a place counts"), MONTHS),
     Key("site.closes_soon", _("A place closes soon when this is left"), MINUTES),
     Key("site.near", _("Places within so much of the way count as equally near: open ones come first"), METRES),
+    Key("site.book_lead", _("Something of a place is booked so long before, where the place says nothing else"), SPAN),
+    Key("site.book_longest", _("Longest booking of something of a place, where the place says nothing else"), SPAN),
+    Key("site.book_ahead", _("How far ahead something of a place can be booked"), DAYS),
+    Key("site.book_most", _("Bookings ahead of one account at most"), TIMES),
     Key("notice.second_person", _("A second person publishes a notice"), FLAG),
     Key("export.row_cap", _("Most rows in one export"), ROWS),
     Key("api.token", _("Longest life of a token for another system"), DAYS),
