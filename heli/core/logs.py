@@ -11,7 +11,7 @@ from pathlib import Path
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
-LINK = re.compile(r"(/t/)[A-Za-z0-9_-]{8,}")
+LINK = re.compile(r"(/t/|/me/calendar/)[A-Za-z0-9_-]{8,}")
 # What a line may carry beside its words (logging's `extra`). Anything else a library attaches, a whole request among it, stays out.
 EXTRA = ("route", "method", "status", "ms", "sql", "sql_ms", "who", "user", "ip", "task", "outcome")
 NUMBER = re.compile(r"(?<!\d)(?:86)?1[3-9]\d{9}(?!\d)|(?<!\d)\d{6}(?:19|20)\d{2}\d{4}\d{3}[\dXx](?!\d)")

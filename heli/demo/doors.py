@@ -11,7 +11,7 @@ import random
 from collections import Counter
 from collections.abc import Callable
 
-from heli.demo import calls, orders, problems, reading, snaps, stations, suggestions, tips, wishes
+from heli.demo import bookings, calls, orders, problems, reading, snaps, stations, suggestions, tips, wishes
 from heli.demo.county import Staff
 
 Part = Callable[[Staff, dt.datetime, dt.datetime, random.Random], Counter[str]]
@@ -19,6 +19,7 @@ PARTS: tuple[tuple[str, Part], ...] = (
     ("督办和周报", orders.live),
     ("冒名线索", tips.live),
     ("驿站和通知", stations.live),
+    ("场地和借用", bookings.live),
     ("微心愿", wishes.live),
     ("随手拍", snaps.live),
     ("人民建议", suggestions.live),

@@ -70,3 +70,15 @@ class User(AbstractBaseUser):
     @property
     def phone_verified(self) -> bool:
         return self.verified_phone is not None
+
+
+class CalendarFeed(models.Model):
+    """A person's calendar link: there once they asked for one. The link is made from `nonce` (people.feeds), not kept."""
+
+    user = models.OneToOneField(User, on_delete=models.PROTECT, primary_key=True, related_name="calendar_feed")
+    nonce = models.PositiveIntegerField(default=1)
+    is_open = models.BooleanField(default=True)
+    changed_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.user_id} {self.is_open}"

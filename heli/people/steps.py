@@ -17,7 +17,8 @@ from heli.core.models import VaultRecord
 from heli.core.steps import Step, step
 from heli.engines.identifiers import CODE_ALPHABET
 from heli.people.errors import NameTaken, PhoneTaken
-from heli.people.models import USERNAME, User
+from heli.people.models import USERNAME, CalendarFeed, User
+from heli.places.resource_steps import forget_person
 
 SUBJECT = "people.user"
 CALL_NAME_LIMIT = 40
@@ -182,6 +183,8 @@ def close_account(*, user_id: int, by: Actor, at: dt.datetime) -> int:
         user = s.lock(User, user_id)
         erased = vault.erase(VaultRecord.objects.filter(user_id=user.pk), at)
         Authenticator.objects.filter(user=user).delete()
+        CalendarFeed.objects.filter(user=user).update(is_open=False, changed_at=at)
+        forget_person(s, user.pk)
         user.is_active, user.verified_phone, user.call_name = False, None, ""
         user.username = f"closed-{user.pk}"
         user.set_unusable_password()  # also ends every session

@@ -1,7 +1,7 @@
 """Routes under /me/."""
 
 from heli.core.pages import routes
-from heli.people import views
+from heli.people import feeds, views
 
 app_name = "people"
-urlpatterns = routes(views)
+urlpatterns = [*routes(feeds), *routes(views)]

@@ -215,7 +215,9 @@ class DayOfSite:
     free: list[Span] = field(default_factory=list)
 
 
-def week(site: Site, first: dt.date, things: Sequence[Resource], at: dt.datetime, chosen: Resource | None = None) -> list[DayOfSite]:
+def week(
+    site: Site, first: dt.date, things: Sequence[Resource], at: dt.datetime, chosen: Resource | None = None
+) -> list[DayOfSite]:
     """Seven days of a site, or of one thing it lends. Three statements, whatever the number of bookings."""
     begin, end = midnight(first), midnight(first + dt.timedelta(days=7))
     told = hours_of([site.pk], begin)[site.pk]
@@ -276,7 +278,9 @@ def booking(actor: Actor, booking_id: int) -> Booking:
 
 def as_expert(actor: Actor) -> list[Resource]:
     """Where somebody was asked to help, or does. One statement."""
-    return list(Resource.objects.filter(expert=actor.user_id, closed_on=None).select_related("site__area").order_by("id"))
+    return list(
+        Resource.objects.filter(expert=actor.user_id, closed_on=None).select_related("site__area").order_by("id")
+    )
 
 
 def asked_of(actor: Actor, at: dt.datetime) -> list[Line]:

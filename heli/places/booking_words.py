@@ -58,7 +58,7 @@ def size_words(resource: Resource) -> str:
     said = [_("seats %(n)s") % {"n": resource.seats}] if resource.seats else []
     if resource.units > 1:
         said.append(_("%(n)s of the same") % {"n": resource.units})
-    return _(", ").join(said)
+    return pgettext("list", ", ").join(said)
 
 
 def kind_words(resource: Resource) -> str:

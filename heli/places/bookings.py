@@ -15,12 +15,13 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
-from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
 from django.utils import timezone
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext
 
 from heli.core import words
 from heli.core.actor import Actor
@@ -175,7 +176,9 @@ def _put(
     if not resource.counted:
         amount = 1
     elif not 1 <= amount <= resource.units:
-        raise Invalid(_now("There are %(n)s in all: write a number up to that.") % {"n": resource.units}, field="amount")
+        raise Invalid(
+            _now("There are %(n)s in all: write a number up to that.") % {"n": resource.units}, field="amount"
+        )
     _in_service(resource, begin, end)
     terms = queries.terms(resource, s.at)
     if not keeps:
@@ -186,7 +189,7 @@ def _put(
     unit = _free_unit(resource, begin, end, amount, s.at)
     s.rule(*(terms.rules[k] for k in queries.RULES))
     booking = Booking(
-        resource=resource, unit=unit, amount=amount, period=(begin, end), by_id=s.by.user_id, org_id=org_id,
+        resource=resource, unit=unit, amount=amount, period=DateTimeTZRange(begin, end), by_id=s.by.user_id, org_id=org_id,
         purpose=purpose, state="asked" if resource.asks and not keeps else "booked", form_key=form_key,
         source_type=source[0] if source else "", source_id=source[1] if source else None, made_at=s.at, changed_at=s.at,
     )  # fmt: skip
@@ -194,7 +197,7 @@ def _put(
         with transaction.atomic():
             booking.save(force_insert=True)
     except IntegrityError as error:
-        raise _refused(error, resource, begin, end, amount, s.at) from error
+        raise _refused(error, booking, s.at) from error
     _about(s, booking)
     s.record(booking, resource=resource.pk, amount=amount, org=org_id)
     s.event.after = booking.state
@@ -237,7 +240,9 @@ def _within_terms(resource: Resource, terms: Terms, begin: dt.datetime, end: dt.
 
 def _not_too_many(by: Actor, terms: Terms, at: dt.datetime) -> None:
     """Raises BookingsMany (L-277). Two asked for at one moment in two places may be one above it: nothing is lost by that."""
-    n = Booking.objects.filter(by=by.user_id, state__in=("asked", "booked"), period__endswith__gt=at, source_id=None).count()
+    n = Booking.objects.filter(
+        by=by.user_id, state__in=("asked", "booked"), period__endswith__gt=at, source_id=None
+    ).count()
     if n >= terms.most:
         raise BookingsMany(n=n)
 
@@ -258,14 +263,15 @@ def _free_unit(resource: Resource, begin: dt.datetime, end: dt.datetime, amount:
     return unit
 
 
-def _refused(error: IntegrityError, resource: Resource, begin: Any, end: Any, amount: int, at: dt.datetime) -> Exception:
+def _refused(error: IntegrityError, booking: Booking, at: dt.datetime) -> Exception:
     """What the database refused, in words; the error itself for anything unknown."""
     said = str(error)
+    begin, end = booking.period.lower, booking.period.upper
     if "form_key" in said:
         return AlreadyDone()
     if "booking_apart" in said:
-        return _taken(resource, begin, end, at)
-    return _short(resource, begin, end, amount, at) if "more than there is" in said else error
+        return _taken(booking.resource, begin, end, at)
+    return _short(booking.resource, begin, end, booking.amount, at) if "more than there is" in said else error
 
 
 def _instead(resource: Resource, begin: dt.datetime, end: dt.datetime, amount: int, at: dt.datetime) -> str:
@@ -280,7 +286,7 @@ def _instead(resource: Resource, begin: dt.datetime, end: dt.datetime, amount: i
         r.title if r.site_id == resource.site_id else f"{r.site.name} {r.title}"
         for r in queries.others(resource, begin, end)
     ]:
-        said.append(_now("Free at your time: %(names)s.") % {"names": _now(", ").join(names)})
+        said.append(_now("Free at your time: %(names)s.") % {"names": pgettext("list", ", ").join(names)})
     return " ".join(said) or _now("Nothing like it is free within a week. Ask who keeps the place.")
 
 

@@ -110,7 +110,9 @@ def add_resource(*, site_id: int, kind: str, by: Actor, at: dt.datetime, usernam
         if kind == ResourceKind.EXPERT:
             expert = get_user_model().objects.filter(username__iexact=username.strip(), is_active=True).first()
             if expert is None:
-                raise Invalid(_("No account has this user name. Ask the person: it stands on their page."), field="username")
+                raise Invalid(
+                    _("No account has this user name. Ask the person: it stands on their page."), field="username"
+                )
         resource = Resource(site=site, kind=kind, expert=expert, made_at=at, **data)
         _saved(resource, force_insert=True)
         s.record(resource, name=resource.name, kind=kind, units=resource.units)
@@ -196,18 +198,35 @@ def take_back(*, resource_id: int, by: Actor, at: dt.datetime) -> Resource:
     """The person agrees no more: their name is gone from every page, and bookings ahead are cancelled with that reason."""
     with step("resource.take_back", by=by, at=at) as s:
         resource = _own(s, resource_id)
-        resource.agreed_at, resource.call_name = None, ""
-        resource.closed_on = resource.closed_on or timezone.localdate(at)
-        resource.save(update_fields=["agreed_at", "call_name", "closed_on"])
-        reason = _now("The expert can no longer come.")
-        for b in _ahead(resource, at).select_for_update(of=("self",)).select_related("resource__site").order_by("id"):
-            inner = Step("booking.cancel", s.by, s.at)
-            b.reason, b.changed_at = reason, at
-            inner.move(b, BOOKING, "cancel", reason=reason, save=("reason", "changed_at"))
-            inner.about(SUBJECT, resource.site_id, resource.site.area_path)
-            inner.close()
+        _unname(s, resource)
         s.record(resource)
     return resource
+
+
+def _unname(s: Step, resource: Resource) -> None:
+    """Call while holding the resource's lock."""
+    resource.agreed_at, resource.call_name = None, ""
+    resource.closed_on = resource.closed_on or timezone.localdate(s.at)
+    resource.save(update_fields=["agreed_at", "call_name", "closed_on"])
+    _cancel_all(s, _ahead(resource, s.at), _now("The expert can no longer come."))
+
+
+def _cancel_all(s: Step, rows: Any, reason: str) -> None:
+    for b in rows.select_for_update(of=("self",)).select_related("resource__site").order_by("id"):
+        inner = Step("booking.cancel", s.by, s.at)
+        b.reason, b.changed_at = reason, s.at
+        inner.move(b, BOOKING, "cancel", reason=reason, save=("reason", "changed_at"))
+        inner.about(SUBJECT, b.resource.site_id, b.resource.site.area_path)
+        inner.close()
+
+
+def forget_person(s: Step, user_id: int) -> None:
+    """An account closes: they help nowhere as an expert any more, and what they booked ahead is free again. Inside the
+    step that closes it; the room that holds something for them (`source`) gives it up itself."""
+    for resource in Resource.objects.select_for_update(of=("self",)).filter(expert=user_id).select_related("site"):
+        _unname(s, resource)
+    mine = Booking.objects.filter(by=user_id, org_id=None, source_id=None, state__in=("asked", "booked"))
+    _cancel_all(s, mine.filter(period__endswith__gt=s.at), _now("The account was closed."))
 
 
 # Who runs it together ---------------------------------------------------------------------------------------------------

@@ -169,6 +169,10 @@ class BookingQuerySet(models.QuerySet["Booking"]):
             see |= Q(by=actor.user_id) | Q(resource__expert=actor.user_id, resource__agreed_at__isnull=False)
         return self.filter(see)
 
+    def mine_or_with(self, user_id: int) -> Self:
+        """Those somebody made, and those of their time as an expert."""
+        return self.filter(Q(by=user_id) | Q(resource__expert=user_id, resource__agreed_at__isnull=False))
+
     def holding(self) -> Self:
         """Those that keep others out."""
         return self.filter(state__in=HOLDING)

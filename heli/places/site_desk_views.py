@@ -25,6 +25,7 @@ from heli.engines.identifiers import without_personal
 from heli.engines.opening import DAY, Period, Periods, on, say
 from heli.places import site_queries as queries
 from heli.places import site_steps as steps
+from heli.places.booking_queries import waiting
 from heli.places.queries import full_names
 from heli.places.site_forms import CloseForm, DayForm, KeepForm, SiteForm, first_values
 from heli.places.site_queries import DeskRow, Hours, local
@@ -151,6 +152,8 @@ TRAIL_WORDS = {
     "site.change": lambda: pgettext("site", "Changed"),
     "site.day": lambda: _("Other hours on one day"),
     "site.usual": lambda: _("Usual hours again"),
+    "site.partner": lambda: _("Run together with another organisation"),
+    "site.partner_end": lambda: _("No more run together with an organisation"),
     "site.close": lambda: _("closed for good"),
     "site.reopen": lambda: _("Open again"),
 }
@@ -158,7 +161,11 @@ TRAIL_WORDS = {
 
 def _happened(site: Site) -> list[dict[str, Any]]:
     """Its history; ratings are a number of their own and stay out."""
-    events = events_about("places.site", [site.pk], public_only=False).exclude(step="site.rate")[:30]
+    events = (
+        events_about("places.site", [site.pk], public_only=False)
+        .filter(step__startswith="site.")
+        .exclude(step="site.rate")[:30]
+    )
     rows = []
     for e in events:
         on_day, parts = e.data.get("on", ""), e.data.get("hours")
@@ -195,6 +202,7 @@ def _keep_page(request: HeliRequest, site: Site, manages: bool, **more: Any) -> 
         "rated": rated(opinion.n, opinion.stars) if opinion.n else "",
         "missing": [(SERVICES[m], n) for m, n in opinion.missing],
         "happened": _happened(site),
+        "waiting": waiting(request.actor, now).get(site.pk, 0),
         **more,
     }
     return render(request, "places/sites/keep.html", context, status=400 if more else 200)

@@ -71,7 +71,12 @@ def _cleaned(given: Mapping[str, Any], area: Area) -> dict[str, Any]:
             data["phone"] = identifiers.phone(data["phone"])
         except identifiers.BadIdentifier as error:
             raise Invalid(_("This is not a phone number. Type the area code first."), field="phone") from error
-    for name, known in (("services", Service.values), ("kind", SiteKind.values), ("ebike", Ebike.values), ("position", Position.values)):
+    for name, known in (
+        ("services", Service.values),
+        ("kind", SiteKind.values),
+        ("ebike", Ebike.values),
+        ("position", Position.values),
+    ):
         said = data.get(name)
         if said is not None and not set(said if isinstance(said, list | tuple) else [said]) <= set(known):
             raise Invalid(_("Choose from the list."), field=name)

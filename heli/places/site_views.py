@@ -21,6 +21,8 @@ from heli.core.pages import HeliRequest, page
 from heli.core.tries import Limit
 from heli.places import site_queries as queries
 from heli.places import site_steps as steps
+from heli.places.booking_queries import bookable, partners
+from heli.places.booking_words import kind_words, size_words
 from heli.places.queries import full_names
 from heli.places.site_queries import SiteRow, Wanted, local
 from heli.places.site_words import STARS, rated, said, unusual, week_lines, weekday
@@ -182,7 +184,7 @@ def _phone(number: str) -> str:
 
 
 def site_context(request: HeliRequest, one: Site) -> dict[str, Any]:
-    """What the page of a site shows. At most eight statements."""
+    """What the page of a site shows. At most eleven statements."""
     now = timezone.now()
     clock = local(now)
     hours = queries.hours_of([one.pk], now)[one.pk]
@@ -210,6 +212,11 @@ def site_context(request: HeliRequest, one: Site) -> dict[str, Any]:
         "access": bool(one.gate or one.park or one.ebike or one.access_until or one.gate_lat is not None),
         "where": full_names([one.area]).get(one.area_path, one.area.name),
         "keeper": queries.keeper_name(one, request.actor),
+        "things": [
+            {"r": r, "size": size_words(r), "kind": kind_words(r)}
+            for r in (bookable(one.pk, clock.date()) if serving else ())
+        ],
+        "partners": partners(one.pk, request.actor),
         "phone": _phone(one.phone),
         "opinion": opinion,
         "rated": rated(opinion.n, opinion.stars) if enough else "",

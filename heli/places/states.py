@@ -19,7 +19,9 @@ BOOKING = Lifecycle(
     "booking",
     arrow("confirm", "asked", "booked", Cap.MANAGE_SITES, also=_KEEPER),
     arrow("refuse", "asked", "refused", Cap.MANAGE_SITES, papers="reason", also=_KEEPER),
-    arrow("cancel", "asked booked", "cancelled", None, Scope.SELF, papers="reason"),  # its maker, the keeper, the expert
+    arrow(
+        "cancel", "asked booked", "cancelled", None, Scope.SELF, papers="reason"
+    ),  # its maker, the keeper, the expert
     arrow("came", "booked not_used", "used", Cap.MANAGE_SITES, also=_KEEPER),
     arrow("stayed_away", "booked used", "not_used", Cap.MANAGE_SITES, also=_KEEPER),
 )

@@ -24,6 +24,7 @@ from heli.loop.views.acts import VERBS
 from heli.loop.views.desk_acts import VERBS as DESK_VERBS
 from heli.notices.desk_views import ACTS as NOTICE_ACTS
 from heli.oversight.desk_views import ACTS as TIP_ACTS
+from heli.places.booking_desk_views import BOOKING_ACTS
 from heli.places.landmark_views import ACTS as NAME_ACTS
 from heli.places.site_desk_views import ACTS as SITE_ACTS
 from heli.places.site_import_views import TABLE_ACTS
@@ -95,7 +96,7 @@ MISSING: dict[str, Any] = {
     "code": "ZF-ZZZZ-ZZ", "token": "A" * 30, "file_id": "00000000-0000-4000-8000-000000000000", "pk": 10**9, "voice_id": 10**9,
     "path": "371399", "area_path": "371399", "org_id": 10**9, "user_id": 10**9, "member_id": 10**9, "grant_id": 10**9, "username": "nobody",
     "rule_id": 10**9, "row_id": 10**9, "category_id": 10**9, "endpoint_id": 10**9, "delivery_id": 10**9, "token_id": 10**9, "batch_id": 10**9,
-    "wish_id": 10**9, "pledge_id": 10**9, "site_id": 10**9, "table_id": 10**9, "notice_id": 10**9,
+    "wish_id": 10**9, "pledge_id": 10**9, "site_id": 10**9, "table_id": 10**9, "resource_id": 10**9, "booking_id": 10**9, "partner_id": 10**9, "notice_id": 10**9,
     "snap_id": 10**9, "snap_photo": "00000000-0000-4000-8000-000000000000",
     "tip_id": 10**9, "tip_photo": "00000000-0000-4000-8000-000000000000", "told": "A" * 30,
 }  # fmt: skip
@@ -137,6 +138,7 @@ CHOICES: dict[str, list[dict[str, Any]]] = {  # arguments that choose among a fe
     "insight:public_unit_file": [{"kind": k} for k in ("csv", "xlsx", "json", "else")],
     "places:area_do": [{"act": a} for a in (*PLACE_ACTS, "else")],
     "places:landmark_do": [{"act": a} for a in (*NAME_ACTS, "else")],
+    "sites:booking_do": [{"act": a} for a in (*BOOKING_ACTS, "else")],
     "sites:keep_do": [{"act": a} for a in (*SITE_ACTS, "else")],
     "sites:table_do": [{"act": a} for a in (*TABLE_ACTS, "else")],
     "notices:draft_do": [{"act": a} for a in (*NOTICE_ACTS, "else")],

@@ -30,10 +30,10 @@ from heli.notices import steps as notices
 from heli.orgs.models import Grant, Member
 from heli.oversight.links import token_of as tip_link
 from heli.oversight.steps import receive as receive_tip
-from heli.places import site_steps
+from heli.places import bookings, resource_steps, site_steps
 from heli.places.landmark_steps import learn_landmarks
 from heli.places.landmarks import Landmark
-from heli.places.models import Area
+from heli.places.models import Area, Booking
 from heli.places.site_import_steps import lay_table
 from heli.places.site_tables import SiteTable
 from heli.rulebook.models import Rule
@@ -279,7 +279,7 @@ def suggested(world: Any, laid: Laid, *, community: str, unit: str, now: dt.date
     }  # fmt: skip
 
 
-def told_places(laid: Laid, *, community: str, lat: float, lon: float, now: dt.datetime) -> dict[str, Any]:
+def told_places(laid: Laid, *, community: str, org_id: int, lat: float, lon: float, now: dt.datetime) -> dict[str, Any]:
     """A station of a county, which everybody sees (so without the mark), and the draft of a notice, which nobody else does."""
     site = site_steps.add_site(
         area_path=community,
@@ -304,7 +304,19 @@ def told_places(laid: Laid, *, community: str, lat: float, lon: float, now: dt.d
     told = Learned(f"{laid.mark}花园", "estate", community, {community: 3})
     learn_landmarks(county=community[:6], found=[told], at=now)
     name = Landmark.objects.get(area_path=community[:6])
-    return {"site_id": site.pk, "notice_id": draft.pk, "table_id": table.pk, "landmark_id": name.pk}
+    room = resource_steps.add_resource(site_id=site.pk, kind="room", name="会议室", asks=True, by=SYSTEM, at=now)
+    begin = now + HOUR * 30
+    held = bookings.book(
+        resource_id=room.pk, begin=begin, end=begin + HOUR, purpose=f"{laid.mark}开会", by=SYSTEM, at=now
+    )
+    Booking.objects.filter(pk=held.pk).update(state="asked")
+    partner = resource_steps.add_partner(
+        site_id=site.pk, org_id=org_id, brings="早餐", since=now.date(), by=SYSTEM, at=now
+    )
+    return {
+        "site_id": site.pk, "notice_id": draft.pk, "table_id": table.pk, "landmark_id": name.pk, "resource_id": room.pk,
+        "booking_id": held.pk, "partner_id": partner.pk,
+    }  # fmt: skip
 
 
 def hooked(laid: Laid, *, area_path: str, grant_id: int, now: dt.datetime) -> dict[str, Any]:
@@ -384,7 +396,9 @@ def ours(world: Any, now: dt.datetime) -> Laid:
     )  # fmt: skip
     laid.values |= tipped(laid, COMMUNITY, now)
     laid.values |= snapped(world, laid, community=COMMUNITY, unit="城管局", by=world.yu_officer, now=now)
-    laid.values |= told_places(laid, community=COMMUNITY, lat=37.536, lon=121.387, now=now)
+    laid.values |= told_places(
+        laid, community=COMMUNITY, org_id=world.org("城管局").pk, lat=37.536, lon=121.387, now=now
+    )
     laid.values |= suggested(world, laid, community=COMMUNITY, unit="城管局", now=now)
     laid.values |= standing(laid, community=COMMUNITY, org_id=laid.values["org_id"], now=now)
     return laid
@@ -414,7 +428,9 @@ def theirs(world: Any, now: dt.datetime) -> Laid:
         world, laid, community=community, unit="莱山城管局", worker=world.outsider, giver=world.outsider, now=now
     )  # fmt: skip
     laid.values |= tipped(laid, community, now)
-    laid.values |= told_places(laid, community=community, lat=37.51, lon=121.44, now=now)
+    laid.values |= told_places(
+        laid, community=community, org_id=world.org("莱山城管局").pk, lat=37.51, lon=121.44, now=now
+    )
     laid.values |= snapped(world, laid, community=community, unit="莱山城管局", by=world.outsider, now=now)
     laid.values |= standing(laid, community=community, org_id=org, now=now)
     return laid

@@ -211,7 +211,9 @@ def test_cancelled_and_not_used_time_is_free_again(world: Any) -> None:
 def test_an_expert_is_seen_by_consent_alone(world: Any) -> None:
     site, li = put(world), world.actor("李社工")
     with pytest.raises(Invalid):
-        resource_steps.add_resource(site_id=site.pk, kind="expert", name="法律咨询", username="没这个人", by=SYSTEM, at=NOON)
+        resource_steps.add_resource(
+            site_id=site.pk, kind="expert", name="法律咨询", username="没这个人", by=SYSTEM, at=NOON
+        )
     asked = resource_steps.add_resource(
         site_id=site.pk, kind="expert", name="心理疏导", username="li.shegong", by=world.actor("钱站长"), at=NOON
     )
@@ -255,7 +257,10 @@ def test_another_room_holds_and_releases_within_its_own_step(world: Any) -> None
         s.about("places.site", room.site_id, room.site.area_path)
         assert bookings.release(s, source, reason="取消了") == 1
         assert bookings.release(s, source, reason="取消了") == 0
-    assert list(Event.objects.filter(step__startswith="booking.").values_list("step", flat=True)) == ["booking.hold", "booking.release"]
+    assert list(Event.objects.filter(step__startswith="booking.").values_list("step", flat=True)) == [
+        "booking.hold",
+        "booking.release",
+    ]
 
 
 # Things and partners ----------------------------------------------------------------------------------------------------
@@ -276,7 +281,9 @@ def test_fewer_than_promised_are_not_taken_away(world: Any) -> None:
 def test_partners_are_named_once_and_end(world: Any) -> None:
     site, keeper, shop = put(world), world.actor("钱站长"), world.org("鲁新超市").pk
     when = NOON.date()
-    made = resource_steps.add_partner(site_id=site.pk, org_id=shop, brings="每月 20 份早餐", since=when, by=keeper, at=NOON)
+    made = resource_steps.add_partner(
+        site_id=site.pk, org_id=shop, brings="每月 20 份早餐", since=when, by=keeper, at=NOON
+    )
     with pytest.raises(PartnerAlready):
         resource_steps.add_partner(site_id=site.pk, org_id=shop, brings="米面", since=when, by=keeper, at=NOON)
     with pytest.raises(NotFound):
@@ -291,7 +298,12 @@ def row(resource: Resource, begin: int, end: int, **more: Any) -> Booking:
     """Past every step, straight into the table."""
     given = {"unit": 1, "state": "booked", **more}
     return Booking.objects.create(
-        resource=resource, period=(at(begin, day=DAY), at(end, day=DAY)), purpose="直写", made_at=NOON, changed_at=NOON, **given
+        resource=resource,
+        period=(at(begin, day=DAY), at(end, day=DAY)),
+        purpose="直写",
+        made_at=NOON,
+        changed_at=NOON,
+        **given,
     )
 
 
