@@ -127,7 +127,9 @@ def others(resource: Resource, begin: dt.datetime, end: dt.datetime) -> list[Res
         .exclude(kind=ResourceKind.EXPERT, agreed_at=None)
         .select_related("site")
     )
-    if resource.open_to != OpenTo.KEEPER:
+    if resource.open_to == OpenTo.ALL:
+        found = found.filter(open_to=OpenTo.ALL)
+    elif resource.open_to == OpenTo.ORGS:
         found = found.exclude(open_to=OpenTo.KEEPER)
     if resource.seats:
         found = found.filter(Q(seats__gte=resource.seats // 2) | Q(seats=None))

@@ -101,7 +101,7 @@ def test_only_what_is_public_is_open() -> None:
     assert open_ == {
         "discovery", "search_areas", "resolve_area", "get_area", "get_figures", "list_categories", "list_rules",
         "get_rule", "get_year", "search_units", "hear", "find", "list_wishes",
-        "list_suggestions", "list_sites", "list_notices",
+        "list_suggestions", "list_sites", "list_notices", "list_resources", "free_times",
     }  # fmt: skip
 
 
