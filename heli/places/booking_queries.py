@@ -263,8 +263,8 @@ def mine(actor: Actor, at: dt.datetime, *, past: bool = False, after: str | None
     """One's own bookings, those of today and later or the earlier ones. Two statements."""
     found = Booking.objects.filter(by=actor.user_id).select_related("resource__site__area")
     ahead = Q(period__endswith__gt=at, state__in=("asked", "booked", "used"))
-    rows = found.exclude(ahead) if past else found.filter(ahead)
-    page = keyset(rows, order=("-id",), after=after, size=30)
+    rows = (found.exclude(ahead) if past else found.filter(ahead)).annotate(begins=F("period__startswith"))
+    page = keyset(rows, order=("-begins", "-id") if past else ("begins", "id"), after=after, size=30)
     return Page(lines(page.rows, actor), page.next)
 
 

@@ -184,7 +184,7 @@ def _phone(number: str) -> str:
 
 
 def site_context(request: HeliRequest, one: Site) -> dict[str, Any]:
-    """What the page of a site shows. At most eleven statements."""
+    """What the page of a site shows. At most ten statements."""
     now = timezone.now()
     clock = local(now)
     hours = queries.hours_of([one.pk], now)[one.pk]
