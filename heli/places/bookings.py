@@ -281,13 +281,15 @@ def _instead(resource: Resource, begin: dt.datetime, end: dt.datetime, amount: i
     best = freetime.nearest(spans, begin, end - begin)
     said = []
     if best is not None:
-        said.append(_now("It is free %(when)s.") % {"when": period_words(best.begin, best.end, at)})
+        said.append(_now("it is free %(when)s") % {"when": period_words(best.begin, best.end, at)})
     if names := [
         r.title if r.site_id == resource.site_id else f"{r.site.name} {r.title}"
         for r in queries.others(resource, begin, end)
     ]:
-        said.append(_now("Free at your time: %(names)s.") % {"names": pgettext("list", ", ").join(names)})
-    return " ".join(said) or _now("Nothing like it is free within a week. Ask who keeps the place.")
+        said.append(_now("free at your time: %(names)s") % {"names": pgettext("list", ", ").join(names)})
+    return pgettext("booking", "; ").join(said) or _now(
+        "nothing like it is free within a week, ask who keeps the place"
+    )
 
 
 def _taken(resource: Resource, begin: dt.datetime, end: dt.datetime, at: dt.datetime) -> BookingTaken:

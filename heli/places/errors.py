@@ -83,13 +83,13 @@ class BookingTaken(HeliError):
 
     code = "L-270"
     status = 409
-    sentence = _("%(name)s is taken at that time. %(instead)s")
+    sentence = _("%(name)s is taken at that time: %(instead)s.")
 
 
 class StockShort(HeliError):
     code = "L-271"
     status = 409
-    sentence = _("Of %(name)s only %(left)s are left at that time, you asked for %(amount)s. %(instead)s")
+    sentence = _("Of %(name)s only %(left)s are left at that time, you asked for %(amount)s: %(instead)s.")
 
 
 class BookingOutside(HeliError):
