@@ -241,7 +241,7 @@ def columns() -> Sequence[Column[Person]]:
     """Of a shift's list as a file: volunteer numbers, no names, no numbers of telephones."""
     return [
         (_("Volunteer number"), lambda p: p.enrolment.volunteer.number),
-        (_("Role"), lambda p: p.enrolment.slot.role.name),
+        (pgettext_lazy("shift", "Role"), lambda p: p.enrolment.slot.role.name),
         (_("State"), lambda p: str(p.chip[1])),
         (pgettext_lazy("column", "Enrolled"), lambda p: str(How(p.enrolment.how).label)),
         (pgettext_lazy("column", "Came"), lambda p: p.came),
