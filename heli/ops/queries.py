@@ -45,6 +45,8 @@ WORK = {
     "snaps.forget": _("Forgetting fingerprints of photos that are older than the rule keeps them"),
     "snaps.thank": _("Thanks for snaps that were verified"),
     "suggestions.follow": _("Suggestions follow what was decided of their requests"),
+    "volunteering.make_shifts": _("Shifts of series are made ahead"),
+    "volunteering.tell_enrolled": _("News of a shift for who is enrolled"),
     "wishes.daily": _("Wishes and promises whose day is over"),
     "wishes.follow": _("Wishes follow what was judged or taken back"),
     "wishes.tell_giver": _("A text message to who took on a wish"),

@@ -30,6 +30,7 @@ from heli.hooks.secrets import kind_of as endpoint_kind
 from heli.ledger.models import LogKey, Person
 from heli.loop.batch_models import Batch
 from heli.places.site_tables import SiteTable
+from heli.volunteering.models import Shift
 
 BATCH = 500
 PASSES = 5  # what others held during one pass is met in the next
@@ -165,6 +166,14 @@ def everything() -> list[Sealed]:
             "salts", Person.objects.exclude(salt=""), ("salt",), "ledger.salt:", lambda p: f"ledger.salt:{p.user_id}"
         ),
         Columns("log keys", LogKey.objects.all(), ("private",), "ledger.key:", lambda k: f"ledger.key:{k.origin}"),
+        Columns("shifts", Shift.objects.all(), ("secret", "pin"), "shift", lambda _shift: "shift"),
+        Columns(  # a seed that was drawn from is published in plain
+            "draws",
+            Shift.objects.filter(drawn_at=None).exclude(draw_seed=""),
+            ("draw_seed",),
+            "shift",
+            lambda _s: "shift",
+        ),
         Columns("hooks", Endpoint.objects.all(), ("secret", "old_secret"), "hooks.secret:", endpoint_kind),
     ]
 

@@ -148,6 +148,18 @@ SAMPLE = Shape(
     lambda v: _now("%(percent)s%%, at least %(least)s") % v,
     '{"percent": 5, "least": 5}',
 )
+
+
+def _check_words(value: Value) -> None:
+    if not (
+        isinstance(value, list)
+        and len(value) <= 200
+        and all(isinstance(v, str) and 0 < len(v.strip()) <= 20 for v in value)
+    ):
+        raise BadValue(_now("a list of words of at most 20 characters"))
+
+
+WORDS = Shape("words", _check_words, lambda v: pgettext("list", ", ").join(v) or _now("none"), '["补录", "值班"]')
 POINTS = Shape("points", _count(1, 1000), lambda v: _now("%(n)s points") % {"n": v}, "5")
 FORMULA = Shape(
     "formula",
@@ -294,6 +306,13 @@ class Key:
 
 
 _ALL = (
+    Key("activity.ahead", _("Shifts of a series are made this long ahead"), DAYS),
+    Key("activity.series_longest", _("Longest series of shifts"), DAYS),
+    Key("activity.series_most", _("Most shifts of one series"), TIMES),
+    Key("activity.emergency_look", _("Time to look at the plan of an emergency after it was posted"), PERIOD),
+    Key("activity.dangers", _("Conditions for which an activity says who insures"), WORDS),
+    Key("activity.not_service", _("Words that say that something is no volunteer service"), WORDS),
+    Key("activity.thin", _("Shifts with too few people are put forward this long before"), DAYS),
     Key("clock.dispatch", _("Time to dispatch"), PERIOD, REQUEST, public=True),
     Key("clock.accept", _("Time for the unit to accept"), PERIOD, REQUEST, public=True),
     Key("clock.contact", _("Time for the first contact"), PERIOD, REQUEST, public=True),

@@ -6,27 +6,16 @@ import base64
 import datetime as dt
 import hashlib
 import hmac
-import secrets
 
 from heli.core import vault
 from heli.volunteering.models import Shift
 
-SHIFT, PIN = "shift", "shift.pin"  # kinds of what is sealed
+SEALED = "shift"  # the kind of what is sealed
 WINDOW = 30  # seconds
 
 
-def new_secret() -> str:
-    """Sealed: what the changing codes of one shift are made from."""
-    return vault.seal_bytes(SHIFT, secrets.token_bytes(20))
-
-
-def new_pin() -> str:
-    """Sealed: six digits for the kiosk."""
-    return vault.seal_bytes(PIN, f"{secrets.randbelow(10**6):06}".encode())
-
-
 def pin_of(shift: Shift) -> str:
-    return vault.open_bytes(PIN, shift.pin).decode() if shift.pin else ""
+    return vault.open_bytes(SEALED, shift.pin).decode() if shift.pin else ""
 
 
 def _code(secret: bytes, window: int) -> str:
@@ -36,10 +25,10 @@ def _code(secret: bytes, window: int) -> str:
 
 def code(shift: Shift, at: dt.datetime) -> str:
     """The code of the half minute that holds `at`: 16 letters and digits, of which nobody can make the next."""
-    return _code(vault.open_bytes(SHIFT, shift.secret), int(at.timestamp()) // WINDOW)
+    return _code(vault.open_bytes(SEALED, shift.secret), int(at.timestamp()) // WINDOW)
 
 
 def fits(shift: Shift, said: str, at: dt.datetime) -> bool:
     """Whether a code is the one shown now or just before: a photo of it sent around is worth a minute at most."""
-    secret, now = vault.open_bytes(SHIFT, shift.secret), int(at.timestamp()) // WINDOW
+    secret, now = vault.open_bytes(SEALED, shift.secret), int(at.timestamp()) // WINDOW
     return any(hmac.compare_digest(_code(secret, now - back), said) for back in (0, 1))

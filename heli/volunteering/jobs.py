@@ -1,12 +1,14 @@
-"""What runs later: news by text message, offers whose time is over, draws that are due, shifts that began."""
+"""What runs later: news by text message, offers whose time is over, draws that are due, shifts of series made ahead."""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from django.conf import settings
 from django.db.models import Q
+from django.urls import reverse
 from django.utils import timezone
 from procrastinate import JobContext
 from procrastinate.contrib.django import app
@@ -20,28 +22,41 @@ MOBILE = 11  # digits
 WHO = "job"  # whose keys of sent messages are (core.models.Once)
 
 
-@app.task(name="volunteering.tell", queue="tell", retry=BACKOFF, pass_context=True)
-def tell(context: JobContext, ids: Sequence[int], news: str) -> int:
-    """News of their place for each of these enrolments, by text message; what was sent under the same job is passed
-    over. Whoever is asked to come instead is told, not who asks."""
+def _send(job: object, news: str, to: Iterable[tuple[int, Any]]) -> int:
+    """One message each to (enrolment, volunteer); what was sent before under the same job is passed over."""
     from heli.adapters import sms
-    from heli.volunteering.models import Enrolment
 
-    told = 0
-    rows = Enrolment.objects.filter(pk__in=list(ids)).select_related("volunteer__record", "passes_to__record")
-    for e in rows.order_by("id"):
-        who = e.passes_to if news == "passed_on" else e.volunteer
-        key = f"volunteering:{context.job.id}:{e.pk}"
-        if who is None or who.record.erased_at is not None or Once.objects.filter(who=WHO, key=key).exists():
+    link, told = f"{settings.HELI_PUBLIC_URL}{reverse('volunteering:mine')}", 0
+    for pk, volunteer in to:
+        key, record = f"volunteering:{job}:{pk}", volunteer.record
+        phone = vault.open_own(record)["phone"] if record.erased_at is None else ""
+        if len(phone) != MOBILE or not phone.startswith("1") or Once.objects.filter(who=WHO, key=key).exists():
             continue
-        phone = vault.open_own(who.record)["phone"]
-        if len(phone) != MOBILE or not phone.startswith("1"):
-            continue
-        link = f"{settings.HELI_PUBLIC_URL}/volunteering/mine/"
-        sms.sender().send(phone, "news", {"code": str(e.shift_id), "news": f"enrolment_{news}", "link": link}, key)
+        sms.sender().send(phone, "news", {"code": volunteer.number, "news": news, "link": link}, key)
         Once.objects.create(who=WHO, key=key, fingerprint=b"", status=200, at=timezone.now())
         told += 1
     return told
+
+
+@app.task(name="volunteering.tell", queue="tell", retry=BACKOFF, pass_context=True)
+def tell(context: JobContext, ids: Sequence[int], news: str) -> int:
+    """News of their place for each of these enrolments. Who is asked to come instead is told, not who asks."""
+    from heli.volunteering.models import Enrolment
+
+    rows = Enrolment.objects.filter(pk__in=list(ids)).select_related("volunteer__record", "passes_to__record")
+    who = ((e.pk, e.passes_to if news == "passed_on" else e.volunteer) for e in rows.order_by("id"))
+    return _send(context.job.id, f"place_{news}", [(pk, v) for pk, v in who if v is not None])
+
+
+@app.task(name="volunteering.tell_enrolled", queue="tell", retry=BACKOFF, pass_context=True)
+def tell_enrolled(context: JobContext, shift_id: int, news: str, enrolments: Sequence[int] = ()) -> int:
+    """News of a shift for who is enrolled in it (or was, until this moment), once each. Returns how many were told."""
+    from heli.volunteering.models import Enrolment
+    from heli.volunteering.states import LIVE
+
+    rows = Enrolment.objects.filter(shift=shift_id).select_related("volunteer__record")
+    rows = rows.filter(pk__in=enrolments) if enrolments else rows.filter(state__in=LIVE)
+    return _send(context.job.id, news, [(e.pk, e.volunteer) for e in rows.order_by("id")])
 
 
 @app.periodic(cron="* * * * *")
@@ -68,3 +83,12 @@ def turn_all(at: dt.datetime) -> dict[str, int]:
     for pk in looked:
         enrol.lapse(slot_id=pk, at=at)
     return {"drawn": len(due), "looked": len(looked)}
+
+
+@app.periodic(cron="35 2 * * *")
+@app.task(name="volunteering.make_shifts", queue="clocks", queueing_lock="volunteering.make_shifts")
+def make_shifts(timestamp: int) -> int:
+    """Every night: shifts of all series as far ahead as the rule says. Harmless when run twice."""
+    from heli.volunteering.steps.shifts import make_ahead
+
+    return make_ahead(at=timezone.now()) if steady() else 0

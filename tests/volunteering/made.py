@@ -1,84 +1,82 @@
-"""Short ways to a posted activity with a shift, and to people who may serve in it."""
+"""Short ways to bring an activity to a station, through the real steps."""
 
 from __future__ import annotations
 
 import datetime as dt
-import uuid
+from dataclasses import replace
 from typing import Any
 
-from heli.core import vault
 from heli.core.actor import Actor
-from heli.people.models import User
-from heli.volunteering import codes, waiting
-from heli.volunteering.models import Activity, Enrolment, Role, Shift, Slot, Volunteer
-from heli.volunteering.steps import enrol
-from tests.volunteering.rows import number
+from heli.engines.workdays import CHINA
+from heli.volunteering.models import Activity, Enrolment, Shift, Slot, Volunteer
+from heli.volunteering.steps import activities, shifts
+from heli.volunteering.steps.activities import Plan
+from heli.volunteering.steps.roles import Wanted
+from heli.volunteering.steps.shifts import Times
 from tests.world import COMMUNITY
 
-AT = dt.datetime(2026, 11, 17, 9, 12, tzinfo=dt.timezone(dt.timedelta(hours=8)))  # a Tuesday morning
-HOUR, DAY = dt.timedelta(hours=1), dt.timedelta(days=1)
-SEED = b"s" * 32
+AT = dt.datetime(2026, 11, 17, 9, 12, tzinfo=CHINA)  # a Tuesday morning
+DAY, HOUR = dt.timedelta(days=1), dt.timedelta(hours=1)
+SATURDAY = dt.datetime(2026, 11, 21, 9, 0, tzinfo=CHINA)
+PLAN = Plan(
+    title="周六陪老人读报", field="elders", area_path=COMMUNITY, place="大海阳路 62 号党群服务中心二楼",
+    content="陪社区的老人读报、聊天，教用手机。", plan="钱站长带队，两人一组；有人不舒服先打 120，再告诉家属。",
+    risks="地面可能湿滑；老人情绪可能激动。", brings="备有茶水，请自带水杯。", conditions=("stairs",),
+)  # fmt: skip
+READER = Wanted("读报", most=4, least=2, duty="读报和聊天")
+LEADER, REVIEWER, STRANGER = "钱站长", "吕部长", "外县人"
 
 
-def volunteer(world: Any, name: str, at: dt.datetime = AT) -> Volunteer:
-    """Somebody of the cast as a verified volunteer."""
-    user = world.user(name)
-    known = Volunteer.objects.filter(user=user).first()
-    return known or _verified(user, name, at, world.area(COMMUNITY))
+def times(starts: dt.datetime = SATURDAY, hours: float = 2, **more: Any) -> Times:
+    return Times(starts, starts + HOUR * hours, **more)
 
 
-def crowd(world: Any, n: int, at: dt.datetime = AT) -> list[Volunteer]:
-    """n people more."""
-    area = world.area(COMMUNITY)
-    users = User.objects.bulk_create(
-        User(username=f"crowd-{uuid.uuid4().hex[:12]}", call_name=f"志愿者{i}", password="!") for i in range(n)
+def drafted(world: Any, *, at: dt.datetime = AT, who: str = LEADER, org: str = "银龄队", **more: Any) -> Activity:
+    """A draft with one role and no shift. `more`: parts of the plan, or arguments of the step."""
+    own = {k: more.pop(k) for k in ("roles", "request_code", "template", "form_key") if k in more}
+    return activities.draft(
+        org_id=world.org(org).pk, plan=replace(PLAN, **more), by=world.actor(who), at=at, **({"roles": [READER]} | own)
     )
-    return [_verified(u, u.call_name, at, area) for u in users]
 
 
-def _verified(user: Any, name: str, at: dt.datetime, area: Any) -> Volunteer:
-    record = vault.seal(name=name, phone="13900000099", id_number=number(dt.date(1990, 5, 1), user.pk), user_id=user.pk)
-    return Volunteer.objects.create(
-        user=user, number=uuid.uuid4().hex[:10].upper(), record=record, area=area, area_path=area.path, state="verified",
-        verified_at=at, verified_how="local", registered_at=at,
-    )  # fmt: skip
-
-
-def shift(
+def posted(
     world: Any,
     *,
-    most: int = 2,
-    newcomers: int = 0,
-    starts: dt.datetime = AT + 3 * DAY,
-    draw: bool = False,
+    at: dt.datetime = AT,
+    starts: dt.datetime = SATURDAY,
+    shift: dict[str, Any] | None = None,
     **more: Any,
-) -> Slot:
-    """A posted activity of 银龄队 with one shift of two hours and one role."""
-    leader, area = world.qian_keeper, world.area(COMMUNITY)
-    activity = Activity.objects.create(
-        org=world.org("银龄队"), area=area, area_path=area.path, place="大海阳社区活动室", title="陪老人说说话", field="elders",
-        content="陪独居老人聊天、读报", plan="两人一组", risks="室内，路上注意安全", leader=leader, state="posted", made_by=leader,
-        made_at=AT, posted_at=AT, reviewed_by=world.lv_supervisor, reviewed_at=AT, lat=37.53, lon=121.38,
-        **{k: v for k, v in more.items() if k in {"approval", "conditions", "minors"}},
+) -> Activity:
+    """With one shift, looked at by 吕部长, for everybody to find."""
+    made = drafted(world, at=at, **more)
+    who = world.actor(more.get("who", LEADER))
+    shifts.add_shift(activity_id=made.pk, times=times(starts, **(shift or {})), by=who, at=at)
+    activities.submit(activity_id=made.pk, by=who, at=at)
+    return activities.post(activity_id=made.pk, by=world.actor(REVIEWER), at=at)
+
+
+def volunteer(world: Any, name: str = "赵志愿") -> Volunteer:
+    """Somebody of the cast as a registered volunteer: the row alone (registering is a step of people)."""
+    from heli.core import vault
+
+    user = world.user(name)
+    found = Volunteer.objects.filter(user=user).first()
+    return found or Volunteer.objects.create(
+        user=user, number=f"3706{user.pk:08d}", record=vault.seal(name=name, phone="13900000003", user_id=user.pk),
+        area_id=world.area(COMMUNITY).pk, area_path=COMMUNITY, registered_at=AT - DAY * 90,
     )  # fmt: skip
-    role = Role.objects.create(activity=activity, name="陪伴", most=most, newcomers=newcomers)
-    made = Shift.objects.create(
-        activity=activity, starts=starts, ends=starts + 2 * HOUR, made_at=AT, closes_at=starts, secret=codes.new_secret(),
-        pin=codes.new_pin(), fence=200, draw_at=starts - DAY if draw else None, draw_mark=waiting.mark(SEED) if draw else "",
-        draw_seed=vault.seal_bytes(enrol.DRAW, SEED) if draw else "",
+
+
+def enrolled(world: Any, shift: Shift, name: str = "赵志愿", state: str = "confirmed") -> Enrolment:
+    """A row of an enrolment (the step has its own tests): what moving and cancelling must respect."""
+    slot = Slot.objects.filter(shift=shift).order_by("id")[0]
+    return Enrolment.objects.create(
+        volunteer=volunteer(world, name), shift=shift, slot=slot, org_id=shift.activity.org_id,
+        area_path=shift.activity.area_path, starts=shift.starts, ends=shift.ends, state=state, how="self", made_at=AT,
+        queued_at=AT, confirmed_at=AT,
     )  # fmt: skip
-    return Slot.objects.create(shift=made, role=role, least=1, most=most, newcomers=newcomers)
 
 
-def myself(v: Volunteer) -> Actor:
-    return Actor(user_id=v.user_id)
-
-
-def join(slot: Slot, v: Volunteer, at: dt.datetime = AT, **more: Any) -> Enrolment:
-    """Somebody enrols by themselves."""
-    return enrol.enrol(slot_id=slot.pk, people=[v.pk], by=myself(v), at=at, **more)[0]
-
-
-def states(slot: Slot) -> list[str]:
-    """Of all enrolments of a slot, in the order in which they were made."""
-    return list(Enrolment.objects.filter(slot=slot).order_by("id").values_list("state", flat=True))
+def who(world: Any, name: str = LEADER) -> Actor:
+    actor: Actor = world.actor(name)
+    return actor

@@ -17,7 +17,7 @@ from heli.volunteering.errors import CodeOver, NotNow, StillOpen, WrongPin
 from heli.volunteering.models import Enrolment, Scan
 from heli.volunteering.steps import attend
 from heli.volunteering.steps.attend import Seen
-from tests.volunteering.made import DAY, HOUR, crowd, join, myself, shift, states, volunteer
+from tests.volunteering.places import DAY, HOUR, crowd, join, myself, shift, states, volunteer
 
 pytestmark = pytest.mark.django_db
 HERE, ROUND, AWAY = (37.5301, 121.3801), (37.5330, 121.3801), (37.56, 121.38)

@@ -9,7 +9,7 @@ from heli.volunteering import jobs
 from heli.volunteering.models import Enrolment
 from heli.volunteering.steps import enrol
 from tests.database import race
-from tests.volunteering.made import AT, crowd, join, myself, shift
+from tests.volunteering.places import AT, crowd, join, myself, shift
 
 
 def test_races(fire_db: str, world: Any) -> None:

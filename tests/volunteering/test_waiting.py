@@ -23,7 +23,7 @@ from heli.volunteering.errors import (
 from heli.volunteering.models import Enrolment, Shift, Slot
 from heli.volunteering.steps import enrol
 from heli.volunteering.waiting import Ticket, Why, drawn, mark, turn
-from tests.volunteering.made import AT, DAY, HOUR, SEED, crowd, join, myself, shift, states, volunteer
+from tests.volunteering.places import AT, DAY, HOUR, SEED, crowd, join, myself, shift, states, volunteer
 
 A, B = uuid.UUID(int=1), uuid.UUID(int=2)
 

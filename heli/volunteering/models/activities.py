@@ -19,6 +19,7 @@ from heli.loop.models import Handling, Request
 from heli.orgs.models import Organisation
 from heli.places.models import Area
 from heli.places.sites import Site
+from heli.volunteering.states import HOLDING
 
 TITLE, WORDS = 60, 2000
 LATE = dt.timedelta(hours=24)  # an emergency's shift may be written down at most so long after it began
@@ -113,6 +114,9 @@ class Activity(models.Model):
     state = models.CharField(max_length=10, default="draft")
     made_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", db_index=False)
     made_at = models.DateTimeField()
+    changed_by = models.ForeignKey(  # who wrote in it last: they do not look at it either
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
     form_key = models.UUIDField(null=True, unique=True)
     reviewed_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+", db_index=False
@@ -145,7 +149,9 @@ class Activity(models.Model):
             models.CheckConstraint(  # a second person looks at the plan; in an emergency it may be looked at afterwards
                 condition=~Q(state__in=("posted", "ended"))
                 | Q(emergency=True)
-                | Q(reviewed_by__isnull=False) & ~Q(reviewed_by=F("made_by")),
+                | Q(reviewed_by__isnull=False)
+                & ~Q(reviewed_by=F("made_by"))
+                & (Q(changed_by=None) | ~Q(reviewed_by=F("changed_by"))),
                 name="activity_second_person",
             ),
             models.CheckConstraint(
@@ -251,6 +257,16 @@ RETURN NULL;
 """
 
 
+# Places are not taken away from who holds one, whoever writes.
+NOT_BELOW = f"""
+IF NEW.most < OLD.most AND (SELECT count(*) FROM volunteering_enrolment WHERE slot_id = NEW.id
+     AND state IN ({", ".join(f"'{s}'" for s in HOLDING)})) > NEW.most THEN
+  RAISE EXCEPTION 'slot_held' USING ERRCODE = 'check_violation', CONSTRAINT = 'slot_held';
+END IF;
+RETURN NEW;
+"""
+
+
 class ShiftQuerySet(models.QuerySet["Shift"]):
     def visible_to(self, actor: Actor) -> Self:
         return self.filter(seen_by(actor, "activity__org", "activity__area_path"))
@@ -330,6 +346,9 @@ class Slot(models.Model):
         constraints: ClassVar[list[Any]] = [
             models.UniqueConstraint(fields=["shift", "role"], name="slot_once"),
             models.CheckConstraint(condition=Q(least__lte=F("most"), newcomers__lte=F("most")), name="slot_least_most"),
+        ]
+        triggers: ClassVar[list[Any]] = [
+            pgtrigger.Trigger(name="held", operation=pgtrigger.Update, when=pgtrigger.Before, func=NOT_BELOW),
         ]
 
     def __str__(self) -> str:

@@ -25,6 +25,7 @@ from heli.loop.clocks import local_day
 from heli.orgs.models import Member
 from heli.rulebook import queries as rulebook
 from heli.volunteering import gates, jobs, waiting
+from heli.volunteering.codes import SEALED
 from heli.volunteering.errors import (
     EnrolledAlready,
     NoPlace,
@@ -41,7 +42,6 @@ from heli.volunteering.states import ENROLMENT, HOLDING, LIVE
 SUBJECT = "volunteering.shift"
 OFFER, NEWCOMERS, NOTICE = "volunteering.offer", "volunteering.newcomers", "volunteering.notice"
 LEAST_OFFER = dt.timedelta(minutes=15)  # an offer made right before the start still leaves time to read it
-DRAW = "shift.draw"  # the kind of the sealed seed
 
 
 # What is locked and counted -------------------------------------------------------------------------------------------
@@ -300,7 +300,7 @@ def draw(*, shift_id: int, at: dt.datetime) -> list[int]:
             raise NotFound
         if shift.draw_at is None or shift.drawn_at is not None or at < shift.draw_at or shift.state != "planned":
             raise WrongState
-        seed = vault.open_bytes(DRAW, shift.draw_seed)
+        seed = vault.open_bytes(SEALED, shift.draw_seed)
         rows = {e.pk: e for e in Enrolment.objects.filter(shift=shift, state="waiting")}
         order = waiting.drawn(seed, rows)
         for place, pk in enumerate(order, 1):
