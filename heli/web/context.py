@@ -34,6 +34,7 @@ NAV: tuple[Link, ...] = (
     ),
     ("insight:board", pgettext_lazy("nav", "Board"), frozenset({Cap.SUPERVISE, Cap.VIEW_REQUESTS})),
     ("wishes:desk", pgettext_lazy("nav", "Wishes"), frozenset({Cap.POST_WISHES, Cap.PLEDGE})),
+    ("ledger:desk", pgettext_lazy("nav", "Service hours"), frozenset({Cap.RECORD_HOURS, Cap.REVIEW_HOURS})),
     ("suggestions:desk", pgettext_lazy("nav", "Suggestions"), frozenset({Cap.KEEP_SUGGESTIONS})),
 )
 # the menu under the person's name

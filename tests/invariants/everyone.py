@@ -19,6 +19,7 @@ from heli.core.actor import PUBLIC, Actor
 from heli.core.caps import Scope
 from heli.core.pages import Route
 from heli.insight.problem_acts import VERBS as PROBLEM_ACTS
+from heli.ledger.hour_views import ACTS as HOUR_ACTS
 from heli.loop.forms.desk import FORMS as DESK_FORMS
 from heli.loop.views.acts import VERBS
 from heli.loop.views.desk_acts import VERBS as DESK_VERBS
@@ -99,6 +100,7 @@ MISSING: dict[str, Any] = {
     "wish_id": 10**9, "pledge_id": 10**9, "site_id": 10**9, "table_id": 10**9, "resource_id": 10**9, "booking_id": 10**9, "partner_id": 10**9, "notice_id": 10**9,
     "snap_id": 10**9, "snap_photo": "00000000-0000-4000-8000-000000000000",
     "tip_id": 10**9, "tip_photo": "00000000-0000-4000-8000-000000000000", "told": "A" * 30,
+    "service_id": 10**9, "level": 9, "rest": "999",
 }  # fmt: skip
 # Acts of the request page and the desk: the kind of thing, and the request at the right station for it to get deep.
 FITS = {
@@ -153,6 +155,7 @@ CHOICES: dict[str, list[dict[str, Any]]] = {  # arguments that choose among a fe
     "suggestions:own_do": [{"verb": v} for v in (*OWN_DONE, "else")],
     "suggestions:measure_do": [{"verb": v} for v in (*MEASURE_DONE, "else")],
     "suggestions:call_do": [{"verb": v} for v in ("open", "close", "sum_up", "else")],
+    "ledger:act": [{"verb": v} for v in (*HOUR_ACTS, "else")],
     "wishes:act": [{"verb": v} for v in (*WISH_ACTS, "else")],
     "wishes:pledge_act": [{"verb": v} for v in (*PLEDGE_ACTS, "else")],
     "hooks:endpoint_do": [{"verb": v} for v in ("pause", "resume", "test", "replay", "else")],

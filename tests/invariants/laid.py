@@ -12,12 +12,14 @@ from PIL import Image
 from heli.api.steps import mint_token
 from heli.core.actor import PUBLIC, SYSTEM, Actor, GrantView
 from heli.core.caps import Cap
+from heli.core.steps import step
 from heli.engines.opening import Period
 from heli.engines.text.landmarks import Landmark as Learned
 from heli.hooks.models import Delivery
 from heli.hooks.steps import add_endpoint
 from heli.insight.models import Candidate, Hot, HotRequest, Problem, Round
 from heli.insight.problem_steps import name as name_problem
+from heli.ledger.steps import Opening, open_services
 from heli.loop import steps
 from heli.loop.duty import put_row
 from heli.loop.models import Category, Clock, Dispatch, DutyRow, Extension, Handling, Request, Review, Voice
@@ -384,10 +386,23 @@ def snapped(world: Any, laid: Laid, *, community: str, unit: str, by: Any, now: 
     return {"snap_id": pk, "snap_photo": made.heard.request.photos[0]}
 
 
+def served(laid: Laid, *, org_id: int, area_path: str, who: Any, now: dt.datetime) -> dict[str, Any]:
+    """A service of somebody's that is over and not recorded yet; a tile of the log."""
+    opening = Opening(
+        source_id=org_id, user_id=who.pk, org_id=org_id, area_path=area_path, title=f"{laid.mark}：清扫", content=laid.mark,
+        place=laid.mark, field="other", leader_id=None, starts=now - HOUR * 3, ends=now - HOUR, enrolled_at=now - HOUR * 9,
+    )  # fmt: skip
+    with step("tests.serve", by=SYSTEM, at=now) as s:
+        (made,) = open_services(s, "tests.enrolment", [opening])
+        s.about("ledger.service", made.pk, area_path)
+    return {"service_id": made.pk, "level": 0, "rest": "000"}
+
+
 def ours(world: Any, now: dt.datetime) -> Laid:
     """Things of 芝罘区."""
     laid = lay(world, mark="芝罘标记", community=COMMUNITY, unit="城管局", helper="住建局", now=now)
     laid.values = ours_of_other_rooms(world)
+    laid.values |= served(laid, org_id=world.org("心桥社工").pk, area_path=COMMUNITY, who=world.zhao_volunteer, now=now)
     laid.values |= batched(laid, area_path=COMMUNITY[:6], now=now)
     laid.values |= hooked(laid, area_path=COMMUNITY[:6], grant_id=laid.values["grant_id"], now=now)
     laid.values |= token_of(laid.values["grant_id"], now)
@@ -420,6 +435,7 @@ def theirs(world: Any, now: dt.datetime) -> Laid:
         "member_id": Member.objects.filter(org=org).values_list("pk", flat=True)[0],
         "grant_id": Grant.objects.filter(user=world.outsider).values_list("pk", flat=True)[0],
     }  # fmt: skip
+    laid.values |= served(laid, org_id=org, area_path=community, who=world.outsider, now=now)
     laid.values |= suggested(world, laid, community=community, unit="莱山城管局", now=now)
     laid.values |= batched(laid, area_path=NEXT_COUNTY, now=now)
     laid.values |= hooked(laid, area_path=NEXT_COUNTY, grant_id=laid.values["grant_id"], now=now)

@@ -1,0 +1,176 @@
+"""Reads of the ledger: one's own hours, and what a recording organisation or a reviewer has before them."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Count, Prefetch, Q, QuerySet, Sum
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy, pgettext_lazy
+
+from heli.core import words
+from heli.core.actor import Actor
+from heli.core.caps import Cap
+from heli.core.errors import NotFound
+from heli.core.paging import Page, keyset
+from heli.core.scope import within
+from heli.ledger.models import Entry, Sequenced, Service
+from heli.ledger.states import SERVICE, TO_RECORD
+from heli.rulebook import keys
+
+Words = str | Promise
+STATES: Mapping[str, Words] = {
+    "planned": pgettext_lazy("hours", "planned"),
+    "attended": pgettext_lazy("hours", "to be approved"),
+    "held": pgettext_lazy("hours", "looked at by a second person"),
+    "approved": pgettext_lazy("hours", "approved"),
+    "refused": pgettext_lazy("hours", "not counted"),
+    "dropped": pgettext_lazy("hours", "called off"),
+}
+LOOKS = {"planned": "", "attended": "doing", "held": "soon", "approved": "done", "refused": "back", "dropped": "pause"}
+DAY = 10**9  # minutes: hours of service are never said in days
+
+
+def length(minutes: int | None) -> str:
+    """2 小时 10 分; a dash where nothing is known."""
+    return "—" if minutes is None else words.amount(minutes, day_minutes=DAY)
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """An entry in words, with its place in the log (None: not yet)."""
+
+    entry: Entry
+    index: int | None
+
+    @property
+    def length(self) -> str:
+        return length(self.entry.minutes)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A service as lists show it, with its entries."""
+
+    service: Service
+    lines: list[Said]
+
+    @property
+    def words(self) -> Words:
+        return STATES[self.service.state]
+
+    @property
+    def look(self) -> str:
+        return LOOKS[self.service.state]
+
+    @property
+    def minutes(self) -> dict[str, str]:
+        """What is known, each kind apart."""
+        s = self.service
+        return {k: length(getattr(s, k)) for k in ("planned", "checked", "claimed", "credited")}
+
+    @property
+    def why(self) -> list[str]:
+        """Of held hours: the rules that doubted them."""
+        return [keys.title(d["key"]) for d in (self.service.held or {}).get("why", [])]
+
+
+def _own(actor: Actor) -> QuerySet[Service]:
+    rows: QuerySet[Service] = Service.objects.filter(person__user=actor.user_id)
+    return rows if actor.user_id is not None else rows.none()
+
+
+def sums(actor: Actor) -> dict[str, str]:
+    """One's own time in words, by what is known of them, kept apart: approved, waiting (checked or claimed), held, planned
+    and still to come. One statement."""
+    found = _own(actor).aggregate(
+        approved=Sum("credited"),
+        waiting=Sum("checked", filter=Q(state="attended")),
+        held=Sum("checked", filter=Q(state="held")),
+        planned=Sum("planned", filter=Q(state="planned")),
+    )
+    return {k: length(v or 0) for k, v in found.items()}
+
+
+def mine(actor: Actor, *, after: str | None = None, size: int = 20) -> Page[Row]:
+    """One's own services, the latest first, with their entries and their places in the log. Three statements."""
+    entries = Prefetch("entries", Entry.objects.order_by("pk"))
+    found = keyset(
+        _own(actor).select_related("org").prefetch_related(entries), order=("-starts", "-id"), after=after, size=size
+    )
+    ids = [e.pk for s in found.rows for e in s.entries.all()]
+    places = dict(Sequenced.objects.filter(source="entry", source_id__in=ids).values_list("source_id", "index"))
+    return found.map(lambda s: Row(s, [Said(e, places.get(e.pk)) for e in s.entries.all()]))
+
+
+# The desk -------------------------------------------------------------------------------------------------------------
+WORK: Mapping[str, tuple[Words, str]] = {
+    "late": (gettext_lazy("Past the day to record them"), "late"),
+    "due": (gettext_lazy("To record"), "soon"),
+    "held": (gettext_lazy("Waiting for a second person"), "doing"),
+}
+
+
+def _desk(actor: Actor) -> QuerySet[Service]:
+    """What one records or reviews; one's own hours are on one's own page."""
+    see = Q(org__in=actor.org_ids(Cap.RECORD_HOURS)) | within("area_path", actor.paths(Cap.REVIEW_HOURS))
+    rows: QuerySet[Service] = Service.objects.filter(see)
+    return rows
+
+
+def _work(name: str, now: dt.datetime, today: dt.date) -> Q:
+    served = Q(state__in=TO_RECORD, ends__lte=now)
+    return {
+        "late": served & Q(record_due__lt=today),
+        "due": served & Q(record_due__gte=today),
+        "held": Q(state="held"),
+    }[name]
+
+
+def counts(actor: Actor, now: dt.datetime, today: dt.date) -> dict[str, int]:
+    """How much of each kind of work there is. One statement."""
+    return _desk(actor).aggregate(**{k: Count("pk", filter=_work(k, now, today)) for k in WORK})
+
+
+def desk(
+    actor: Actor, do: str, now: dt.datetime, today: dt.date, *, after: str | None = None, size: int = 50
+) -> Page[Row]:
+    """Services of one kind of work, what is due first. One statement."""
+    rows: Any = _desk(actor).filter(_work(do, now, today)).select_related("org", "record_rule", "person__user")
+    return keyset(rows, order=("record_due", "id"), after=after, size=size).map(lambda s: Row(s, []))
+
+
+def one(actor: Actor, service_id: int) -> Row:
+    """A service of the desk with its entries. Three statements; NotFound (L-404)."""
+    rows = _desk(actor).select_related("org", "record_rule", "person__user")
+    found = rows.prefetch_related(Prefetch("entries", Entry.objects.order_by("pk"))).filter(pk=service_id).first()
+    if found is None:
+        raise NotFound
+    entries = list(found.entries.all())
+    places = dict(
+        Sequenced.objects.filter(source="entry", source_id__in=[e.pk for e in entries]).values_list(
+            "source_id", "index"
+        )
+    )
+    return Row(found, [Said(e, places.get(e.pk)) for e in entries])
+
+
+def open_acts(actor: Actor, service: Service) -> list[str]:
+    """The decisions that this actor may make on it now: not on their own, nor twice."""
+    if actor.user_id is not None and service.person.user_id == actor.user_id:
+        return []
+    own = any(g.org_id == service.org_id for g in actor.grants) or actor.user_id == service.decided_by
+    return [
+        a.name
+        for a in SERVICE
+        if a.needs is not None
+        and service.state in a.sources
+        and any(
+            actor.may(cap, scope, path=service.area_path, org_id=service.org_id)
+            for cap, scope in ((a.needs, a.scope), *a.also)
+        )
+        and not (a.needs is Cap.REVIEW_HOURS and own)
+    ]
