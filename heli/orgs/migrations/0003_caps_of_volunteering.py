@@ -5,6 +5,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
+    contract = "caps: choices alone change, the database is not touched"
 
     dependencies = [
         ('orgs', '0002_caps'),
