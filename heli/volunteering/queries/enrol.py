@@ -46,7 +46,7 @@ WHY: Mapping[Why, Words] = {
     Why.NEWCOMERS: _("what is free is kept for newcomers for now"),
     Why.BUSY: _("has another shift at that time"),
 }
-HOURS: Mapping[str, Words] = {
+HOURS: Mapping[str, Words] = {  # of the ledger, as the person reads them among their places
     "planned": pgettext_lazy("hours", "not recorded yet"),
     "attended": pgettext_lazy("hours", "waits to be recorded"),
     "held": pgettext_lazy("hours", "looked at by a second person"),
