@@ -33,9 +33,11 @@ rules = typer.Typer(help="Dated, cited rules.", no_args_is_help=True)
 grants = typer.Typer(help="Who may do what, where, until when.", no_args_is_help=True)
 loop = typer.Typer(help="Requests on their way.", no_args_is_help=True)
 sites = typer.Typer(help="Stations and friendly places.", no_args_is_help=True)
+volunteering = typer.Typer(help="Volunteers.", no_args_is_help=True)
 vault = typer.Typer(help="The personal data vault.", no_args_is_help=True)
 for name, group in {
     "areas": areas, "sites": sites, "rules": rules, "grants": grants, "loop": loop, "vault": vault,
+    "volunteering": volunteering,
     "insight": insight_commands.app, "figures": insight_commands.figures, "hooks": hook_commands.app,
     "ops": ops_commands.app, "ledger": ledger_commands.app, "db": data_commands.db, "text": text_commands.app,
 }.items():  # fmt: skip
@@ -431,6 +433,14 @@ def grants_end(
 
 
 # The loop -----------------------------------------------------------------------------------------------------------
+@command(volunteering, "skills")
+def volunteering_skills(as_json: Json = False) -> None:
+    """Bring in the skills, trainings and licences that come with this version."""
+    from heli.volunteering.steps import people as steps
+
+    show({"skills": ", ".join(steps.import_skills(at=now()))}, as_json)
+
+
 @command(loop, "trace")
 def loop_trace(code: str, as_json: Json = False, by: As = "") -> None:
     """A request's whole journey: where it stands, its clocks, and everything that happened."""

@@ -253,6 +253,7 @@ MFA_FORMS = {
 }
 HELI_STAFF_MFA = flag("HELI_STAFF_MFA", default=not DEMO)  # people with a grant need a second factor
 # "module:Class" of adapters.sms.Sender; production names its own
+HELI_REALNAME = os.environ.get("HELI_REALNAME", "heli.adapters.realname:Local")
 HELI_SMS_SENDER = os.environ.get("HELI_SMS_SENDER", "heli.adapters.sms:Local" if DEBUG else "")
 AXES_FAILURE_LIMIT = 8
 AXES_COOLOFF_TIME = 0.25  # hours: a stranger cannot lock anybody out for longer than 15 minutes

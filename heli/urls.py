@@ -13,6 +13,7 @@ urlpatterns = [
     path("sites/", include("heli.places.site_urls")),
     path("snap/", include("heli.snaps.urls")),
     path("wishes/", include("heli.wishes.urls")),
+    path("volunteering/", include("heli.volunteering.urls")),
     path("suggestions/", include("heli.suggestions.urls")),
     path("notices/", include("heli.notices.urls")),
     path("tips/", include("heli.oversight.urls")),

@@ -80,6 +80,8 @@ CAST = (
         grants=(Given("unit_officer", (NEXT_COUNTY,), "莱山城管局"), Given("dispatcher", (NEXT_COUNTY,), "莱山诉求中心")),
     ),
 )  # fmt: skip
+# Invented; the check digits are right: 赵志愿 born 1991-05-06, 周银龄 born 1957-03-08
+IDENTITY = {"zhao_volunteer": "370602199105061134", "zhou_silver": "370602195703082244"}
 # Beside the units of the demo duty list: short name, full name, kind, area, the one above
 UNITS = (
     ("大海阳社区", "毓璜顶街道大海阳社区居民委员会", "community", COMMUNITY, "毓璜顶街道"),
@@ -105,6 +107,7 @@ def build() -> None:
     users = _people(orgs)
     _grants(orgs, users)
     _what_the_loop_needs()
+    _volunteers(orgs, users)
 
 
 def _areas_and_roles() -> None:
@@ -166,6 +169,31 @@ def _what_the_loop_needs() -> None:
     files.import_shipped(by=SYSTEM, at=BORN)
     reference.import_categories(at=BORN)
     reference.import_duty(at=BORN, path=DUTY)
+
+
+def _volunteers(orgs: dict[str, int], users: dict[str, int]) -> None:
+    """赵志愿 registers at home, 周银龄 at the counter; 韩网格 has seen both cards; both are in 银龄队."""
+    from heli.orgs.queries import actor_for
+    from heli.orgs.steps import add_member
+    from heli.people.models import User
+    from heli.volunteering.models import Volunteer
+    from heli.volunteering.steps import people
+
+    people.import_skills(at=BORN)
+    cast = {u.pk: u for u in User.objects.filter(pk__in=users.values())}
+    clerk = actor_for(cast[users["han_clerk"]], BORN)
+    for key, number in IDENTITY.items():
+        name = next(c.name for c in CAST if c.key == key)
+        told: dict[str, Any] = {"at": BORN, "area_path": COMMUNITY, "name": name, "id_number": number}
+        if key == "zhou_silver":
+            people.register_for(
+                by=clerk, phone="13900000004", consent="在柜台当面说的", seen_card=True, fields=["elders"], **told
+            )
+        else:
+            people.register(by=actor_for(cast[users[key]], BORN), fields=["elders", "learning"], **told)
+            made = Volunteer.objects.get(user=users[key])
+            people.verify(volunteer_id=made.pk, name=name, last=number[-6:], by=clerk, at=BORN)
+        add_member(org_id=orgs["银龄队"], user_id=users[key], by=SYSTEM, at=BORN)
 
 
 @dataclass

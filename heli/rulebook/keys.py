@@ -415,6 +415,7 @@ _ALL = (
     Key("volunteering.age.separate", _("Below this age a guardian's separate consent is needed"), AGE),
     Key("volunteering.age.adult", _("Below this age a guardian's consent is needed"), AGE),
     Key("volunteering.record_check", _("How long a check of records counts for work with minors"), DAYS),
+    Key("volunteering.ends_soon", _("A check or consent that ends within this time is on the keepers' list"), DAYS),
     Key("volunteering.health", _("How long somebody's own statement of health counts"), DAYS),
     Key("volunteering.health.for", _("Such shifts ask for a statement of health"), CONDITIONS),
     Key("volunteering.insurance.for", _("Such shifts ask for accident insurance"), CONDITIONS),

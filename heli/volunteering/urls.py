@@ -1,7 +1,7 @@
 """Routes under /volunteering/."""
 
 from heli.core.pages import routes
-from heli.volunteering.views import enrol, shift
+from heli.volunteering.views import enrol, keep, people, shift, teams
 
 app_name = "volunteering"
-urlpatterns = [*routes(enrol), *routes(shift)]
+urlpatterns = [*routes(people), *routes(teams), *routes(keep), *routes(enrol), *routes(shift)]

@@ -24,9 +24,9 @@ def number(born: dt.date, order: int = 1) -> str:
 def volunteer(user: Any, area: Any, born: dt.date | None = dt.date(1990, 5, 1), **more: Any) -> Volunteer:
     record = vault.seal(name=user.call_name, id_number=number(born, user.pk) if born else "", user_id=user.pk)
     told: dict[str, Any] = {"state": "verified", "verified_at": AT, "verified_how": "local", "registered_at": AT}
-    return Volunteer.objects.create(
-        user=user, number=f"H{user.pk}", record=record, area=area, area_path=area.path, **(told | more)
-    )
+    row = {"number": f"H{user.pk}", "record": record, "area": area, "area_path": area.path}
+    made, _new = Volunteer.objects.update_or_create(user=user, defaults=row | told | more)
+    return made
 
 
 def slot(world: Any, *, starts: dt.datetime | None = None, hours: float = 2, role: Any = None, **activity: Any) -> Slot:

@@ -2,9 +2,20 @@
 
 from heli.volunteering.models.activities import Activity, Condition, Field, Role, RoleSkill, Series, Shift, Slot
 from heli.volunteering.models.enrolments import Enrolment, Feedback, Scan
-from heli.volunteering.models.people import Joining, Level, Limit, Proof, ProofKind, Skill, Volunteer
+from heli.volunteering.models.people import (
+    Identity,
+    Joining,
+    Level,
+    Limit,
+    Proof,
+    ProofKind,
+    Skill,
+    SkillKind,
+    Team,
+    Volunteer,
+)
 
 __all__ = [
-    "Activity", "Condition", "Enrolment", "Feedback", "Field", "Joining", "Level", "Limit", "Proof", "ProofKind", "Role",
-    "RoleSkill", "Scan", "Series", "Shift", "Skill", "Slot", "Volunteer",
+    "Activity", "Condition", "Enrolment", "Feedback", "Field", "Identity", "Joining", "Level", "Limit", "Proof", "ProofKind", "Role",
+    "RoleSkill", "Scan", "Series", "Shift", "Skill", "SkillKind", "Slot", "Team", "Volunteer",
 ]  # fmt: skip

@@ -44,7 +44,10 @@ class VolunteerQuerySet(models.QuerySet["Volunteer"]):
         if actor.system:
             return self
         see = Q(user=actor.user_id) if actor.user_id is not None else Q(pk__in=[])
-        if paths := actor.paths(Cap.KEEP_VOLUNTEERS):
+        paths = actor.paths(Cap.KEEP_VOLUNTEERS)
+        if "" in paths:  # the whole country: an empty Q would be lost in the OR
+            return self
+        if paths:
             see |= within("area_path", paths)
         if orgs := actor.org_ids(Cap.LEAD_TEAM):
             see |= Q(user__in=Member.objects.filter(org__in=orgs, valid_to=None).values("user"))
@@ -90,6 +93,33 @@ class Volunteer(models.Model):
 
     def __str__(self) -> str:
         return self.number
+
+
+class Identity(models.Model):
+    """One identity number registers once: a keyed mark of it, from which it cannot be read. Gone with the account."""
+
+    volunteer = models.OneToOneField(Volunteer, primary_key=True, on_delete=models.CASCADE, related_name="identity")
+    mark = models.BinaryField(max_length=32, unique=True)
+
+    def __str__(self) -> str:
+        return str(self.pk)
+
+
+class Team(models.Model):
+    """What a team says of itself to everybody. Its name and place are the organisation's, its members `orgs.Member`."""
+
+    org = models.OneToOneField(Organisation, primary_key=True, on_delete=models.PROTECT, related_name="team")
+    fields = ArrayField(models.CharField(max_length=12), default=list, blank=True)
+    words = models.CharField(max_length=300, default="", blank=True)  # what it does, when it meets
+    takes = models.BooleanField(default=True)  # new members
+
+    class Meta:
+        constraints: ClassVar[list[Any]] = [
+            models.CheckConstraint(condition=Q(fields__contained_by=Field.values), name="team_fields_known")
+        ]
+
+    def __str__(self) -> str:
+        return str(self.pk)
 
 
 class SkillKind(models.TextChoices):
