@@ -37,6 +37,7 @@ CAST = (
     Someone("王桂兰", "wang.guilan", "", "", "", "居民：看自己说过的事，评价办得怎么样", "Resident: follow what she told us, and judge it"),
     Someone("薛师傅", "xue.shifu", "", "", "", "货车司机：路上看见的随手说一声", "Driver: says what he sees on the road"),
     Someone("周银龄", "zhou.yinling", "", "", "", "68 岁，用大字版", "Aged 68, reads large print"),
+    Someone("赵志愿", "zhao.zhiyuan", "", "", "", "志愿者：说什么时候有空，找队伍", "Volunteer: says when he can, joins teams"),
     Someone("孙坐席", "sun.zuoxi", "dispatcher", "诉求中心", COUNTY, "派单台：派单、审退回、并单拆单、代居民填", "Dispatch desk"),
     Someone("韩网格", "han.wangge", "clerk", "大海阳社区", "370602003006", "社区：在柜台代居民填，办本社区的事", "Community clerk"),
     Someone("于科员", "yu.keyuan", "unit_officer", "城管局", COUNTY, "城管局：签收、联系、答复、申请延期、退回", "Officer of the urban management bureau"),
@@ -59,7 +60,7 @@ UNITS = (  # beside those of the duty list: short name, full name, kind, area
     ("向阳党支部", "烟台鲁新超市有限公司向阳党支部", "party", COUNTY),
     ("莱山诉求中心", "莱山区诉求受理中心", "desk", NEXT_COUNTY),
 )
-PHONES = {"王桂兰": "13900000001", "薛师傅": "13900000002", "周银龄": "13900000004"}
+PHONES = {"王桂兰": "13900000001", "薛师傅": "13900000002", "赵志愿": "13900000003", "周银龄": "13900000004"}
 
 
 def build(at: dt.datetime, say: Callable[[str], None] = lambda _line: None) -> None:

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from heli.demo import bookings, calls, orders, problems, reading, snaps, stations, suggestions, tips, wishes
+from heli.demo import calls, orders, problems, reading, snaps, stations, suggestions, tips, volunteers, wishes
 from heli.demo.county import Staff
 
 Part = Callable[[Staff, dt.datetime, dt.datetime, random.Random], Counter[str]]
@@ -21,6 +22,7 @@ PARTS: tuple[tuple[str, Part], ...] = (
     ("驿站和通知", stations.live),
     ("场地和借用", bookings.live),
     ("微心愿", wishes.live),
+    ("志愿者", volunteers.live),
     ("随手拍", snaps.live),
     ("人民建议", suggestions.live),
     ("回访", calls.live),

@@ -33,6 +33,8 @@ from heli.places.views import ACTS as PLACE_ACTS
 from heli.suggestions.views.desk import DONE as DESK_DONE
 from heli.suggestions.views.public import OWN_DONE
 from heli.suggestions.views.unit import MEASURE_DONE
+from heli.volunteering.views.keep import ACTS as KEEP_ACTS
+from heli.volunteering.views.keep import PROOF_ACTS
 from heli.wishes.views.staff import ACTS as WISH_ACTS
 from heli.wishes.views.staff import PLEDGE_ACTS
 from tests.invariants.laid import Laid
@@ -99,6 +101,7 @@ MISSING: dict[str, Any] = {
     "rule_id": 10**9, "row_id": 10**9, "category_id": 10**9, "endpoint_id": 10**9, "delivery_id": 10**9, "token_id": 10**9, "batch_id": 10**9,
     "wish_id": 10**9, "pledge_id": 10**9, "site_id": 10**9, "table_id": 10**9, "resource_id": 10**9, "booking_id": 10**9, "partner_id": 10**9, "notice_id": 10**9,
     "snap_id": 10**9, "snap_photo": "00000000-0000-4000-8000-000000000000",
+    "volunteer_id": 10**9, "proof_id": 10**9, "team_id": 10**9, "joining_id": 10**9,
     "tip_id": 10**9, "tip_photo": "00000000-0000-4000-8000-000000000000", "told": "A" * 30,
     "service_id": 10**9, "level": 9, "rest": "999",
 }  # fmt: skip
@@ -158,6 +161,9 @@ CHOICES: dict[str, list[dict[str, Any]]] = {  # arguments that choose among a fe
     "ledger:act": [{"verb": v} for v in (*HOUR_ACTS, "else")],
     "wishes:act": [{"verb": v} for v in (*WISH_ACTS, "else")],
     "wishes:pledge_act": [{"verb": v} for v in (*PLEDGE_ACTS, "else")],
+    "volunteering:keep_act": [{"verb": v} for v in (*KEEP_ACTS, "else")],
+    "volunteering:proof_act": [{"verb": v} for v in (*PROOF_ACTS, "else")],
+    "volunteering:joining_act": [{"verb": v} for v in ("take", "refuse", "else")],
     "hooks:endpoint_do": [{"verb": v} for v in ("pause", "resume", "test", "replay", "else")],
 }
 

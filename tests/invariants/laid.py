@@ -30,6 +30,7 @@ from heli.loop.steps.digests import compose, monday
 from heli.loop.steps.oversee import climb_one
 from heli.notices import steps as notices
 from heli.orgs.models import Grant, Member
+from heli.orgs.steps import create_org
 from heli.oversight.links import token_of as tip_link
 from heli.oversight.steps import receive as receive_tip
 from heli.places import bookings, resource_steps, site_steps
@@ -43,8 +44,11 @@ from heli.snaps import steps as snaps
 from heli.suggestions import steps as suggestions
 from heli.suggestions.models import Measure
 from heli.suggestions.steps.answer import Plan
+from heli.volunteering.steps import people as volunteers
+from heli.volunteering.steps import proofs, teams
 from heli.wishes import steps as wishes
 from tests.loop.told import PAVEMENT
+from tests.volunteering.rows import number
 from tests.world import COMMUNITY, NEXT_COUNTY
 
 HOUR = dt.timedelta(hours=1)
@@ -396,6 +400,20 @@ def served(laid: Laid, *, org_id: int, area_path: str, who: Any, now: dt.datetim
         (made,) = open_services(s, "tests.enrolment", [opening])
         s.about("ledger.service", made.pk, area_path)
     return {"service_id": made.pk, "level": 0, "rest": "000"}
+def volunteered(laid: Laid, *, community: str, team_id: int, now: dt.datetime) -> dict[str, Any]:
+    """A volunteer with a paper and a guardian, who asks to join a team. The team's page is public: it bears no mark."""
+    made = volunteers.register_for(
+        by=SYSTEM, at=now, area_path=community, name=f"{laid.mark}花", id_number=number(now.date().replace(day=1, year=2011), team_id),
+        phone=f"137{team_id:08d}", consent=f"{laid.mark}：当面说的", seen_card=True,
+    )  # fmt: skip
+    day = now.date()
+    shown = proofs.show(
+        volunteer_id=made.pk, kind="insurance", valid_from=day, valid_to=day + HOUR * 24 * 9, how=f"{laid.mark}：人保",
+        papers=[photo()], by=SYSTEM, at=now,
+    )  # fmt: skip
+    proofs.name_guardian(volunteer_id=made.pk, name=f"{laid.mark}叶", phone="13700000077", by=SYSTEM, at=now)
+    asked = teams.ask(team_id=team_id, volunteer_id=made.pk, words=f"{laid.mark}：想来", by=SYSTEM, at=now)
+    return {"volunteer_id": made.pk, "proof_id": shown.pk, "team_id": team_id, "joining_id": asked.pk}
 
 
 def ours(world: Any, now: dt.datetime) -> Laid:
@@ -410,6 +428,7 @@ def ours(world: Any, now: dt.datetime) -> Laid:
         world, laid, community=COMMUNITY, unit="心桥社工", worker=world.li_social_worker, giver=world.zhao_volunteer, now=now
     )  # fmt: skip
     laid.values |= tipped(laid, COMMUNITY, now)
+    laid.values |= volunteered(laid, community=COMMUNITY, team_id=world.org("银龄队").pk, now=now)
     laid.values |= snapped(world, laid, community=COMMUNITY, unit="城管局", by=world.yu_officer, now=now)
     laid.values |= told_places(
         laid, community=COMMUNITY, org_id=world.org("城管局").pk, lat=37.536, lon=121.387, now=now
@@ -447,6 +466,9 @@ def theirs(world: Any, now: dt.datetime) -> Laid:
     laid.values |= told_places(
         laid, community=community, org_id=world.org("莱山城管局").pk, lat=37.51, lon=121.44, now=now
     )
+    team = create_org(kind="team", name="莱山志愿服务队", short_name="莱山队", area_path=community, by=SYSTEM, at=now)
+    laid.values |= volunteered(laid, community=community, team_id=team.pk, now=now)
+    laid.values |= told_places(laid, community=community, lat=37.51, lon=121.44, now=now)
     laid.values |= snapped(world, laid, community=community, unit="莱山城管局", by=world.outsider, now=now)
     laid.values |= standing(laid, community=community, org_id=org, now=now)
     return laid
