@@ -37,7 +37,8 @@ TAGS = {
     "orgs": "单位",
     "people": "账号和授权",
     "figures": "看板和公开的数",
-    "doors": "微心愿、人民建议、政策通知的公开部分；驿站能借什么，预约和取消",
+    "doors": "微心愿、志愿活动、人民建议、政策通知的公开部分；驿站能借什么，预约和取消",
+    "volunteering": "志愿活动：起草、送审、发布",
 }
 # What an answer leads to: operation → (operation, its parameter, where it stands in the answer)
 LINKS = {

@@ -368,7 +368,9 @@ def entered(view: Callable[..., HttpResponse], declared: Sequence[Operation]) ->
             response = on_error(request, error)
         finally:
             request.method = asked
-            translation.activate(before)  # the thread's next answer may be one that chooses no language: a page of outages
+            translation.activate(
+                before
+            )  # the thread's next answer may be one that chooses no language: a page of outages
         if response.status_code == 401:
             headers["WWW-Authenticate"] = 'Bearer realm="Heli"'
         for name, value in headers.items():

@@ -11,8 +11,20 @@ import random
 from collections import Counter
 from collections.abc import Callable
 
-from heli.demo import bookings, calls, orders, problems, reading, snaps, stations, suggestions, tips, wishes
-from heli.demo import calls, orders, problems, reading, snaps, stations, suggestions, tips, volunteers, wishes
+from heli.demo import (
+    activities,
+    bookings,
+    calls,
+    orders,
+    problems,
+    reading,
+    snaps,
+    stations,
+    suggestions,
+    tips,
+    volunteers,
+    wishes,
+)
 from heli.demo.county import Staff
 
 Part = Callable[[Staff, dt.datetime, dt.datetime, random.Random], Counter[str]]
@@ -23,6 +35,7 @@ PARTS: tuple[tuple[str, Part], ...] = (
     ("场地和借用", bookings.live),
     ("微心愿", wishes.live),
     ("志愿者", volunteers.live),
+    ("志愿活动", activities.live),
     ("随手拍", snaps.live),
     ("人民建议", suggestions.live),
     ("回访", calls.live),

@@ -35,6 +35,7 @@ NAV: tuple[Link, ...] = (
     ("insight:board", pgettext_lazy("nav", "Board"), frozenset({Cap.SUPERVISE, Cap.VIEW_REQUESTS})),
     ("wishes:desk", pgettext_lazy("nav", "Wishes"), frozenset({Cap.POST_WISHES, Cap.PLEDGE})),
     ("ledger:desk", pgettext_lazy("nav", "Service hours"), frozenset({Cap.RECORD_HOURS, Cap.REVIEW_HOURS})),
+    ("volunteering:activity_desk", pgettext_lazy("nav", "Activities"), frozenset({Cap.LEAD_TEAM})),
     ("suggestions:desk", pgettext_lazy("nav", "Suggestions"), frozenset({Cap.KEEP_SUGGESTIONS})),
 )
 # the menu under the person's name
@@ -52,6 +53,7 @@ MENU: tuple[tuple[str, str, Words, frozenset[Cap]], ...] = (
         frozenset({Cap.SUPERVISE, Cap.VIEW_REQUESTS, Cap.HANDLE_REQUESTS}),
     ),
     ("insight:hot", "flame", pgettext_lazy("nav", "Hot list"), frozenset({Cap.SUPERVISE, Cap.VIEW_REQUESTS})),
+    ("volunteering:review", "check", pgettext_lazy("nav", "Plans of activities"), frozenset({Cap.REVIEW_ACTIVITIES})),
     ("oversight:tips", "shield", pgettext_lazy("nav", "Tips on impostors"), frozenset({Cap.HANDLE_TIPS})),
     ("sites:desk", "station", pgettext_lazy("nav", "Stations"), frozenset({Cap.MANAGE_SITES, Cap.KEEP_SITE})),
     ("notices:desk", "bell", pgettext_lazy("nav", "Notices"), frozenset({Cap.PUBLISH_NOTICES})),

@@ -25,6 +25,7 @@ from heli.rulebook import queries as rulebook
 from heli.rulebook.errors import RuleMissing
 from heli.snaps.queries import next_acts as snaps_to_thank
 from heli.suggestions.queries.desk import next_acts as suggestions_to_keep
+from heli.volunteering.queries.activity_desk import next_acts as activity_acts
 from heli.web.context import url
 from heli.web.parts import Station, Words
 from heli.wishes.queries.desk import next_acts as wish_acts
@@ -72,6 +73,7 @@ class Act(Protocol):
 NEXT_ACTS: tuple[Callable[[Actor, dt.datetime], Sequence[Act]], ...] = (
     next_acts,
     wish_acts,
+    activity_acts,
     tips_to_look_at,
     suggestions_to_keep,
     problems_to_name,
@@ -118,6 +120,12 @@ def _doors() -> list[Way]:
     doors = (
         Way(
             "camera", _("Snap it"), _("a hazard or a fault in the street: ten seconds, offline too"), url("snaps:snap")
+        ),
+        Way(
+            "users",
+            _("Do something"),
+            _("volunteer near you, when you can: see where somebody is looked for"),
+            url("volunteering:find"),
         ),
         Way("heart", _("Wishes"), _("small wishes of neighbours that you can fulfil"), url("wishes:wall")),
         Way(

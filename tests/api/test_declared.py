@@ -12,6 +12,7 @@ from django.test import Client
 from heli.api import shapes
 from heli.api.describe import description
 from heli.api.http import OPERATIONS, Operation
+from heli.api.operations import volunteering
 from heli.core.caps import Scope
 from heli.core.checks import missing_declarations
 from heli.loop import duty, steps
@@ -48,7 +49,11 @@ def test_every_step_of_the_loop_is_an_operation() -> None:
     assert all(inspect.isfunction(getattr(orgs, n)) for n in of_orgs) and inspect.isfunction(people.open_account)
     of_places = {"book", "cancel"}
     called = {s for o in OPERATIONS for s in o.steps}
-    assert (ours - BY_THE_CLOCK) | beside | of_orgs | of_places | {"open_account"} == called
+    of_activities = {"draft", "submit", "post", "add_shift"}
+    assert all(
+        inspect.isfunction(getattr(volunteering.steps, n, None) or getattr(volunteering, n)) for n in of_activities
+    )
+    assert (ours - BY_THE_CLOCK) | beside | of_orgs | of_places | of_activities | {"open_account"} == called
 
 
 def test_an_operation_calls_the_step_it_names() -> None:
@@ -101,7 +106,7 @@ def test_only_what_is_public_is_open() -> None:
     assert open_ == {
         "discovery", "search_areas", "resolve_area", "get_area", "get_figures", "list_categories", "list_rules",
         "get_rule", "get_year", "search_units", "hear", "find", "list_wishes",
-        "list_suggestions", "list_sites", "list_notices", "list_resources", "free_times",
+        "list_suggestions", "list_sites", "list_notices", "list_resources", "free_times", "list_activities", "get_activity",
     }  # fmt: skip
 
 

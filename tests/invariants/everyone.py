@@ -33,6 +33,9 @@ from heli.places.views import ACTS as PLACE_ACTS
 from heli.suggestions.views.desk import DONE as DESK_DONE
 from heli.suggestions.views.public import OWN_DONE
 from heli.suggestions.views.unit import MEASURE_DONE
+from heli.volunteering.views.activity_desk import ACTS as ACTIVITY_ACTS
+from heli.volunteering.views.activity_desk import SHIFT_ACTS
+from heli.volunteering.views.enrol import OWN_ACTS
 from heli.volunteering.views.keep import ACTS as KEEP_ACTS
 from heli.volunteering.views.keep import PROOF_ACTS
 from heli.wishes.views.staff import ACTS as WISH_ACTS
@@ -100,6 +103,8 @@ MISSING: dict[str, Any] = {
     "path": "371399", "area_path": "371399", "org_id": 10**9, "user_id": 10**9, "member_id": 10**9, "grant_id": 10**9, "username": "nobody",
     "rule_id": 10**9, "row_id": 10**9, "category_id": 10**9, "endpoint_id": 10**9, "delivery_id": 10**9, "token_id": 10**9, "batch_id": 10**9,
     "wish_id": 10**9, "pledge_id": 10**9, "site_id": 10**9, "table_id": 10**9, "resource_id": 10**9, "booking_id": 10**9, "partner_id": 10**9, "notice_id": 10**9,
+    "enrolment_id": 10**9, "own_act": "accept", "leader_act": "admit", "moment": "a" * 16,
+    "activity_id": 10**9, "series_id": 10**9, "shift_id": 10**9, "slot_id": 10**9, "role_id": 10**9, "photo_no": 10**6,
     "snap_id": 10**9, "snap_photo": "00000000-0000-4000-8000-000000000000",
     "volunteer_id": 10**9, "proof_id": 10**9, "team_id": 10**9, "joining_id": 10**9,
     "tip_id": 10**9, "tip_photo": "00000000-0000-4000-8000-000000000000", "told": "A" * 30,
@@ -159,8 +164,12 @@ CHOICES: dict[str, list[dict[str, Any]]] = {  # arguments that choose among a fe
     "suggestions:measure_do": [{"verb": v} for v in (*MEASURE_DONE, "else")],
     "suggestions:call_do": [{"verb": v} for v in ("open", "close", "sum_up", "else")],
     "ledger:act": [{"verb": v} for v in (*HOUR_ACTS, "else")],
+    "volunteering:activity_act": [{"verb": v} for v in (*ACTIVITY_ACTS, "else")],
+    "volunteering:shift_act": [{"verb": v} for v in (*SHIFT_ACTS, "else")],
     "wishes:act": [{"verb": v} for v in (*WISH_ACTS, "else")],
     "wishes:pledge_act": [{"verb": v} for v in (*PLEDGE_ACTS, "else")],
+    "volunteering:own_act": [{"own_act": v} for v in (*OWN_ACTS, "else")],
+    "volunteering:leader_act": [{"leader_act": v} for v in ("admit", "refuse", "in", "out", "miss", "else")],
     "volunteering:keep_act": [{"verb": v} for v in (*KEEP_ACTS, "else")],
     "volunteering:proof_act": [{"verb": v} for v in (*PROOF_ACTS, "else")],
     "volunteering:joining_act": [{"verb": v} for v in ("take", "refuse", "else")],

@@ -44,8 +44,11 @@ from heli.snaps import steps as snaps
 from heli.suggestions import steps as suggestions
 from heli.suggestions.models import Measure
 from heli.suggestions.steps.answer import Plan
+from heli.volunteering.steps import activities, proofs, shifts, teams
 from heli.volunteering.steps import people as volunteers
-from heli.volunteering.steps import proofs, teams
+from heli.volunteering.steps.activities import Plan as Planned
+from heli.volunteering.steps.enrol import enrol
+from heli.volunteering.steps.roles import Wanted
 from heli.wishes import steps as wishes
 from tests.loop.told import PAVEMENT
 from tests.volunteering.rows import number
@@ -400,6 +403,8 @@ def served(laid: Laid, *, org_id: int, area_path: str, who: Any, now: dt.datetim
         (made,) = open_services(s, "tests.enrolment", [opening])
         s.about("ledger.service", made.pk, area_path)
     return {"service_id": made.pk, "level": 0, "rest": "000"}
+
+
 def volunteered(laid: Laid, *, community: str, team_id: int, now: dt.datetime) -> dict[str, Any]:
     """A volunteer with a paper and a guardian, who asks to join a team. The team's page is public: it bears no mark."""
     made = volunteers.register_for(
@@ -414,6 +419,52 @@ def volunteered(laid: Laid, *, community: str, team_id: int, now: dt.datetime) -
     proofs.name_guardian(volunteer_id=made.pk, name=f"{laid.mark}叶", phone="13700000077", by=SYSTEM, at=now)
     asked = teams.ask(team_id=team_id, volunteer_id=made.pk, words=f"{laid.mark}：想来", by=SYSTEM, at=now)
     return {"volunteer_id": made.pk, "proof_id": shown.pk, "team_id": team_id, "joining_id": asked.pk}
+
+
+def active(
+    world: Any, laid: Laid, *, community: str, unit: str, people: tuple[Any, Any], now: dt.datetime
+) -> dict[str, Any]:
+    """A posted activity of a county with a series, which everybody finds; the mark stands in what only its reviewers and
+    organisers read. `people`: who leads it, who looked at it."""
+    org, (leader, other) = world.org(unit).pk, people
+    lead = Actor(leader.pk, grants=(GrantView(0, frozenset({Cap.LEAD_TEAM}), org, unit, (community,)),))
+    look = Actor(other.pk, grants=(GrantView(0, frozenset({Cap.REVIEW_ACTIVITIES}), None, "", (community[:6],)),))
+    plan = Planned(
+        title="周六读报",
+        field="elders",
+        area_path=community,
+        place="路 1 号",
+        content="读报",
+        plan=f"{laid.mark}：方案",
+        risks="路滑",
+    )
+    made = activities.draft(org_id=org, plan=plan, by=lead, at=now - HOUR * 3, roles=[Wanted("读报", 4)])
+    first = (now + HOUR * 48).replace(minute=0)
+    of = shifts.add_series(
+        activity_id=made.pk, rule="FREQ=DAILY", first=first, minutes=60, until=(now + HOUR * 120).date(), by=lead,
+        at=now - HOUR * 3,
+    )  # fmt: skip
+    activities.submit(activity_id=made.pk, by=lead, at=now - HOUR * 2)
+    activities.post(activity_id=made.pk, by=look, at=now - HOUR)
+    shift = made.shifts.order_by("starts")[0]
+    grown = volunteers.register_for(
+        by=SYSTEM, at=now - HOUR, area_path=community, name=f"{laid.mark}根", id_number=number(dt.date(1990, 5, 1), org),
+        phone=f"138{org:08d}", consent=f"{laid.mark}：当面说的", seen_card=True,
+    )  # fmt: skip
+    slot = shift.slots.get()
+    (place,) = enrol(
+        slot_id=slot.pk,
+        people=[grown.pk],
+        by=SYSTEM,
+        at=now - HOUR / 2,
+        how="proxy",
+        consent=f"{laid.mark}：本人说要来",
+    )
+    laid.values |= {"enrolment_id": place.pk, "own_act": "accept", "leader_act": "admit", "moment": "a" * 16}
+    return {
+        "activity_id": made.pk, "series_id": of.pk, "shift_id": shift.pk, "slot_id": slot.pk,
+        "role_id": made.roles.get().pk, "photo_no": 0,
+    }  # fmt: skip
 
 
 def ours(world: Any, now: dt.datetime) -> Laid:
@@ -435,6 +486,8 @@ def ours(world: Any, now: dt.datetime) -> Laid:
     )
     laid.values |= suggested(world, laid, community=COMMUNITY, unit="城管局", now=now)
     laid.values |= standing(laid, community=COMMUNITY, org_id=laid.values["org_id"], now=now)
+    team = (world.qian_keeper, world.lv_supervisor)
+    laid.values |= active(world, laid, community=COMMUNITY, unit="银龄队", people=team, now=now)
     return laid
 
 
@@ -471,4 +524,6 @@ def theirs(world: Any, now: dt.datetime) -> Laid:
     laid.values |= told_places(laid, community=community, lat=37.51, lon=121.44, now=now)
     laid.values |= snapped(world, laid, community=community, unit="莱山城管局", by=world.outsider, now=now)
     laid.values |= standing(laid, community=community, org_id=org, now=now)
+    team = (world.outsider, world.yu_officer)
+    laid.values |= active(world, laid, community=community, unit="莱山诉求中心", people=team, now=now)
     return laid

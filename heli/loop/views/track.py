@@ -89,12 +89,10 @@ def track_page(
     status: int = 200,
 ) -> HttpResponse:
     """The page, with a form as it was typed when something is wrong with it."""
-    now, way = timezone.now(), ways.way_of(voice.request.kind)
-    token = links.token_of(voice)
+    now, token = timezone.now(), links.token_of(voice)
     context: dict[str, Any] = {
         "t": tracks.track(voice, now),
-        "way": way,
-        "way_url": way.follow(voice.request_id, token) if way is not None and way.follow is not None else "",
+        "ways": ways.to_follow(voice.request.kind, voice.request_id, token),
         "token": token,
         "now": now,
         "judge_form": judge or JudgeForm(),

@@ -15,11 +15,12 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 
 from heli.core import export, files
+from heli.core.actor import Actor
 from heli.core.caps import Cap, Scope
 from heli.core.errors import HeliError, Invalid, NotFound
 from heli.core.pages import HeliRequest, page
 from heli.core.scope import ancestors
-from heli.loop import hints
+from heli.loop import hints, ways
 from heli.loop.clocks import local_day
 from heli.loop.forms import unit as forms
 from heli.loop.models import AREA_READERS, Dispatch, Urgency, any_path
@@ -192,6 +193,7 @@ def show_request(
         "chips": _chips(d),
         "next": step,
         "next_url": _next_url(step, d),
+        "others": _others(d, request.actor),
         "tabs": tabs,
         "tab": here,
         "form": form,
@@ -276,6 +278,15 @@ def _chips(d: Detail) -> list[tuple[str, Words]]:
     if any(x["state"] == "confirmed" for x in d.exclusions):
         chips.append(("pause", _("left out of the rates")))
     return chips[:3]
+
+
+def _others(d: Detail, actor: Actor) -> list[tuple[ways.Way, str]]:
+    """What the unit may do beside the usual way, with its page."""
+    r = d.request
+    if r.state != "handling" or not queries.standing(d, actor).officer:
+        return []
+    offered = (w for w in ways.others(r.kind) if w.needs is None or actor.can(w.needs, org_id=r.unit_id))
+    return [(w, w.url(r.code)) for w in offered]
 
 
 def _next_url(step: queries.NextStep | None, d: Detail) -> str:

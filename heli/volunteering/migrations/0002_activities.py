@@ -4,6 +4,7 @@ import django.db.models.deletion
 import pgtrigger.compiler
 import pgtrigger.migrations
 from django.conf import settings
+from django.contrib.postgres.operations import AddConstraintNotValid
 from django.db import migrations, models
 
 
@@ -25,13 +26,13 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='activity',
             name='changed_by',
-            field=models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL),
+            field=models.ForeignKey(db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL),
         ),
         pgtrigger.migrations.AddTrigger(
             model_name='slot',
             trigger=pgtrigger.compiler.Trigger(name='held', sql=pgtrigger.compiler.UpsertTriggerSql(func="\nIF NEW.most < OLD.most AND (SELECT count(*) FROM volunteering_enrolment WHERE slot_id = NEW.id\n     AND state IN ('asked', 'offered', 'confirmed', 'attended')) > NEW.most THEN\n  RAISE EXCEPTION 'slot_held' USING ERRCODE = 'check_violation', CONSTRAINT = 'slot_held';\nEND IF;\nRETURN NEW;\n", hash='606e6f8e0578204ab2af365af4b1e454f1240b0c', operation='UPDATE', pgid='pgtrigger_held_b0dcd', table='volunteering_slot', when='BEFORE')),
         ),
-        migrations.AddConstraint(
+        AddConstraintNotValid(
             model_name='activity',
             constraint=models.CheckConstraint(condition=models.Q(models.Q(('state__in', ('posted', 'ended')), _negated=True), ('emergency', True), models.Q(('reviewed_by__isnull', False), models.Q(('reviewed_by', models.F('made_by')), _negated=True), models.Q(('changed_by', None), models.Q(('reviewed_by', models.F('changed_by')), _negated=True), _connector='OR')), _connector='OR'), name='activity_second_person'),
         ),

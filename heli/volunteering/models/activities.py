@@ -114,8 +114,13 @@ class Activity(models.Model):
     state = models.CharField(max_length=10, default="draft")
     made_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", db_index=False)
     made_at = models.DateTimeField()
-    changed_by = models.ForeignKey(  # who wrote in it last: they do not look at it either
-        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    changed_by = models.ForeignKey(  # who wrote in it last: they do not look at it either. Accounts are never deleted.
+        settings.AUTH_USER_MODEL,
+        null=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        db_index=False,
+        db_constraint=False,
     )
     form_key = models.UUIDField(null=True, unique=True)
     reviewed_by = models.ForeignKey(
