@@ -1,6 +1,6 @@
 """Whatever a superuser of the database does to the ledger, one check finds; and it finds nothing where nothing was done.
 
-Each tamper is done past every trigger, in a transaction that is rolled back after the check. TAMPERS=1000 tries more.
+Each tamper is done past every trigger and CHECK, in a transaction that is rolled back after the check. TAMPERS=1000 tries more.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from heli.ledger.steps import Line
 from tests import database
 from tests.ledger.made import DAY, HOUR, MORNING, made
 
-MANY = int(os.environ.get("TAMPERS", "60"))
+MANY = int(os.environ.get("TAMPERS", "42"))
 PEOPLE = ("赵志愿", "周银龄", "王桂兰", "薛师傅")
 Sql = Callable[..., list[Any]]
 
 
 def sql(text: str, *values: Any) -> list[Any]:
     with connection.cursor() as cursor:
-        cursor.execute(text, values)
+        cursor.execute(text, values or None)  # without values a % is itself
         return cursor.fetchall() if cursor.description else []
 
 
@@ -53,7 +53,7 @@ class Case:
 
 # One of each kind, at random -------------------------------------------------------------------------------------------
 EDITS = (
-    ("ledger_entry", "id", "minutes = minutes + 1"),
+    ("ledger_entry", "id", "minutes = minutes - 1"),
     ("ledger_entry", "id", "at = at - interval '1 second'"),
     ("ledger_entry", "id", "by_id = coalesce(by_id, 0) + 1"),
     ("ledger_entry", "id", "reason = reason || '。'"),
@@ -215,6 +215,13 @@ def signed(size: int, root: bytes) -> str:
     return f"{text}\n{merkle.sign(text, key.origin, vault.open_bytes(f'ledger.key:{key.origin}', key.private))}"
 
 
+NO_CHECKS = """
+DO $$ DECLARE c record; BEGIN
+  FOR c IN SELECT conrelid::regclass AS t, conname FROM pg_constraint
+            WHERE contype = 'c' AND conrelid IN ('ledger_entry'::regclass, 'ledger_service'::regclass)
+  LOOP EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I', c.t, c.conname); END LOOP;
+END $$
+"""
 KINDS: tuple[Callable[[Case], None], ...] = (
     edit, edit, edit, edit_credited, give_to_another, delete, delete_with_its_place, delete_a_whole_service, reorder,
     reorder_entries, insert, roll_back, split_view, history_anew,
@@ -261,6 +268,7 @@ def test_every_tamper_is_found_and_nothing_where_nothing_was_done(ledger: list[t
         case = Case(list(ledger), random.Random(n))
         with transaction.atomic():
             sql("SET LOCAL session_replication_role = replica")
+            sql(NO_CHECKS)
             tamper(case)
             if not audit.check(case.notes):
                 missed.append(f"{tamper.__name__} {n}")
