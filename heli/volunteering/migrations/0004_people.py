@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('orgs', '0003_caps_of_volunteering'),
-        ('volunteering', '0002_activities'),
+        ('volunteering', '0003_activities_valid'),
     ]
 
     operations = [
