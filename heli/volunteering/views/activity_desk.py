@@ -252,7 +252,7 @@ ACTS: dict[str, Act] = {
     ),
     "cancel": Act(
         gettext_lazy("Cancel the activity"), gettext_lazy("Its shifts to come do not take place; those enrolled are told."),
-        gettext_lazy("Cancel it"), forms.ReasonForm, steps.cancel, ("draft", "review", "posted"), "either",
+        pgettext_lazy("activity", "Cancel it"), forms.ReasonForm, steps.cancel, ("draft", "review", "posted"), "either",
     ),
 }  # fmt: skip
 SHIFT_ACTS: dict[str, tuple[Words, Words, Callable[..., forms.Explained]]] = {
