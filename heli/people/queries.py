@@ -14,6 +14,7 @@ from heli.core import sessions, subjects, vault
 from heli.core.actor import Actor
 from heli.core.models import Access, VaultRecord
 from heli.core.paging import Page, keyset
+from heli.people import elsewhere
 from heli.people.models import User
 from heli.places.resources import Booking
 
@@ -124,6 +125,7 @@ def own_data(actor: Actor, *, at: dt.datetime) -> list[tuple[str, str, str, dt.d
         rows += [(part, str(FIELD_NAMES[f]), text, record.created_at) for f, text in opened.items() if text]
     for b in Booking.objects.filter(by=actor.user_id).select_related("resource__site").order_by("id"):
         rows.append((_("Bookings"), f"{b.resource.site.name} {b.resource.name}", b.purpose, b.period.lower))
+    rows += elsewhere.tell_all(user.pk)
     mine = VaultRecord.objects.filter(user_id=actor.user_id).values("pk")
     readings = list(Access.objects.filter(record__in=mine).order_by("-at", "-id"))
     known = subjects.describe({(r.subject_type, r.subject_id) for r in readings if r.subject_id}, actor)

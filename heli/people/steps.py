@@ -16,7 +16,7 @@ from heli.core.errors import Invalid
 from heli.core.models import VaultRecord
 from heli.core.steps import Step, step
 from heli.engines.identifiers import CODE_ALPHABET
-from heli.people import closing
+from heli.people import elsewhere
 from heli.people.errors import NameTaken, PhoneTaken
 from heli.people.models import USERNAME, CalendarFeed, User
 from heli.places.resource_steps import forget_person
@@ -177,13 +177,13 @@ def change_name(*, user_id: int, name: str, by: Actor, at: dt.datetime) -> User:
 
 def close_account(*, user_id: int, by: Actor, at: dt.datetime) -> int:
     """Close the account for good: it cannot log in, and every personal record of it is erased; events stay. What the
-    person was in other rooms ends with it (people/closing.py).
+    person was in other rooms ends with it (people/elsewhere.py).
 
     Matters under way go on without a contact. Returns how many records were erased.
     """
     with step("people.close_account", by=by, at=at) as s:
         user = s.lock(User, user_id)
-        closing.end_all(user.pk, by, at)
+        elsewhere.end_all(user.pk, by, at)
         erased = vault.erase(VaultRecord.objects.filter(user_id=user.pk), at)
         Authenticator.objects.filter(user=user).delete()
         CalendarFeed.objects.filter(user=user).update(is_open=False, changed_at=at)

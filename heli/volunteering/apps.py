@@ -16,20 +16,19 @@ class VolunteeringConfig(AppConfig):
 
     def ready(self) -> None:
         from heli.core import subjects
-        from heli.people import closing
-        from heli.volunteering.queries.people import describe_volunteers
-        from heli.volunteering.steps.people import account_closes
-
-        subjects.register("volunteering.volunteer", describe_volunteers)
-        closing.register(account_closes)
         from heli.core.caps import Cap
         from heli.loop import ways
         from heli.loop.models import Kind
+        from heli.people import elsewhere
         from heli.volunteering.queries.activities import describe_activities
+        from heli.volunteering.queries.people import describe_volunteers, own_rows
         from heli.volunteering.steps.activities import KIND
+        from heli.volunteering.steps.people import account_closes
         from heli.volunteering.steps.shared import SUBJECT
 
+        subjects.register("volunteering.volunteer", describe_volunteers)
         subjects.register(SUBJECT, describe_activities)
+        elsewhere.register(account_closes, own_rows)
         ways.offer(
             ways.Way(
                 kind=KIND,

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
@@ -31,12 +32,24 @@ RULES = (
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why somebody may not serve in a shift: `words` says what is wrong, `act` what to do about it, `url` where."""
+    """Why somebody may not serve in a shift: `words` says what is wrong, `act` what to do about it, `url` where on the
+    volunteer's own pages ('' when it is not theirs to do)."""
 
     key: str
     words: str
     act: str
     url: str = ""
+
+    @classmethod
+    def of(cls, key: str, said: str, act: str) -> Refusal:
+        route, _sign, query = WHERE.get(key, "").partition("?")
+        return cls(key, said, act, reverse(f"volunteering:{route}") + (f"?{query}" if query else "") if route else "")
+
+
+WHERE = {  # on one's own pages
+    "state": "me", "age": "me", "guardian14": "guardian", "guardian": "guardian", "record": "show?kind=record",
+    "skill": "show?kind=skill", "insurance": "show?kind=insurance", "health": "me", "limit": "when", "minutes": "when",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +239,7 @@ def weigh(person: Person, asked: Asked) -> list[Refusal]:
     found = [*_of_state(person), *_of_age(person, asked), *_of_papers(person, asked), *_of_body(person, asked)]
     if asked.needs_guide and not asked.guided:
         found.append(
-            Refusal(
+            Refusal.of(
                 "guide",
                 _(
                     "Visits at home and activities of silver-age volunteers are guided by a social worker; none is named."
@@ -246,7 +259,7 @@ def _of_state(person: Person) -> list[Refusal]:
         "left": (_("You left volunteering."), _("Come back first, on your own page.")),
     }
     what = said.get(person.state, (_("You are not registered as a volunteer."), _("Register first.")))
-    return [Refusal("state", *what)]
+    return [Refusal.of("state", *what)]
 
 
 def _age(born_on: dt.date, on: dt.date) -> int:
@@ -256,7 +269,7 @@ def _age(born_on: dt.date, on: dt.date) -> int:
 def _of_age(person: Person, asked: Asked) -> list[Refusal]:
     if person.born is None:
         return [
-            Refusal(
+            Refusal.of(
                 "age",
                 _("Your age is not known, so nobody can tell whether this shift is for you."),
                 _("Have your name and identity number checked."),
@@ -265,7 +278,7 @@ def _of_age(person: Person, asked: Asked) -> list[Refusal]:
     age, rules, found = _age(person.born, asked.first), asked.rules, []
     if age < asked.min_age:
         found.append(
-            Refusal(
+            Refusal.of(
                 "too_young",
                 _("This is for people of %(n)s and over; you are %(age)s on that day.")
                 % {"n": asked.min_age, "age": age},
@@ -274,7 +287,7 @@ def _of_age(person: Person, asked: Asked) -> list[Refusal]:
         )
     if asked.max_age is not None and age > asked.max_age:
         found.append(
-            Refusal(
+            Refusal.of(
                 "too_old",
                 _("The insurer or organiser takes people up to %(n)s; you are %(age)s on that day.")
                 % {"n": asked.max_age, "age": age},
@@ -284,7 +297,7 @@ def _of_age(person: Person, asked: Asked) -> list[Refusal]:
     under, adult = rules["volunteering.age.separate"], rules["volunteering.age.adult"]
     if age < under and not _has(person, ProofKind.GUARDIAN_UNDER_14):
         found.append(
-            Refusal(
+            Refusal.of(
                 "guardian14",
                 _("On that day you are not yet %(n)s: a guardian's separate consent must be in force.") % {"n": under},
                 _("Bring a parent or guardian to the office, or ask it to call them."),
@@ -292,7 +305,7 @@ def _of_age(person: Person, asked: Asked) -> list[Refusal]:
         )
     elif under <= age < adult and not _has(person, ProofKind.GUARDIAN):
         found.append(
-            Refusal(
+            Refusal.of(
                 "guardian",
                 _("On that day you are not yet %(n)s: a guardian's consent must be in force.") % {"n": adult},
                 _("Write down who your guardian is; the office asks them."),
@@ -319,7 +332,7 @@ def _of_papers(person: Person, asked: Asked) -> list[Refusal]:
     found = []
     if asked.minors and not _has(person, ProofKind.RECORD_CHECK, since=_since(asked, "volunteering.record_check")):
         found.append(
-            Refusal(
+            Refusal.of(
                 "record",
                 _("Work with minors asks for a check of records within the year; none is in force on that day."),
                 _("Ask the office for the check; it is free and takes a few days."),
@@ -328,7 +341,7 @@ def _of_papers(person: Person, asked: Asked) -> list[Refusal]:
     for skill in asked.skills:
         if not any(_shows(p, skill) for p in person.papers):
             found.append(
-                Refusal(
+                Refusal.of(
                     "skill",
                     _("This role asks for “%(skill)s” (%(level)s); on that day it is not shown for you.")
                     % {"skill": skill.name, "level": Level(skill.level).label},
@@ -339,7 +352,7 @@ def _of_papers(person: Person, asked: Asked) -> list[Refusal]:
             )
     if asked.needs_insurance and not asked.insured and not _has(person, ProofKind.INSURANCE):
         found.append(
-            Refusal(
+            Refusal.of(
                 "insurance",
                 _("This shift asks for accident insurance; none is in force on that day."),
                 _("Ask the organiser to insure everybody, or show your own insurance."),
@@ -350,7 +363,7 @@ def _of_papers(person: Person, asked: Asked) -> list[Refusal]:
         person, ProofKind.HEALTH, since=_since(asked, "volunteering.health")
     ):
         found.append(
-            Refusal(
+            Refusal.of(
                 "health",
                 _("Your own word that you are well enough is missing, or it is too old on that day."),
                 _("Say on your page how you are; it takes one tap."),
@@ -373,7 +386,7 @@ def _of_body(person: Person, asked: Asked) -> list[Refusal]:
     listed = pgettext("list", ", ")
     if against := [str(Limit(c).label) for c in Limit.values if c in person.limits & asked.conditions]:
         found.append(
-            Refusal(
+            Refusal.of(
                 "limit",
                 _("You said: %(limits)s.") % {"limits": listed.join(against)},
                 _("Look for another shift, or change what you do not do."),
@@ -381,7 +394,7 @@ def _of_body(person: Person, asked: Asked) -> list[Refusal]:
         )
     if person.most_minutes is not None and asked.minutes > person.most_minutes:
         found.append(
-            Refusal(
+            Refusal.of(
                 "minutes",
                 _("The shift takes %(long)s; you want at most %(most)s.")
                 % {"long": words.limit(asked.minutes, "minute"), "most": words.limit(person.most_minutes, "minute")},
@@ -392,7 +405,7 @@ def _of_body(person: Person, asked: Asked) -> list[Refusal]:
         return found
     if asked.minutes > (longest := asked.rules["volunteering.silver.longest"]):
         found.append(
-            Refusal(
+            Refusal.of(
                 "silver_long",
                 _("The shift takes %(long)s; for silver-age volunteers it is at most %(most)s.")
                 % {"long": words.limit(asked.minutes, "minute"), "most": words.limit(longest, "minute")},
@@ -402,7 +415,7 @@ def _of_body(person: Person, asked: Asked) -> list[Refusal]:
     spared = [str(Condition(c).label) for c in asked.rules["volunteering.silver.spared"] if c in asked.conditions]
     if spared:
         found.append(
-            Refusal(
+            Refusal.of(
                 "silver_spared",
                 _("Silver-age volunteers are spared this: %(what)s.") % {"what": listed.join(spared)},
                 _("Look for a shift by day and indoors."),

@@ -13,6 +13,7 @@ from heli.core.errors import Forbidden, HeliError, Invalid, NotFound, PaperMissi
 from heli.core.models import Access, Event, StoredFile, VaultRecord
 from heli.orgs.models import Member
 from heli.people import steps as accounts
+from heli.people.queries import own_data
 from heli.volunteering import gates, people_errors
 from heli.volunteering.models import Identity, Joining, Proof, Skill, Volunteer
 from heli.volunteering.steps import people, proofs, teams
@@ -274,6 +275,8 @@ def test_a_pause_and_its_end(world: Any) -> None:
 def test_a_closed_account_ends_the_volunteer_and_what_is_personal(world: Any) -> None:
     zhao = of(world, "zhao_volunteer")
     teams.ask(team_id=_team(world), volunteer_id=zhao.pk, by=world.actor("赵志愿"), at=AT)
+    taken = own_data(world.actor("赵志愿"), at=AT)
+    assert {zhao.number, "毓东社区巡逻队", IDENTITY["zhao_volunteer"]} <= {x for row in taken for x in row}
     accounts.close_account(user_id=world.zhao_volunteer.pk, by=Actor(world.zhao_volunteer.pk), at=AT)
     gone = of(world, "zhao_volunteer")
     assert gone.state == "left" and gone.record.erased_at and gates.born(gone, AT) is None

@@ -22,10 +22,11 @@ from heli.core.paging import Page, keyset
 from heli.core.scope import within
 from heli.core.subjects import Subject
 from heli.loop.clocks import local_day
+from heli.people.elsewhere import Row
 from heli.rulebook import keys as rule_keys
 from heli.rulebook import queries as rulebook
 from heli.volunteering.gates import born
-from heli.volunteering.models import Field, Proof, ProofKind, Skill, Volunteer
+from heli.volunteering.models import Field, Joining, Level, Limit, Proof, ProofKind, Skill, Volunteer
 
 Words = str | Promise
 SOON = "volunteering.ends_soon"
@@ -65,6 +66,28 @@ def mine(actor: Actor) -> Volunteer | None:
     return found
 
 
+def own_rows(user_id: int) -> list[Row]:
+    """What is kept about a volunteer beside the vault, for their own file. Three statements."""
+    volunteer = Volunteer.objects.filter(user=user_id).select_related("area").first()
+    if volunteer is None:
+        return []
+    part, listed = _("Volunteer"), pgettext("list", ", ")
+    rows: list[Row] = [
+        (part, _("Volunteer number"), volunteer.number, volunteer.registered_at),
+        (part, _("State"), str(STATES[volunteer.state][1]), volunteer.verified_at),
+        (part, _("Community"), volunteer.area.name, None),
+        (part, _("Fields"), listed.join(str(Field(f).label) for f in volunteer.fields), None),
+        (part, _("What you do not do"), listed.join(str(Limit(x).label) for x in volunteer.limits), None),
+    ]
+    for p in Proof.objects.filter(volunteer=volunteer).select_related("skill").order_by("id"):
+        title = str(p.skill) if p.skill is not None else str(ProofKind(p.kind).label)
+        said = f"{PROOFS[p.state][1]} · {p.valid_from} – {p.valid_to} · {p.how}"
+        rows.append((part, title, said, p.shown_at))
+    for j in Joining.objects.filter(volunteer=volunteer).select_related("team").order_by("id"):
+        rows.append((_("Teams"), j.team.name, j.words, j.asked_at))
+    return rows
+
+
 @dataclass(frozen=True, slots=True)
 class Shown:
     """A proof as its page says it."""
@@ -73,6 +96,7 @@ class Shown:
     title: str
     chip: tuple[str, Words]
     live: bool  # it counts now, or waits for somebody
+    level: str = ""
 
 
 def _own_word(proof: Proof) -> bool:
@@ -87,7 +111,8 @@ def shown(proof: Proof, today: dt.date) -> Shown:
     elif live and (proof.kind == ProofKind.HEALTH or _own_word(proof)):
         chip = OWN_WORD
     title = str(proof.skill) if proof.skill is not None else str(ProofKind(proof.kind).label)
-    return Shown(proof, title, chip, live)
+    level = str(Level(proof.level).label) if proof.skill is not None else ""
+    return Shown(proof, title, chip, live, level)
 
 
 def proofs_of(volunteer: Volunteer, today: dt.date) -> list[Shown]:

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from heli.core import files, vault
 from heli.core.actor import Actor
 from heli.core.caps import Cap
-from heli.core.errors import Invalid, NotFound
+from heli.core.errors import Forbidden, Invalid, NotFound
 from heli.core.steps import Step, step
 from heli.loop.clocks import local_day
 from heli.rulebook import queries as rulebook
@@ -191,10 +191,12 @@ def confirm(*, proof_id: int, by: Actor, at: dt.datetime, how: str = "") -> Proo
     with step("proof.confirm", by=by, at=at) as s:
         proof = lock_proof(s, proof_id)
         by_keeper(s, proof.volunteer)
+        if by.user_id is None:
+            raise Forbidden  # a person has looked at it
         if proof.guardian_id is not None and not (how.strip() or proof.how):
             raise Invalid(_("Say how the guardian agreed: signed at the office, on the phone."), field="how")
         proof.how = said(how) or proof.how
-        proof.decided_at, proof.decided_by_id = at, by.user_id or proof.shown_by_id
+        proof.decided_at, proof.decided_by_id = at, by.user_id
         s.move(proof, PROOF, "confirm", save=("how", "decided_at", "decided_by"))
     return proof
 
