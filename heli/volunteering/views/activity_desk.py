@@ -398,13 +398,13 @@ def said_rule(x: Series) -> str:
     every = int(parts.get("INTERVAL", "1"))
     at = f"{timezone.localtime(x.first):%H:%M}"
     if parts["FREQ"] == "DAILY":
-        return ngettext("every day, %(at)s", "every %(n)s days, %(at)s", every) % {"n": every, "at": at}
+        said = _("every day, %(at)s") if every == 1 else _("every %(n)s days, %(at)s")
+        return said % {"n": every, "at": at}
     if parts["FREQ"] == "WEEKLY":
         by = parts.get("BYDAY", series.DAYS[timezone.localtime(x.first).weekday()])
         days = _(", ").join(str(DAYS[str(series.DAYS.index(d))]) for d in by.split(","))
-        return ngettext("every week: %(days)s, %(at)s", "every %(n)s weeks: %(days)s, %(at)s", every) % {
-            "n": every, "days": days, "at": at,
-        }  # fmt: skip
+        said = _("every week: %(days)s, %(at)s") if every == 1 else _("every %(n)s weeks: %(days)s, %(at)s")
+        return said % {"n": every, "days": days, "at": at}
     first = timezone.localtime(x.first)
     return _("each month as on %(day)s, %(at)s") % {"day": f"{first:%m-%d}", "at": at}
 
