@@ -18,7 +18,7 @@ class NotReady(HeliError):
 
     code = "L-441"
     status = 400
-    sentence = _("Before it can be posted: %(missing)s")
+    sentence = _("Before it can be posted, this is missing: %(missing)s.")
 
 
 class SecondPerson(HeliError):

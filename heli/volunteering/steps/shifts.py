@@ -34,7 +34,6 @@ from heli.volunteering.states import HOLDING, LIVE, SHIFT
 from heli.volunteering.steps.roles import put_slots
 from heli.volunteering.steps.shared import UNIT, about, follow_up, lock_activity, rules, wrote
 
-SEALED = "shift"  # the kind of what is sealed (vault.seal_bytes)
 AHEAD, LONGEST, MOST = "activity.ahead", "activity.series_longest", "activity.series_most"
 DAY = dt.timedelta(days=1)
 TAKEN: Any = Enrolment.objects.filter(shift=OuterRef("pk"), state__in=LIVE)
@@ -88,9 +87,9 @@ def _new(
         activity=activity, series=of, day=day, starts=times.starts, ends=times.ends, emergency=activity.emergency,
         made_at=at, opens_at=times.opens_at, closes_at=times.closes_at or times.starts, draw_at=times.draw_at,
         draw_mark=hashlib.sha256(seed).hexdigest() if seed is not None else "",
-        draw_seed=vault.seal_bytes(SEALED, seed) if seed is not None else "",
-        secret=vault.seal_bytes(SEALED, os.urandom(20)),
-        pin=vault.seal_bytes(SEALED, f"{secrets.randbelow(10**6):06d}".encode()),
+        draw_seed=vault.seal_bytes("shift", seed) if seed is not None else "",
+        secret=vault.seal_bytes("shift", os.urandom(20)),
+        pin=vault.seal_bytes("shift", f"{secrets.randbelow(10**6):06d}".encode()),
         fence=times.fence, note=by_staff(times.note, 200),
     )  # fmt: skip
 
