@@ -38,7 +38,7 @@ def within(field: str, paths: Iterable[str]) -> Q:
         if not kept or not p.startswith(kept[-1]):
             kept.append(p)
     if kept == [""]:
-        return Q()
+        return ~Q(pk__in=[])  # every row, also when it is joined by OR: an empty Q would drop out of that
     return reduce(or_, (Q(**{f"{field}__gte": p, f"{field}__lt": p + "~"}) for p in kept), Q(pk__in=[]))
 
 

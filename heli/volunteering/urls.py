@@ -6,6 +6,15 @@ from heli.volunteering.views import activities, activity_desk, activity_shifts, 
 app_name = "volunteering"
 urlpatterns = [
     pattern
-    for module in (activities, activity_shifts, activity_desk, people, teams, keep, enrol, shift)
+    for module in (
+        enrol,
+        shift,
+        activities,
+        activity_shifts,
+        activity_desk,
+        people,
+        teams,
+        keep,
+    )  # a named act before `verb`
     for pattern in routes(module)
 ]

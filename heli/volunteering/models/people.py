@@ -44,10 +44,7 @@ class VolunteerQuerySet(models.QuerySet["Volunteer"]):
         if actor.system:
             return self
         see = Q(user=actor.user_id) if actor.user_id is not None else Q(pk__in=[])
-        paths = actor.paths(Cap.KEEP_VOLUNTEERS)
-        if "" in paths:  # the whole country: an empty Q would be lost in the OR
-            return self
-        if paths:
+        if paths := actor.paths(Cap.KEEP_VOLUNTEERS):
             see |= within("area_path", paths)
         if orgs := actor.org_ids(Cap.LEAD_TEAM):
             see |= Q(user__in=Member.objects.filter(org__in=orgs, valid_to=None).values("user"))
