@@ -45,6 +45,8 @@ WORK = {
     "snaps.forget": _("Forgetting fingerprints of photos that are older than the rule keeps them"),
     "snaps.thank": _("Thanks for snaps that were verified"),
     "suggestions.follow": _("Suggestions follow what was decided of their requests"),
+    "volunteering.tell": _("news of a place in a shift for a volunteer"),
+    "volunteering.turns": _("free places of shifts to the next in line, draws"),
     "volunteering.make_shifts": _("Shifts of series are made ahead"),
     "volunteering.tell_enrolled": _("News of a shift for who is enrolled"),
     "wishes.daily": _("Wishes and promises whose day is over"),

@@ -33,6 +33,11 @@ CAPS: dict[Cap, str | Promise] = {
     Cap.MANAGE_SITES: _("enter and change stations"),
     Cap.KEEP_SITE: _("keep the hours and services of the own station"),
     Cap.PUBLISH_NOTICES: _("publish notices in plain words"),
+    Cap.LEAD_TEAM: _("plan the activities of the own team, say who was there, take members"),
+    Cap.KEEP_VOLUNTEERS: _("register volunteers, look at their cards and papers"),
+    Cap.RECORD_HOURS: _("record hours of service"),
+    Cap.REVIEW_HOURS: _("decide on hours in doubt, as a second person"),
+    Cap.REVIEW_ACTIVITIES: _("look at plans of activities before they are posted"),
 }
 
 WHY_NOT: dict[str, str | Promise] = {

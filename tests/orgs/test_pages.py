@@ -146,8 +146,8 @@ def test_members(jiang: Client, world: Any) -> None:
     org = world.org("银龄队")
     response = jiang.post(f"/orgs/{org.pk}/members/", {"username": "nobody.here"})
     assert response.status_code == 400 and "username" in response.context["member"].errors
-    jiang.post(f"/orgs/{org.pk}/members/", {"username": "u-zhouyinling", "title": "队长"})
-    member = Member.objects.get(org=org)
+    jiang.post(f"/orgs/{org.pk}/members/", {"username": "u-wangguilan", "title": "队长"})
+    member = Member.objects.get(org=org, user=world.wang_resident)
     assert "队长" in jiang.get(f"/orgs/{org.pk}/").content.decode()
     jiang.post(f"/orgs/members/{member.pk}/end/")
     member.refresh_from_db()
