@@ -51,10 +51,13 @@ SELECT s.id
  ORDER BY s.id LIMIT 100
 """
 STRAY = """
-SELECT e.id FROM ledger_entry e
- WHERE NOT EXISTS (SELECT 1 FROM ledger_sequenced q WHERE q.source = 'entry' AND q.source_id = e.id)
-   AND NOT EXISTS (SELECT 1 FROM ledger_waiting w WHERE w.source = 'entry' AND w.source_id = e.id)
- ORDER BY e.id LIMIT 100
+SELECT e.source, e.id
+  FROM (SELECT 'entry' AS source, id FROM ledger_entry
+        UNION ALL SELECT 'certificate', id FROM ledger_certificate
+        UNION ALL SELECT 'revocation', id FROM ledger_certificate WHERE revoked_at IS NOT NULL) e
+ WHERE NOT EXISTS (SELECT 1 FROM ledger_sequenced q WHERE q.source = e.source AND q.source_id = e.id)
+   AND NOT EXISTS (SELECT 1 FROM ledger_waiting w WHERE w.source = e.source AND w.source_id = e.id)
+ ORDER BY e.source, e.id LIMIT 100
 """
 
 
@@ -185,8 +188,8 @@ def _rows() -> Iterator[str]:
     """What stands beside the log: entries without a place, services that differ, marks that fit no account."""
     with connection.cursor() as cursor:
         cursor.execute(STRAY)
-        for (pk,) in cursor.fetchall():
-            yield f"entry {pk} has no place in the log and waits for none: it came past the way in"
+        for source, pk in cursor.fetchall():
+            yield f"{source} {pk} has no place in the log and waits for none: it came past the way in"
         cursor.execute(FOLD)
         for (pk,) in cursor.fetchall():
             yield f"service {pk} does not follow from its entries"

@@ -119,3 +119,45 @@ class NotACheckpoint(HeliError):
     code = "L-916"
     status = 400
     sentence = _("This file is no checkpoint of this log, or not one that the witness signed: %(why)s.")
+
+
+# Certificates: L-970 … L-979 --------------------------------------------------------------------------------------------
+class NothingToCertify(HeliError):
+    code = "L-970"
+    status = 400
+    sentence = _(
+        "No approved hours lie in these days. Choose other days, or ask the unit whether they were recorded yet."
+    )
+
+
+class TooManyToCertify(HeliError):
+    code = "L-971"
+    status = 400
+    sentence = _("More than %(most)s services lie in these days. Choose fewer days, and make several certificates.")
+
+
+class NameMissing(HeliError):
+    code = "L-972"
+    status = 400
+    sentence = _("No name is kept with this account, so none can be printed. Write it under “My information” first.")
+
+
+class NameChanged(HeliError):
+    code = "L-973"
+    status = 409
+    sentence = _("The name kept now is not the one this certificate was issued to. Make a new certificate.")
+
+
+class NoLongerStands(HeliError):
+    code = "L-974"
+    status = 409
+    sentence = _(
+        "This certificate was revoked, or hours in it were corrected since, so it is not printed any more. Make a new one"
+        " with the figures of today."
+    )
+
+
+class NameCodeWrong(HeliError):
+    code = "L-975"
+    status = 400
+    sentence = _("This code does not open the name, or its ten minutes are over. Ask the holder for a new one.")

@@ -22,12 +22,13 @@ from django.utils import timezone
 
 from heli.core import vault
 from heli.engines import merkle
+from heli.engines.certificate import LEAF, Leaf, Proof
 from heli.engines.merkle import WIDTH, Head, Tree, Verifier
 from heli.ledger.errors import LogBroken
 from heli.ledger.models import Checkpoint, Entry, LogKey, Node, Sequenced, Waiting
 from heli.rulebook import queries as rulebook
 
-PREFIX: Final = b"heli-ledger-leaf/v1\n"
+PREFIX: Final = LEAF
 BATCH: Final = 2000  # leaves given their place in one transaction
 LOCK: Final = 0x6C6F67  # "log": one sequencer at a time
 
@@ -49,30 +50,33 @@ def instant(at: dt.datetime | None) -> str | None:
     return None if at is None else at.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def entry_leaves(ids: Sequence[int]) -> dict[int, dict[str, Any]]:
-    """Entries as JSON. Two statements. What an entry supersedes is named by its id: its place is in the log, too."""
-    rows = Entry.objects.filter(pk__in=ids).select_related("service__person").order_by()
+def entry_leaf(e: Entry) -> dict[str, Any]:
+    """An entry as JSON; its service and person were read with it. What it supersedes is named by its id: its place is in
+    the log, too."""
     return {
-        e.pk: {
-            "alg": "sha256",
-            "kind": f"hours.{e.kind}",
-            "entry": e.pk,
-            "service": e.service_id,
-            "source": f"{e.service.source_type}:{e.service.source_id}",
-            "person": bytes(e.service.person.mark).hex(),
-            "enrolled": instant(e.service.enrolled_at),
-            "minutes": e.minutes,
-            "starts": instant(e.starts),
-            "ends": instant(e.ends),
-            "grade": e.grade,
-            "by": e.by_id,
-            "at": instant(e.at),
-            "supersedes": e.supersedes_id,
-            "reason": e.reason,
-            "facts": e.facts,
-        }
-        for e in rows
+        "alg": "sha256",
+        "kind": f"hours.{e.kind}",
+        "entry": e.pk,
+        "service": e.service_id,
+        "source": f"{e.service.source_type}:{e.service.source_id}",
+        "person": bytes(e.service.person.mark).hex(),
+        "enrolled": instant(e.service.enrolled_at),
+        "minutes": e.minutes,
+        "starts": instant(e.starts),
+        "ends": instant(e.ends),
+        "grade": e.grade,
+        "by": e.by_id,
+        "at": instant(e.at),
+        "supersedes": e.supersedes_id,
+        "reason": e.reason,
+        "facts": e.facts,
     }
+
+
+def entry_leaves(ids: Sequence[int]) -> dict[int, dict[str, Any]]:
+    """Entries as JSON. One statement."""
+    rows = Entry.objects.filter(pk__in=ids).select_related("service__person").order_by()
+    return {e.pk: entry_leaf(e) for e in rows}
 
 
 register("entry", entry_leaves)
@@ -211,6 +215,12 @@ def folder() -> Path:
     return Path(settings.VAR) / "log"
 
 
+def behind(into: Path) -> bool:
+    """Whether the last head is not the one that is published there."""
+    known, head = into / "checkpoint", Checkpoint.objects.order_by("pk").last()
+    return head is not None and not (known.exists() and known.read_text().startswith(head.note))
+
+
 def publish(into: Path) -> int:
     """Write the tiles of the last head, then the head; how many files. What is there stays as it is."""
     head = Checkpoint.objects.order_by("pk").last()
@@ -238,20 +248,62 @@ def _write(path: Path, content: bytes) -> None:
     draft.replace(path)
 
 
-def proof(source: str, ids: Iterable[int]) -> dict[int, dict[str, Any]]:
-    """For things of a source: their leaf, its place, and the way to the last head. For certificates and pages."""
+# Proofs ---------------------------------------------------------------------------------------------------------------
+def tree_for(indexes: Iterable[int], length: int) -> Tree:
+    """The tree of that length with what the proofs of these leaves read: at each level the tile above each leaf, and the
+    last one. One statement."""
+    ranges: list[int] = []
+    above, here, level = set(indexes), length, 0
+    while here:
+        for n in sorted({i // WIDTH for i in above} | {(here - 1) // WIDTH}):
+            if n * WIDTH < here:
+                ranges += [level, n * WIDTH, min((n + 1) * WIDTH, here)]
+        above, here, level = {i // WIDTH for i in above}, here // WIDTH, level + 1
+    have: dict[tuple[int, int], bytes] = {}
+    if ranges:
+        wanted = ", ".join(["(%s, %s, %s)"] * (len(ranges) // 3))
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"WITH w (level, lo, hi) AS (VALUES {wanted})"
+                " SELECT 0, s.index, s.hash FROM w JOIN ledger_sequenced s ON w.level = 0 AND s.index >= w.lo AND s.index < w.hi"
+                " UNION ALL SELECT d.level, d.n, d.hash FROM w JOIN ledger_node d"
+                " ON d.level = w.level AND d.n >= w.lo AND d.n < w.hi",
+                ranges,
+            )
+            have = {(at, n): bytes(found) for at, n, found in cursor.fetchall()}
+    return Tree(lambda at, start, stop: [have[at, n] for n in range(start, stop) if (at, n) in have], length)
+
+
+def proof(wanted: Sequence[tuple[str, int]]) -> Proof | None:
+    """That these things are in the log, in this order; None: the last head does not hold all of them yet.
+
+    Statements: 4, and one for each source.
+    """
     head = Checkpoint.objects.order_by("pk").last()
     if head is None:
-        return {}
-    tree = Tree(read, head.size)
-    places = Sequenced.objects.filter(source=source, source_id__in=list(ids), index__lt=head.size)
-    values = SOURCES[source](list(ids))
-    return {
-        x.source_id: {
-            "index": x.index,
-            "leaf": leaf(values[x.source_id]),
-            "path": tree.inclusion(x.index),
-            "checkpoint": note_of(head),
-        }
-        for x in places
-    }
+        return None
+    values: dict[tuple[str, int], dict[str, Any]] = {}
+    places: dict[tuple[str, int], int] = {}
+    for source in {s for s, _pk in wanted}:
+        ids = [pk for s, pk in wanted if s == source]
+        values |= {(source, pk): value for pk, value in SOURCES[source](ids).items()}
+        found = Sequenced.objects.filter(source=source, source_id__in=ids, index__lt=head.size)
+        places |= {(source, pk): index for pk, index in found.values_list("source_id", "index")}
+    if any(x not in places or x not in values for x in wanted):
+        return None
+    tree = tree_for(places.values(), head.size)
+    leaves = [Leaf(places[x], leaf(values[x]), tree.inclusion(places[x])) for x in wanted]
+    return Proof(str(verifier(key(head.at))), note_of(head), leaves)
+
+
+def cover(wanted: Sequence[tuple[str, int]], at: dt.datetime) -> Proof:
+    """The same; what waits gets its place and a head is signed now where that is needed. Raises LogBroken (L-915)."""
+    made = proof(wanted)
+    if made is None:
+        while sequence():
+            pass
+        checkpoint(at)
+        made = proof(wanted)
+    if made is None:
+        raise LogBroken
+    return made

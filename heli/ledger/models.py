@@ -485,3 +485,6 @@ class Cosignature(models.Model):
 
     def __str__(self) -> str:
         return self.verifier.partition("+")[0]
+
+
+from heli.ledger import certificate_models  # noqa: E402, F401  (they stand on the tables above)

@@ -17,10 +17,12 @@ class VolunteeringConfig(AppConfig):
     def ready(self) -> None:
         from heli.core import subjects
         from heli.core.caps import Cap
+        from heli.ledger import certificates
         from heli.loop import ways
         from heli.loop.models import Kind
         from heli.people import elsewhere
         from heli.volunteering.queries.activities import describe_activities
+        from heli.volunteering.queries.names import registered_name
         from heli.volunteering.queries.people import describe_volunteers, own_rows
         from heli.volunteering.steps.activities import KIND
         from heli.volunteering.steps.people import account_closes
@@ -29,6 +31,7 @@ class VolunteeringConfig(AppConfig):
         subjects.register("volunteering.volunteer", describe_volunteers)
         subjects.register(SUBJECT, describe_activities)
         elsewhere.register(account_closes, own_rows)
+        certificates.names_from(registered_name)
         ways.offer(
             ways.Way(
                 kind=KIND,

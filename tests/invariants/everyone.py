@@ -109,6 +109,7 @@ MISSING: dict[str, Any] = {
     "volunteer_id": 10**9, "proof_id": 10**9, "team_id": 10**9, "joining_id": 10**9,
     "tip_id": 10**9, "tip_photo": "00000000-0000-4000-8000-000000000000", "told": "A" * 30,
     "service_id": 10**9, "level": 9, "rest": "999",
+    "certificate_id": 10**9, "serial_number": "0" * 30,
 }  # fmt: skip
 # Acts of the request page and the desk: the kind of thing, and the request at the right station for it to get deep.
 FITS = {

@@ -19,7 +19,8 @@ from heli.hooks.models import Delivery
 from heli.hooks.steps import add_endpoint
 from heli.insight.models import Candidate, Hot, HotRequest, Problem, Round
 from heli.insight.problem_steps import name as name_problem
-from heli.ledger.steps import Opening, open_services
+from heli.ledger import certificate_steps
+from heli.ledger import steps as hours
 from heli.loop import steps
 from heli.loop.duty import put_row
 from heli.loop.models import Category, Clock, Dispatch, DutyRow, Extension, Handling, Request, Review, Voice
@@ -33,6 +34,7 @@ from heli.orgs.models import Grant, Member
 from heli.orgs.steps import create_org
 from heli.oversight.links import token_of as tip_link
 from heli.oversight.steps import receive as receive_tip
+from heli.people.steps import change_name
 from heli.places import bookings, resource_steps, site_steps
 from heli.places.landmark_steps import learn_landmarks
 from heli.places.landmarks import Landmark
@@ -328,6 +330,24 @@ def told_places(laid: Laid, *, community: str, org_id: int, lat: float, lon: flo
     }  # fmt: skip
 
 
+def certified(laid: Laid, *, org_id: int, community: str, user: Any, now: dt.datetime) -> dict[str, Any]:
+    """A certificate of one service of a county. Anybody who has its number sees it, so neither mark nor name stand on it."""
+    change_name(user_id=user.pk, name=f"{laid.mark}名", by=SYSTEM, at=now)
+    with step("hours.laid", by=SYSTEM, at=now) as s:
+        opening = hours.Opening(
+            source_id=org_id, user_id=user.pk, org_id=org_id, area_path=community, title=f"{laid.mark}：陪伴", content=laid.mark,
+            place=laid.mark, field="elder", leader_id=None, starts=now - HOUR * 30, ends=now - HOUR * 28, enrolled_at=now - HOUR * 90,
+        )  # fmt: skip
+        (service,) = hours.open_services(s, "tests.laid", [opening])
+        hours.approve(s, [hours.Line(service_id=service.pk, grade="leader")])
+        s.about("tests.laid", service.pk, community)
+    day = (now - HOUR * 30).date()
+    made = certificate_steps.issue(
+        user_id=user.pk, first_day=day - HOUR * 48, last_day=now.date(), language="zh", org_id=org_id, by=SYSTEM, at=now
+    )
+    return {"certificate_id": made.pk, "serial_number": made.code}
+
+
 def hooked(laid: Laid, *, area_path: str, grant_id: int, now: dt.datetime) -> dict[str, Any]:
     """An endpoint of a county with one message that failed for good. Its address is a number: no name is asked for it."""
     endpoint, _secret = add_endpoint(
@@ -395,12 +415,12 @@ def snapped(world: Any, laid: Laid, *, community: str, unit: str, by: Any, now: 
 
 def served(laid: Laid, *, org_id: int, area_path: str, who: Any, now: dt.datetime) -> dict[str, Any]:
     """A service of somebody's that is over and not recorded yet; a tile of the log."""
-    opening = Opening(
+    opening = hours.Opening(
         source_id=org_id, user_id=who.pk, org_id=org_id, area_path=area_path, title=f"{laid.mark}：清扫", content=laid.mark,
         place=laid.mark, field="other", leader_id=None, starts=now - HOUR * 3, ends=now - HOUR, enrolled_at=now - HOUR * 9,
     )  # fmt: skip
     with step("tests.serve", by=SYSTEM, at=now) as s:
-        (made,) = open_services(s, "tests.enrolment", [opening])
+        (made,) = hours.open_services(s, "tests.enrolment", [opening])
         s.about("ledger.service", made.pk, area_path)
     return {"service_id": made.pk, "level": 0, "rest": "000"}
 
@@ -480,6 +500,9 @@ def ours(world: Any, now: dt.datetime) -> Laid:
     )  # fmt: skip
     laid.values |= tipped(laid, COMMUNITY, now)
     laid.values |= volunteered(laid, community=COMMUNITY, team_id=world.org("银龄队").pk, now=now)
+    laid.values |= certified(
+        laid, org_id=world.org("心桥社工").pk, community=COMMUNITY, user=world.zhao_volunteer, now=now
+    )
     laid.values |= snapped(world, laid, community=COMMUNITY, unit="城管局", by=world.yu_officer, now=now)
     laid.values |= told_places(
         laid, community=COMMUNITY, org_id=world.org("城管局").pk, lat=37.536, lon=121.387, now=now
@@ -521,6 +544,7 @@ def theirs(world: Any, now: dt.datetime) -> Laid:
     )
     team = create_org(kind="team", name="莱山志愿服务队", short_name="莱山队", area_path=community, by=SYSTEM, at=now)
     laid.values |= volunteered(laid, community=community, team_id=team.pk, now=now)
+    laid.values |= certified(laid, org_id=org, community=community, user=world.outsider, now=now)
     laid.values |= told_places(laid, community=community, lat=37.51, lon=121.44, now=now)
     laid.values |= snapped(world, laid, community=community, unit="莱山城管局", by=world.outsider, now=now)
     laid.values |= standing(laid, community=community, org_id=org, now=now)

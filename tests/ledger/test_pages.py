@@ -90,5 +90,7 @@ def test_the_log_is_open_to_everybody(m: Made) -> None:
     for wrong in ("0/000", "0/000.p/2", "0/0", "0/x000/000.p/1", "1/000.p/1", "0/000.p/0"):
         assert nobody.get(f"/log/tile/{wrong}").status_code == 404, wrong
     pk = Entry.objects.get().pk
-    shown = log.proof("entry", [pk])[pk]
-    assert shown["index"] == 0 and shown["leaf"].startswith(log.PREFIX)
+    found = log.proof([("entry", pk)])
+    assert found is not None
+    shown = found.leaves[0]
+    assert shown.index == 0 and shown.leaf.startswith(log.PREFIX)
