@@ -24,6 +24,7 @@ from heli.ledger import commands as ledger_commands
 from heli.loop import commands as loop_commands
 from heli.loop import text_commands
 from heli.ops import commands as ops_commands
+from heli.volunteering import commands as volunteers
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "heli.settings")
 
@@ -33,20 +34,16 @@ rules = typer.Typer(help="Dated, cited rules.", no_args_is_help=True)
 grants = typer.Typer(help="Who may do what, where, until when.", no_args_is_help=True)
 loop = typer.Typer(help="Requests on their way.", no_args_is_help=True)
 sites = typer.Typer(help="Stations and friendly places.", no_args_is_help=True)
-volunteering = typer.Typer(help="Volunteers.", no_args_is_help=True)
 vault = typer.Typer(help="The personal data vault.", no_args_is_help=True)
 for name, group in {
     "areas": areas, "sites": sites, "rules": rules, "grants": grants, "loop": loop, "vault": vault,
-    "volunteering": volunteering,
-    "insight": insight_commands.app, "figures": insight_commands.figures, "hooks": hook_commands.app,
+    "insight": insight_commands.app, "figures": insight_commands.figures, "hooks": hook_commands.app, "volunteering": volunteers.app,
     "ops": ops_commands.app, "ledger": ledger_commands.app, "db": data_commands.db, "text": text_commands.app,
 }.items():  # fmt: skip
     app.add_typer(group, name=name)
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
-As = Annotated[
-    str, typer.Option("--as", metavar="USER", help="Act as this account; without it as the machine's owner.")
-]
+As = Annotated[str, typer.Option("--as", metavar="USER", help="Act as this account; without it as the owner.")]
 P = ParamSpec("P")
 T = TypeVar("T")
 out, err = Console(), Console(stderr=True)
@@ -433,14 +430,6 @@ def grants_end(
 
 
 # The loop -----------------------------------------------------------------------------------------------------------
-@command(volunteering, "skills")
-def volunteering_skills(as_json: Json = False) -> None:
-    """Bring in the skills, trainings and licences that come with this version."""
-    from heli.volunteering.steps import people as steps
-
-    show({"skills": ", ".join(steps.import_skills(at=now()))}, as_json)
-
-
 @command(loop, "trace")
 def loop_trace(code: str, as_json: Json = False, by: As = "") -> None:
     """A request's whole journey: where it stands, its clocks, and everything that happened."""

@@ -132,10 +132,9 @@ def queues(slots: Iterable[int]) -> dict[int, tuple[int, Words]]:
     )
     lines: defaultdict[int, list[Ticket]] = defaultdict(list)
     rows = Enrolment.objects.filter(slot__in=ids, state="waiting").annotate(busy=Exists(elsewhere))
-    for slot, *ticket in rows.order_by("drawn", "queued_at", "id").values_list(
-        "slot", "pk", "party", "newcomer", "busy"
-    ):
-        lines[slot].append(Ticket(*ticket))
+    order = rows.order_by("drawn", "queued_at", "id")
+    for slot, pk, party, newcomer, busy in order.values_list("slot", "pk", "party", "newcomer", "busy"):
+        lines[slot].append(Ticket(pk, party, newcomer, busy))
     found: dict[int, tuple[int, Words]] = {}
     for slot, line in lines.items():
         left = max(0, taken[slot])
@@ -276,7 +275,6 @@ def draw(shift_id: int) -> Draw:
         raise NotFound
     if shift.drawn_at is None:
         return Draw(shift, [], Enrolment.objects.filter(shift=shift, state="waiting").count())
-    order = list(
-        Enrolment.objects.filter(shift=shift, drawn__isnull=False).order_by("drawn").values_list("drawn", "pk")
-    )
-    return Draw(shift, order, len(order))
+    order = Enrolment.objects.filter(shift=shift, drawn__isnull=False).order_by("drawn").values_list("drawn", "pk")
+    found = [(place, ticket) for place, ticket in order if place is not None]
+    return Draw(shift, found, len(found))

@@ -27,7 +27,7 @@ from heli.ledger.steps import Line, Opening
 from heli.loop.clocks import local_day
 from heli.places.outlines import apart
 from heli.rulebook import queries as rulebook
-from heli.volunteering import codes
+from heli.volunteering import codes, jobs
 from heli.volunteering.errors import CodeOver, NotNow, StillOpen, WrongPin
 from heli.volunteering.models import Enrolment, Scan, Shift
 from heli.volunteering.models.enrolments import Band, Means
@@ -171,7 +171,7 @@ def miss(*, enrolment_id: int, by: Actor, at: dt.datetime, reason: str) -> Enrol
         e.reason = without_personal(reason.strip())[:200]
         s.move(e, ENROLMENT, "miss", reason=e.reason, save=("reason",))
         about(s, e.shift)
-        s.defer(enrol.jobs.tell, ids=[e.pk], news="missed")
+        s.defer(jobs.tell, ids=[e.pk], news="missed")
     return e
 
 

@@ -489,6 +489,6 @@ def drop(s: Step, shift: Shift, arrow: str) -> int:
     ids = list(rows.values_list("pk", flat=True))
     if ids:
         Enrolment.objects.filter(pk__in=ids).update(state=ENROLMENT.arrows[arrow].target, ended_at=s.at)
-        s.record(**{arrow: len(ids)})
+        s.record(None, public=None, **{arrow: len(ids)})
         s.defer(jobs.tell, ids=ids, news=arrow)
     return len(ids)

@@ -34,7 +34,6 @@ from heli.volunteering.queries import enrol as queries
 from heli.volunteering.steps import attend, enrol
 from heli.volunteering.views.enrol import point_of, see_other
 
-LEADER = {"needs": Cap.LEAD_TEAM, "scope": Scope.OWN_UNIT}
 STATIC = Path(__file__).parents[1] / "static" / "volunteering"
 MOST = 500  # entries of one sending
 KIOSK = "heli.volunteering.kiosk"  # salt of the cookie of a kiosk
@@ -51,7 +50,7 @@ def address(shift: Shift, at: dt.datetime) -> str:
     return settings.HELI_PUBLIC_URL + reverse("volunteering:check_in", args=[shift.pk, codes.code(shift, at)])
 
 
-@page("shift/<int:shift_id>/", name="shift", **LEADER)
+@page("shift/<int:shift_id>/", name="shift", needs=Cap.LEAD_TEAM, scope=Scope.OWN_UNIT)
 def shift(request: HeliRequest, shift_id: int) -> HttpResponse:
     """Everybody of a shift, and what is still to be said of each before it can be closed."""
     return shift_page(request, shift_id)
@@ -70,7 +69,7 @@ def shift_page(
     return private(render(request, "volunteering/enrol/shift.html", context, status=status))
 
 
-@page("shift/<int:shift_id>/close/", name="close_shift", methods=("POST",), **LEADER)
+@page("shift/<int:shift_id>/close/", name="close_shift", methods=("POST",), needs=Cap.LEAD_TEAM, scope=Scope.OWN_UNIT)
 def close_shift(request: HeliRequest, shift_id: int) -> HttpResponse:
     """All is said: hours go to the ledger."""
     try:
@@ -83,7 +82,13 @@ def close_shift(request: HeliRequest, shift_id: int) -> HttpResponse:
     return see_other("shift", shift_id)
 
 
-@page("place/<int:enrolment_id>/<str:leader_act>/", name="leader_act", methods=("POST",), **LEADER)
+@page(
+    "place/<int:enrolment_id>/<str:leader_act>/",
+    name="leader_act",
+    methods=("POST",),
+    needs=Cap.LEAD_TEAM,
+    scope=Scope.OWN_UNIT,
+)
 def leader_act(request: HeliRequest, enrolment_id: int, leader_act: str) -> HttpResponse:
     """A leader's word on one line: admit, refuse, in, out, miss."""
     e = Enrolment.objects.visible_to(request.actor).filter(pk=enrolment_id).first()
@@ -118,7 +123,7 @@ def _time_of(typed: str, e: Enrolment, now: dt.datetime) -> dt.datetime:
     return found if found >= start - dt.timedelta(hours=6) else found + dt.timedelta(days=1)
 
 
-@page("shift/<int:shift_id>/paper/", name="paper", methods=("POST",), **LEADER)
+@page("shift/<int:shift_id>/paper/", name="paper", methods=("POST",), needs=Cap.LEAD_TEAM, scope=Scope.OWN_UNIT)
 def paper(request: HeliRequest, shift_id: int) -> HttpResponse:
     """A signed sheet: its photo stands for those who are ticked, from the planned start to the planned end."""
     now, desk = timezone.now(), queries.desk(request.actor, shift_id)
@@ -141,13 +146,13 @@ def paper(request: HeliRequest, shift_id: int) -> HttpResponse:
     return see_other("shift", shift_id)
 
 
-@page("shift/<int:shift_id>/export/", name="shift_export", methods=("POST",), **LEADER)
+@page("shift/<int:shift_id>/export/", name="shift_export", methods=("POST",), needs=Cap.LEAD_TEAM, scope=Scope.OWN_UNIT)
 def shift_export(request: HeliRequest, shift_id: int) -> HttpResponse:
     """The list as a file for a stated purpose: volunteer numbers, nobody's name."""
     desk, now, purpose = queries.desk(request.actor, shift_id), timezone.now(), request.POST.get("purpose", "")
     rows = [*desk.people, *desk.queue, *desk.others]
     export.take_away(
-        name="shift", by=request.actor, at=now, purpose=purpose, rows=len(rows), filters={"shift": shift_id},
+        name="shift", by=request.actor, at=now, purpose=purpose, rows=len(rows), filters={"shift": str(shift_id)},
         path=desk.shift.activity.area_path, org_id=desk.shift.activity.org_id, cap=Cap.LEAD_TEAM,
     )  # fmt: skip
     notes = [purpose, _("No personal data is in this file. It was recorded that it was made.")]
@@ -156,7 +161,7 @@ def shift_export(request: HeliRequest, shift_id: int) -> HttpResponse:
 
 
 # The code to scan -------------------------------------------------------------------------------------------------------
-@page("shift/<int:shift_id>/code/", name="code", **LEADER)
+@page("shift/<int:shift_id>/code/", name="code", needs=Cap.LEAD_TEAM, scope=Scope.OWN_UNIT)
 def code(request: HeliRequest, shift_id: int) -> HttpResponse:
     """The code on the leader's phone, large; it changes every half minute (HTMX asks for the picture alone)."""
     found = Shift.objects.visible_to(request.actor).select_related("activity").filter(pk=shift_id).first()
@@ -168,14 +173,14 @@ def code(request: HeliRequest, shift_id: int) -> HttpResponse:
 
 
 # The list that works without a network ----------------------------------------------------------------------------------
-@page("shift/<int:shift_id>/list/", name="tick_list", **LEADER)
+@page("shift/<int:shift_id>/list/", name="tick_list", needs=Cap.LEAD_TEAM, scope=Scope.OWN_UNIT)
 def tick_list(request: HeliRequest, shift_id: int) -> HttpResponse:
     """Tick who comes and who leaves; kept on the phone while there is no network, and sent when there is."""
     desk = queries.desk(request.actor, shift_id)
     return private(render(request, "volunteering/enrol/list.html", {"d": desk, "now": timezone.now()}))
 
 
-@page("shift/<int:shift_id>/sync/", name="sync", methods=("POST",), **LEADER)
+@page("shift/<int:shift_id>/sync/", name="sync", methods=("POST",), needs=Cap.LEAD_TEAM, scope=Scope.OWN_UNIT)
 def sync(request: HeliRequest, shift_id: int) -> HttpResponse:
     """What a leader's phone kept, as JSON: {"device": …, "seen": [{"e", "at", "out", "nonce", "lat", "lon"}]}. Sent again
     it counts once. Answers which are in, and of which why not."""
