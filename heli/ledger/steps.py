@@ -537,7 +537,7 @@ def correct(s: Step, lines: Sequence[Line], *, reason: str) -> Decided:
     _may(s, services, "correct", reason)
     back = _take_back(s, services, reason)
     for x in services:
-        x.state = "attended"  # as the entry left them
+        vars(x)["state"] = "attended"  # as the entry left them in the database
     anew = [
         replace(_whole(x, y), supersedes_id=e.pk, reason=reason) for x, y, e in zip(lines, services, back, strict=True)
     ]

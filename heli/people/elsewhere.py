@@ -9,7 +9,7 @@ from collections.abc import Callable
 from heli.core.actor import Actor
 
 Row = tuple[str, str, str, dt.datetime | None]  # part, item, content, when
-End = Callable[[int, Actor, dt.datetime], None]  # account id, who closes it, when
+End = Callable[..., None]  # user_id, by (who closes it), at; by name
 Tell = Callable[[int], list[Row]]
 _rooms: list[tuple[End, Tell]] = []
 
@@ -22,7 +22,7 @@ def register(end: End, tell: Tell) -> None:
 def end_all(user_id: int, by: Actor, at: dt.datetime) -> None:
     """Call while holding the account's row."""
     for end, _tell in _rooms:
-        end(user_id, by, at)
+        end(user_id=user_id, by=by, at=at)
 
 
 def tell_all(user_id: int) -> list[Row]:

@@ -545,7 +545,6 @@ def theirs(world: Any, now: dt.datetime) -> Laid:
     team = create_org(kind="team", name="莱山志愿服务队", short_name="莱山队", area_path=community, by=SYSTEM, at=now)
     laid.values |= volunteered(laid, community=community, team_id=team.pk, now=now)
     laid.values |= certified(laid, org_id=org, community=community, user=world.outsider, now=now)
-    laid.values |= told_places(laid, community=community, lat=37.51, lon=121.44, now=now)
     laid.values |= snapped(world, laid, community=community, unit="莱山城管局", by=world.outsider, now=now)
     laid.values |= standing(laid, community=community, org_id=org, now=now)
     team = (world.outsider, world.yu_officer)

@@ -337,6 +337,15 @@ class Shift(models.Model):
     def __str__(self) -> str:
         return f"{self.activity_id} {self.starts:%Y-%m-%d %H:%M}"
 
+    @property
+    def unit_id(self) -> int:
+        """What capability checks read."""
+        return self.activity.org_id
+
+    @property
+    def area_path(self) -> str:
+        return self.activity.area_path
+
 
 class Slot(models.Model):
     """A role in one shift. How many places are taken is counted when it is asked, never kept."""

@@ -238,10 +238,8 @@ def close(*, shift_id: int, by: Actor, at: dt.datetime, record: bool = True) -> 
         if open_:
             raise StillOpen(n=len(open_))
         enrol.drop(s, shift, "unmet")
-        s.allow(shift.activity, Cap.LEAD_TEAM, SHIFT.arrows["close"].scope)
-        s.event.before, shift.state, shift.ended_at = shift.state, SHIFT.arrows["close"].target, at
-        s.event.after = shift.state
-        shift.save(update_fields=["state", "ended_at"])
+        shift.ended_at = at
+        s.move(shift, SHIFT, "close", save=("ended_at",))
         about(s, shift)
         s.record(shift, served=len(people))
         if people:

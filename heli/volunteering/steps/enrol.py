@@ -195,16 +195,17 @@ def enrol(
             new = newcomers(volunteers, slot, form_key)
             draw = slot.shift.draw_at is not None and slot.shift.drawn_at is None and how != How.WALK_IN
             party = uuid.uuid4() if together and len(volunteers) > 1 else None
+            tickets = [waiting.Ticket(i, party, v.pk in new) for i, v in enumerate(volunteers)]
+            firsts = _first(slot, tickets, at, draw=draw, asks=how in {How.SELF, How.PROXY, How.TEAM})
             rows = [
                 Enrolment(
                     volunteer=v, shift=slot.shift, slot=slot, org_id=slot.shift.activity.org_id,
                     area_path=slot.shift.activity.area_path, starts=slot.shift.starts, ends=slot.shift.ends, how=how,
                     by_id=by.user_id, consent=without_personal(consent.strip())[:200], party=party,
-                    newcomer=v.pk in new, made_at=at, form_key=form_key,
+                    newcomer=v.pk in new, made_at=at, form_key=form_key, **first,
                 )
-                for v in volunteers
+                for v, first in zip(volunteers, firsts, strict=True)
             ]  # fmt: skip
-            _give(slot, rows, at, draw=draw)
             if not wait and any(r.state == "waiting" for r in rows):
                 raise NoPlace(free=free(slot, at)[0])
             Enrolment.objects.bulk_create(rows)
@@ -217,20 +218,16 @@ def enrol(
     return rows
 
 
-def _give(slot: Slot, rows: list[Enrolment], at: dt.datetime, *, draw: bool) -> None:
-    """Say of each new row whether it holds a place or waits. Call while holding the slot's lock."""
+def _first(slot: Slot, queue: list[waiting.Ticket], at: dt.datetime, *, draw: bool, asks: bool) -> list[dict[str, Any]]:
+    """The first state of each new row: it holds a place, asks for one, or waits. Call while holding the slot's lock."""
     left, kept, waits = free(slot, at)
     have: Collection[int] = ()
     if not draw and not waits:  # who waits goes first; `fill` has given them what fits
-        queue = [waiting.Ticket(i, r.party, r.newcomer) for i, r in enumerate(rows)]
         have, _passed = waiting.turn(queue, left, kept)
-    for i, r in enumerate(rows):
-        if i not in have:
-            r.state, r.queued_at = "waiting", at
-        elif slot.shift.activity.approval and r.how in {How.SELF, How.PROXY, How.TEAM}:
-            r.state = "asked"
-        else:
-            r.state, r.confirmed_at = "confirmed", at
+    held: dict[str, Any] = {"state": "confirmed", "confirmed_at": at}
+    if asks and slot.shift.activity.approval:
+        held = {"state": "asked"}
+    return [held if t.id in have else {"state": "waiting", "queued_at": at} for t in queue]
 
 
 # The waiting list -----------------------------------------------------------------------------------------------------
@@ -465,8 +462,8 @@ def take_over(*, enrolment_id: int, by: Actor, at: dt.datetime) -> Enrolment:
                 raise WrongState
             me = Volunteer.objects.select_related("record").get(pk=ids[1])
             pick([me], slot, at)
-            old.state, old.ended_at, old.reason = "withdrawn", at, _("Passed on.")
-            old.save(update_fields=["state", "ended_at", "reason"])
+            old.ended_at, old.reason = at, _("Passed on.")
+            s.move(old, ENROLMENT, "withdraw", reason=old.reason, save=("ended_at", "reason"))
             made = Enrolment.objects.create(
                 volunteer=me, shift=slot.shift, slot=slot, org_id=old.org_id, area_path=old.area_path, starts=old.starts,
                 ends=old.ends, state="confirmed", how=How.SWAP, by_id=by.user_id, newcomer=bool(newcomers([me], slot)),

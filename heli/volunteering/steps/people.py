@@ -340,7 +340,7 @@ def come_back(*, volunteer_id: int, by: Actor, at: dt.datetime) -> Volunteer:
     return volunteer
 
 
-def account_closes(user_id: int, by: Actor, at: dt.datetime) -> None:
+def account_closes(*, user_id: int, by: Actor, at: dt.datetime) -> None:
     """With the account the volunteer ends, and the mark of their identity number is gone; the vault erases the rest.
     Called by people/elsewhere.py inside that step."""
     volunteer = Volunteer.objects.filter(user=user_id).select_for_update(of=("self",)).first()

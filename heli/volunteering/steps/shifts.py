@@ -430,14 +430,8 @@ def cancel_shift(*, shift_id: int, by: Actor, at: dt.datetime, reason: str) -> N
 def _cancel(s: Step, shift: Shift, reason: str) -> None:
     """The shift, and all who hold a place or wait. Call while holding the shift's lock."""
     shift.by_hand, shift.ended_at, shift.reason = True, s.at, reason
-    s.move(shift_of(shift), SHIFT, "cancel", reason=reason, save=("by_hand", "ended_at", "reason"))
+    s.move(shift, SHIFT, "cancel", reason=reason, save=("by_hand", "ended_at", "reason"))
     release(s, shift, reason)
-
-
-def shift_of(shift: Shift) -> Any:
-    """What capability checks read of a shift."""
-    shift.unit_id, shift.area_path = shift.activity.org_id, shift.activity.area_path  # type: ignore[attr-defined]
-    return shift
 
 
 def release(s: Step, shift: Shift, reason: str) -> int:

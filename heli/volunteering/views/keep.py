@@ -70,7 +70,7 @@ def desk_page(
     return private(render(request, "volunteering/people/keep.html", context, status=status))
 
 
-@page("keep/find/", name="find", needs=KEEP, scope=Scope.AREA, methods=("POST",), limit=Tries(120))
+@page("keep/find/", name="keep_find", needs=KEEP, scope=Scope.AREA, methods=("POST",), limit=Tries(120))
 def find(request: HeliRequest) -> HttpResponse:
     """By phone number: posted, so that it stands in no address."""
     form = forms.FindForm(request.POST)
