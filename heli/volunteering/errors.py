@@ -19,7 +19,7 @@ class NotEligible(HeliError):
 
     code = "L-930"
     status = 409
-    sentence = _("Not yet: %(reasons)s")
+    sentence = _("Something is missing first: %(reasons)s Then try again.")
 
     def __init__(self, reasons: Sequence[Refusal], who: str = "") -> None:
         self.reasons = reasons

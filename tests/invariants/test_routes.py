@@ -191,7 +191,8 @@ def test_a_link_opens_its_own_request_only(counties: Counties) -> None:
     world, here, there = counties
     asker = Asker(world, NOBODY)
     whole, other = here.tokens[0], there.tokens[0]
-    for way in (w for w in WAYS if w.route.scope is Scope.LINK):
+    of_voices = [w for w in WAYS if w.route.scope is Scope.LINK and w.route.name != "feed"]  # a calendar's is its own
+    for way in of_voices:
         method = way.route.methods[0]
         good = {"token": whole, "file_id": here.pick("file", "heard"), **CHOICES.get(str(way), [{}])[0]}
         assert asker.ask(method, way.url(good)).status_code < 500
