@@ -1,7 +1,7 @@
 """Calendar feeds (iCalendar, RFC 5545): what a room knows of somebody's appointments, and the file a calendar asks for.
 
 A room that has appointments says so once, at start (AppConfig.ready); the room of accounts, which keeps the secret link of
-a person's feed (people.feeds), asks them all:
+a person's feed (people.feed_steps), asks them all:
 
     feeds.register("places.booking", booking_events)     # (user_id, since) -> events
 

@@ -17,7 +17,8 @@ from heli.core.errors import HeliError
 from heli.demo.county import Staff
 from heli.orgs.models import Organisation
 from heli.people.models import User
-from heli.places import bookings, resource_steps
+from heli.places import booking_steps as bookings
+from heli.places import resource_steps
 from heli.places.resources import Booking, Resource
 from heli.places.site_steps import change_site
 from heli.places.sites import Site

@@ -30,6 +30,7 @@ from heli.ledger.certificate_models import Certificate
 from heli.ledger.certificate_pdf import sealed
 from heli.ledger.errors import NameChanged, NoLongerStands, NothingToCertify
 from heli.ledger.models import LogKey
+from heli.ledger.queries import length
 from heli.orgs.models import Organisation
 from heli.people.queries import by_phone
 from heli.places.models import Area
@@ -192,7 +193,7 @@ def _row(c: Any) -> dict[str, Any]:
     )
     return {
         "c": c, "number": serial.grouped(c.code), "address": serial.in_address(c.code), "chip": state, "said": said,
-        "hours": certificates.length(c.minutes), "stands": state == "done",
+        "hours": length(c.minutes), "stands": state == "done",
     }  # fmt: skip
 
 

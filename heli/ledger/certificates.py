@@ -10,7 +10,6 @@ from typing import Any
 
 from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.utils import timezone
-from django.utils.translation import gettext as _
 
 from heli.core import vault
 from heli.core.actor import Actor
@@ -21,6 +20,7 @@ from heli.engines.serial import BadSerial
 from heli.ledger import log
 from heli.ledger.certificate_models import Certificate, CertificateLine
 from heli.ledger.models import Checkpoint, Entry, Kind, Person, Service
+from heli.ledger.queries import length
 from heli.people.models import User
 
 
@@ -336,11 +336,3 @@ def units_of(actor: Actor) -> list[tuple[int, str]]:
     """(unit, its name) of those who recorded one's approved hours. One statement."""
     rows = Entry.objects.filter(service__person__user=actor.user_id, kind=Kind.APPROVED, superseded_by=None)
     return list(rows.order_by().values_list("service__org", "service__org__name").distinct())
-
-
-def length(minutes: int) -> str:
-    """Hours as they are credited: "25 小时 40 分"."""
-    hours, rest = divmod(minutes, 60)
-    if not rest:
-        return _("%(h)s h") % {"h": hours}
-    return _("%(h)s h %(m)s min") % {"h": hours, "m": rest} if hours else _("%(m)s min") % {"m": rest}

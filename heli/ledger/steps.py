@@ -530,14 +530,13 @@ def correct(s: Step, lines: Sequence[Line], *, reason: str) -> Decided:
     """Other hours in place of those approved: taken back and approved anew at once, each superseding what was before.
     Where a rule doubts the new ones they wait for a second person, and the old ones are taken back all the same.
 
-    Statements: 8; 2 more where some are held.
+    Statements: 9; 2 more where some are held.
     """
     services = _locked(s, [x.service_id for x in lines])
     _not_own(s, services)
     _may(s, services, "correct", reason)
     back = _take_back(s, services, reason)
-    for x in services:
-        vars(x)["state"] = "attended"  # as the entry left them in the database
+    services = _locked(s, [x.pk for x in services])  # as the entries left them
     anew = [
         replace(_whole(x, y), supersedes_id=e.pk, reason=reason) for x, y, e in zip(lines, services, back, strict=True)
     ]

@@ -48,7 +48,6 @@ WORK = {
     "volunteering.tell": _("news of a place in a shift for a volunteer"),
     "volunteering.turns": _("free places of shifts to the next in line, draws"),
     "volunteering.make_shifts": _("Shifts of series are made ahead"),
-    "volunteering.tell_enrolled": _("News of a shift for who is enrolled"),
     "wishes.daily": _("Wishes and promises whose day is over"),
     "wishes.follow": _("Wishes follow what was judged or taken back"),
     "wishes.tell_giver": _("A text message to who took on a wish"),

@@ -73,7 +73,7 @@ class User(AbstractBaseUser):
 
 
 class CalendarFeed(models.Model):
-    """A person's calendar link: there once they asked for one. The link is made from `nonce` (people.feeds), not kept."""
+    """A person's calendar link: there once they asked for one. The link is made from `nonce` (people.feed_steps), not kept."""
 
     user = models.OneToOneField(User, on_delete=models.PROTECT, primary_key=True, related_name="calendar_feed")
     nonce = models.PositiveIntegerField(default=1)

@@ -1,7 +1,7 @@
 """Routes under /me/."""
 
 from heli.core.pages import routes
-from heli.people import feeds, views
+from heli.people import feed_views, views
 
 app_name = "people"
-urlpatterns = [*routes(feeds), *routes(views)]
+urlpatterns = [*routes(feed_views), *routes(views)]

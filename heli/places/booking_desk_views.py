@@ -20,7 +20,8 @@ from heli.core.errors import HeliError, Invalid, NotFound
 from heli.core.pages import HeliRequest, page
 from heli.engines.identifiers import without_personal
 from heli.places import booking_queries as queries
-from heli.places import bookings, resource_steps
+from heli.places import booking_steps as bookings
+from heli.places import resource_steps
 from heli.places.booking_forms import PartnerForm, ResourceForm
 from heli.places.booking_queries import TABS, Line
 from heli.places.booking_views import booking_line

@@ -21,7 +21,8 @@ from heli.core.errors import AlreadyDone, HeliError, NotFound
 from heli.core.pages import HeliRequest, page
 from heli.core.tries import Limit
 from heli.places import booking_queries as queries
-from heli.places import bookings, resource_steps
+from heli.places import booking_steps as bookings
+from heli.places import resource_steps
 from heli.places.booking_feeds import site_events
 from heli.places.booking_forms import BookForm, CallForm, ReasonForm
 from heli.places.booking_queries import DayOfSite, Line

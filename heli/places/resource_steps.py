@@ -20,7 +20,7 @@ from heli.core.steps import Step, step
 from heli.engines import freetime
 from heli.engines.freetime import Taken
 from heli.engines.identifiers import without_personal
-from heli.places.bookings import SUBJECT, runs
+from heli.places.booking_steps import SUBJECT, runs
 from heli.places.errors import PartnerAlready, ResourceNameTaken, StillPromised
 from heli.places.resources import Booking, OpenTo, Resource, ResourceKind, SitePartner
 from heli.places.site_queries import ORG

@@ -113,7 +113,6 @@ PERIOD = Shape("period", _check_period, say_period, '{"amount": 5, "unit": "work
 TIMES = Shape("count", _count(0, 1000), lambda v: pgettext("how often", "%(n)s times") % {"n": v}, "2")
 MINUTES = Shape("minutes", _count(1, 1440), lambda v: words.limit(v, "minute"), "60")
 WEEK_MINUTES = Shape("minutes", _count(1, 10_080), lambda v: words.limit(v, "minute"), "3600")
-HOUR = Shape("hour", _count(0, 720), lambda v: words.limit(v, "hour"), "24")
 SPAN = Shape("span", _count(0, 8760), lambda v: words.limit(v, "hour"), "24")
 MONTHS = Shape("months", _count(1, 120), lambda v: _now("%(n)s months") % {"n": v}, "12")
 METRES = Shape("metres", _count(1, 100_000), lambda v: _now("%(n)s metres") % {"n": words.count(v)}, "1000")
@@ -310,7 +309,6 @@ _ALL = (
     Key("activity.series_longest", _("Longest series of shifts"), DAYS),
     Key("activity.series_most", _("Most shifts of one series"), TIMES),
     Key("activity.emergency_look", _("Time to look at the plan of an emergency after it was posted"), PERIOD),
-    Key("activity.dangers", _("Conditions for which an activity says who insures"), WORDS),
     Key("activity.not_service", _("Words that say that something is no volunteer service"), WORDS),
     Key("activity.thin", _("Shifts with too few people are put forward this long before"), DAYS),
     Key("clock.dispatch", _("Time to dispatch"), PERIOD, REQUEST, public=True),
@@ -402,14 +400,14 @@ _ALL = (
     Key("ledger.checkpoint", _("The log of hours is signed anew this long after a change"), MINUTES),
     Key("ledger.checkpoint_least", _("The log of hours is signed at least this often"), MINUTES),
     Key("ledger.week_hold", _("More than this in seven days is looked at by a second person"), WEEK_MINUTES),
-    Key("volunteering.offer", _("How long a place that became free is offered to the next in line"), HOUR, public=True),
+    Key("volunteering.offer", _("How long a place that became free is offered to the next in line"), SPAN, public=True),
     Key(
         "volunteering.newcomers",
         _("Places kept for newcomers are given to all this long before a shift"),
-        HOUR,
+        SPAN,
         public=True,
     ),
-    Key("volunteering.notice", _("Who cannot come says so this long before"), HOUR, public=True),
+    Key("volunteering.notice", _("Who cannot come says so this long before"), SPAN, public=True),
     Key("volunteering.check_in.early", _("How long before a shift somebody can be checked in"), MINUTES),
     Key("volunteering.check_in.late", _("How long after a shift somebody can be checked out"), MINUTES),
     Key("volunteering.age.separate", _("Below this age a guardian's separate consent is needed"), AGE),

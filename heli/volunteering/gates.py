@@ -21,11 +21,23 @@ from heli.engines.identifiers import BadIdentifier, resident_id
 from heli.loop.clocks import local_day
 from heli.rulebook import keys as rule_keys
 from heli.rulebook import queries as rulebook
-from heli.volunteering.models import Condition, Level, Limit, Proof, ProofKind, RoleSkill, Skill, Slot, Volunteer
+from heli.volunteering.models import (
+    Activity,
+    Condition,
+    Level,
+    Limit,
+    Proof,
+    ProofKind,
+    RoleSkill,
+    Skill,
+    Slot,
+    Volunteer,
+)
 
+INSURANCE_FOR = "volunteering.insurance.for"
 RULES = (
     "volunteering.age.separate", "volunteering.age.adult", "volunteering.record_check", "volunteering.health",
-    "volunteering.health.for", "volunteering.insurance.for", "volunteering.day", "volunteering.heat",
+    "volunteering.health.for", INSURANCE_FOR, "volunteering.day", "volunteering.heat",
     "volunteering.silver.age", "volunteering.silver.longest", "volunteering.silver.spared",
 )  # fmt: skip
 
@@ -170,14 +182,17 @@ def asks(slot: Slot) -> Asked:
         minors=activity.minors,
         needs_guide=activity.silver or activity.home,
         guided=activity.guide_id is not None,
-        needs_insurance=activity.emergency
-        or activity.silver
-        or activity.home
-        or bool(conditions.intersection(rules["volunteering.insurance.for"])),
+        needs_insurance=needs_insurance(activity, conditions, rules[INSURANCE_FOR]),
         insured=bool(activity.insurer.strip()) and activity.insured_to is not None and activity.insured_to >= last,
         skills=wanted(role.pk),
         rules=rules,
     )
+
+
+def needs_insurance(activity: Activity, conditions: Iterable[str], dangers: Collection[str]) -> bool:
+    """Whether somebody has to insure who serves; `dangers`: the rule's conditions. The plan is asked the same."""
+    asked = activity.minors or activity.emergency or activity.silver or activity.home
+    return asked or not set(dangers).isdisjoint(conditions)
 
 
 def conditions_of(

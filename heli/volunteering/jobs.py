@@ -48,17 +48,6 @@ def tell(context: JobContext, ids: Sequence[int], news: str) -> int:
     return _send(context.job.id, f"place_{news}", [(pk, v) for pk, v in who if v is not None])
 
 
-@app.task(name="volunteering.tell_enrolled", queue="tell", retry=BACKOFF, pass_context=True)
-def tell_enrolled(context: JobContext, shift_id: int, news: str, enrolments: Sequence[int] = ()) -> int:
-    """News of a shift for who is enrolled in it (or was, until this moment), once each. Returns how many were told."""
-    from heli.volunteering.models import Enrolment
-    from heli.volunteering.states import LIVE
-
-    rows = Enrolment.objects.filter(shift=shift_id).select_related("volunteer__record")
-    rows = rows.filter(pk__in=enrolments) if enrolments else rows.filter(state__in=LIVE)
-    return _send(context.job.id, news, [(e.pk, e.volunteer) for e in rows.order_by("id")])
-
-
 @app.periodic(cron="* * * * *")
 @app.task(name="volunteering.turns", queue="clocks", queueing_lock="volunteering.turns")
 def turns(timestamp: int) -> dict[str, int]:

@@ -77,6 +77,7 @@ MENU: tuple[tuple[str, str, Words, frozenset[Cap]], ...] = (
     ("loop:import", "upload", pgettext_lazy("nav", "Import requests"), frozenset({Cap.IMPORT_REQUESTS})),
     ("loop:mine", "list", pgettext_lazy("nav", "What I said"), frozenset()),
     ("volunteering:me", "heart", pgettext_lazy("nav", "My volunteering"), frozenset()),
+    ("ledger:mine", "clock", pgettext_lazy("nav", "My hours"), frozenset()),
     ("ledger:certificates", "star", pgettext_lazy("nav", "My certificates"), frozenset()),
     ("people:me", "user", pgettext_lazy("nav", "My information"), frozenset()),
     ("people:access", "eye", pgettext_lazy("nav", "Who read my information"), frozenset()),

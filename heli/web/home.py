@@ -148,6 +148,12 @@ def _ways() -> list[Way]:
             _("tell us of somebody who collects in the name of charity"),
             url("oversight:tip"),
         ),
+        Way(
+            "check",
+            _("Check a certificate"),
+            _("of volunteer hours, by its number or its file: is it genuine, and does it hold today?"),
+            url("ledger:verify"),
+        ),
         Way("clock", _("See the limits"), _("how long each step may take, and by which rule"), url("rulebook:rules")),
         Way(
             "eye", _("See how it goes here"), _("figures of this area, and what they leave out"), url("insight:public")

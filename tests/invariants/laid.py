@@ -35,7 +35,8 @@ from heli.orgs.steps import create_org
 from heli.oversight.links import token_of as tip_link
 from heli.oversight.steps import receive as receive_tip
 from heli.people.steps import change_name
-from heli.places import bookings, resource_steps, site_steps
+from heli.places import booking_steps as bookings
+from heli.places import resource_steps, site_steps
 from heli.places.landmark_steps import learn_landmarks
 from heli.places.landmarks import Landmark
 from heli.places.models import Area, Booking

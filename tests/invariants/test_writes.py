@@ -77,14 +77,12 @@ def test_a_step_takes_who_and_when_by_name(name: str, function: Callable[..., An
 
 
 def test_steps_are_where_one_looks_for_them() -> None:
-    """In steps.py, steps/ or *_steps.py, the duty list's in duty.py, a list taken away in core/export.py, what is lent in places/bookings.py, a feed's link in people/feeds.py; a page that opens
+    """In steps.py, steps/ or *_steps.py, the duty list's in duty.py, a list taken away in core/export.py; a page that opens
     one itself is not thin."""
     at_home = {
         p
         for p in STEPS
-        if p.name in {"steps.py", "duty.py", "export.py", "bookings.py", "feeds.py"}
-        or p.name.endswith("_steps.py")
-        or p.parent.name == "steps"
+        if p.name in {"steps.py", "duty.py", "export.py"} or p.name.endswith("_steps.py") or p.parent.name == "steps"
     }
     assert [str(p.relative_to(HELI)) for p in STEPS if p not in at_home] == []
 

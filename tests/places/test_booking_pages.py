@@ -15,7 +15,7 @@ from icalendar import Calendar
 from heli.core.actor import SYSTEM
 from heli.core.feeds import FeedEvent, written
 from heli.places import booking_queries as queries
-from heli.places import bookings
+from heli.places import booking_steps as bookings
 from heli.places.resources import Booking, Resource
 from tests.api.asking import minted
 from tests.places.test_bookings import thing

@@ -15,7 +15,8 @@ from heli.core.errors import AlreadyDone, Forbidden, HeliError, Invalid, NotFoun
 from heli.core.models import Event
 from heli.core.steps import step
 from heli.places import booking_queries as queries
-from heli.places import bookings, resource_steps
+from heli.places import booking_steps as bookings
+from heli.places import resource_steps
 from heli.places.errors import BookingTaken, PartnerAlready, ResourceNameTaken, StillPromised, StockShort
 from heli.places.resources import Booking, Resource
 from heli.places.site_steps import set_day

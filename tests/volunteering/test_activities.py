@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from django.db import DatabaseError, IntegrityError, transaction
+from procrastinate.contrib.django.models import ProcrastinateJob
 
 from heli.core import errors as core
 from heli.core import vault
@@ -47,17 +48,10 @@ WEEKLY = "FREQ=WEEKLY;BYDAY=SA"
 PAPERS = {"reason": "有理由"}
 
 
-@pytest.fixture
-def jobs_of(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    """What was told to whom, as it was deferred (the row of the job)."""
-    from procrastinate.contrib.django.models import ProcrastinateJob
-
-    class Told(list):  # type: ignore[type-arg]
-        def now(self) -> list[dict[str, Any]]:
-            rows = ProcrastinateJob.objects.filter(task_name="volunteering.tell_enrolled").order_by("id")
-            return [r.args for r in rows]
-
-    return Told()
+def told_of() -> list[dict[str, Any]]:
+    """What is to be told to whom: the arguments of the jobs."""
+    rows = ProcrastinateJob.objects.filter(task_name="volunteering.tell").order_by("id")
+    return [r.args for r in rows]
 
 
 # Written down, looked at, posted -----------------------------------------------------------------------------------------
@@ -107,7 +101,8 @@ def test_what_the_rules_ask_is_asked_of_writer_and_reviewer(world: Any, more: di
 def test_a_home_visit_has_a_guide_who_is_a_social_worker_there(world: Any) -> None:
     with pytest.raises(core.Invalid):
         drafted(world, home=True, guide_id=world.zhao_volunteer.pk)
-    made = posted(world, home=True, guide_id=world.li_social_worker.pk)
+    insured = {"insurer": "某财险", "insured_to": dt.date(2026, 12, 31)}
+    made = posted(world, home=True, guide_id=world.li_social_worker.pk, **insured)
     assert made.state == "posted"
     with pytest.raises(IntegrityError), transaction.atomic():  # the database holds it, too
         Activity.objects.filter(pk=made.pk).update(guide=None)
@@ -267,7 +262,7 @@ def test_a_shift_has_secrets_that_are_sealed_and_a_draw_that_is_fixed_before(wor
         Shift.objects.filter(pk=shift.pk).update(draw_mark="0" * 64)
 
 
-def test_people_move_with_their_shift_and_are_told(world: Any, jobs_of: Any) -> None:
+def test_people_move_with_their_shift_and_are_told(world: Any) -> None:
     made = posted(world)
     shift = made.shifts.get()
     mine = enrolled(world, shift)
@@ -277,10 +272,10 @@ def test_people_move_with_their_shift_and_are_told(world: Any, jobs_of: Any) -> 
     mine.refresh_from_db(), shift.refresh_from_db(), made.refresh_from_db()
     assert (mine.starts, mine.ends) == (shift.starts, shift.ends) == (SATURDAY + HOUR * 5, SATURDAY + HOUR * 6)
     assert shift.by_hand and shift.note == "改在下午" and shift.closes_at == shift.starts == made.next_at
-    assert [a["news"] for a in jobs_of.now()] == ["shift_moved"]
+    assert [a["news"] for a in told_of()] == ["moved"]
 
 
-def test_nobody_is_moved_into_two_places(world: Any, jobs_of: Any) -> None:
+def test_nobody_is_moved_into_two_places(world: Any) -> None:
     one, two = posted(world), posted(world, starts=SATURDAY + HOUR * 5)
     here, there = one.shifts.get(), two.shifts.get()
     enrolled(world, here), enrolled(world, there), enrolled(world, here, "周银龄")
@@ -288,13 +283,13 @@ def test_nobody_is_moved_into_two_places(world: Any, jobs_of: Any) -> None:
         shifts.move_shift(shift_id=here.pk, starts=SATURDAY + HOUR * 6, ends=SATURDAY + HOUR * 8, by=who(world), at=AT)
     assert "1" in said.value.words and "赵" not in said.value.words  # how many, never who
     here.refresh_from_db()
-    assert here.starts == SATURDAY and not jobs_of.now()
+    assert here.starts == SATURDAY and not told_of()
     shifts.move_shift(
         shift_id=here.pk, starts=SATURDAY + HOUR * 7, ends=SATURDAY + HOUR * 9, by=who(world), at=AT
     )  # back to back
 
 
-def test_a_cancelled_shift_sets_its_people_free(world: Any, jobs_of: Any) -> None:
+def test_a_cancelled_shift_sets_its_people_free(world: Any) -> None:
     shift = posted(world).shifts.get()
     mine = enrolled(world, shift)
     waits = enrolled(world, shift, "周银龄", "waiting")
@@ -302,7 +297,7 @@ def test_a_cancelled_shift_sets_its_people_free(world: Any, jobs_of: Any) -> Non
         shifts.cancel_shift(shift_id=shift.pk, by=who(world), at=AT, reason="")
     shifts.cancel_shift(shift_id=shift.pk, by=who(world), at=AT, reason="下大雨")
     assert list(Enrolment.objects.order_by("id").values_list("state", "reason")) == [("cancelled", "下大雨")] * 2
-    assert jobs_of.now() == [{"shift_id": shift.pk, "news": "shift_cancelled", "enrolments": [mine.pk, waits.pk]}]
+    assert told_of() == [{"news": "cancelled", "ids": [mine.pk, waits.pk]}]
     with pytest.raises(core.WrongState):
         shifts.cancel_shift(shift_id=shift.pk, by=who(world), at=AT, reason="再一次")
 
@@ -382,7 +377,7 @@ def test_series_that_are_too_much(world: Any, rule: str, until: dt.date, error: 
         shifts.add_series(activity_id=made.pk, rule=rule, first=SATURDAY, minutes=60, until=until, by=who(world), at=AT)
 
 
-def test_an_edit_of_a_series_leaves_alone_what_was_changed_by_hand(world: Any, jobs_of: Any) -> None:
+def test_an_edit_of_a_series_leaves_alone_what_was_changed_by_hand(world: Any) -> None:
     _made, of = series_of(world, dt.date(2026, 12, 26))
     by_day = {f"{x.day:%m-%d}": x for x in Shift.objects.filter(series=of)}
     moved, gone, taken = by_day["11-28"], by_day["12-05"], by_day["12-12"]
@@ -397,7 +392,7 @@ def test_an_edit_of_a_series_leaves_alone_what_was_changed_by_hand(world: Any, j
     taken.refresh_from_db(), moved.refresh_from_db(), gone.refresh_from_db()
     assert taken.starts.astimezone(SATURDAY.tzinfo).hour == 14 and Enrolment.objects.get().starts == taken.starts
     assert (moved.starts, gone.state) == (SATURDAY + DAY * 8, "cancelled")
-    assert [a["news"] for a in jobs_of.now()] == ["shift_moved"]
+    assert [a["news"] for a in told_of()] == ["moved"]
     # Tuesdays instead: the Saturday on which somebody is enrolled stays, the empty ones are cancelled
     done = shifts.change_series(
         series_id=of.pk, since=dt.date(2026, 11, 24), rule="FREQ=WEEKLY;BYDAY=TU", begins=dt.time(9), minutes=60,
@@ -432,7 +427,7 @@ def test_a_series_ends(world: Any) -> None:
 
 
 # Ended -------------------------------------------------------------------------------------------------------------------
-def test_cancelling_an_activity_ends_everything_to_come(world: Any, jobs_of: Any) -> None:
+def test_cancelling_an_activity_ends_everything_to_come(world: Any) -> None:
     made, of = series_of(world)
     enrolled(world, made.shifts.order_by("starts")[0])
     with pytest.raises(core.PaperMissing):
@@ -440,7 +435,7 @@ def test_cancelling_an_activity_ends_everything_to_come(world: Any, jobs_of: Any
     activities.cancel(activity_id=made.pk, by=who(world), at=AT, reason="场地没了")
     made.refresh_from_db()
     assert made.state == "cancelled" and not days_of(of) and made.next_at is None
-    assert Enrolment.objects.get().state == "cancelled" and len(jobs_of.now()) == 1
+    assert Enrolment.objects.get().state == "cancelled" and len(told_of()) == 1
     assert shifts.make_ahead(at=AT + DAY * 7) == 0
 
 

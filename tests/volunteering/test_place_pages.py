@@ -11,11 +11,12 @@ import pytest
 import time_machine
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from heli.volunteering import codes
 from heli.volunteering.models import Enrolment, Scan
 from heli.volunteering.steps import enrol
-from tests.loop.staff import counted, log_in, text_of
+from tests.loop.staff import counted, log_in, picture, text_of
 from tests.volunteering.places import AT, HOUR, crowd, join, myself, shift, states, volunteer
 
 pytestmark = pytest.mark.django_db
@@ -158,3 +159,32 @@ def test_a_draw_shows_all_that_is_needed_to_do_it_again(world: Any) -> None:
     assert b"s".hex() * 32 in text_of(Client().get(url("draw", slot.shift_id)))
     assert Client().get(url("draw", shift(world).shift_id)).status_code == 404
     assert myself(volunteer(world, "赵志愿")).user_id
+
+
+def test_a_signed_sheet_can_be_seen_and_what_is_entered_late_says_why(world: Any) -> None:
+    slot = shift(world, most=3)
+    zhao, wang, xue = (volunteer(world, n) for n in ("赵志愿", "王桂兰", "薛师傅"))
+    signed, late, gone = join(slot, zhao), join(slot, wang), join(slot, xue)
+    sid, qian = slot.shift_id, log_in(world, "钱站长")
+    assert qian.post(url("leader_act", gone.pk, "withdraw"), {"reason": "打电话说来不了"}).status_code == 303
+    kept = log_in(world, "韩网格").get(url("kept", wang.pk))
+    assert url("own_act", late.pk, "withdraw") in kept.content.decode()
+    with time_machine.travel(slot.shift.ends + 3 * HOUR, tick=True):
+        qian = log_in(world, "钱站长")
+        assert qian.post(url("sheets", sid), {"who": [signed.pk]}).status_code == 400, "no photo"
+        assert qian.post(url("leader_act", late.pk, "in"), {"at": ""}).status_code == 409, "not at this hour"
+        start = timezone.localtime(slot.shift.starts)
+        typed = {"at": f"{start:%H:%M}"}
+        assert qian.post(url("leader_act", late.pk, "in"), typed).status_code == 400, "why only now?"
+        assert qian.post(url("leader_act", late.pk, "in"), {**typed, "reason": "当天没带手机"}).status_code == 303
+        assert Scan.objects.get(enrolment=late).means == "office"
+    with time_machine.travel(slot.shift.ends + HOUR, tick=True):
+        qian = log_in(world, "钱站长")
+        assert qian.post(url("sheets", sid), {"who": [signed.pk], "paper": picture()}).status_code == 303
+        photo = Scan.objects.filter(enrolment=signed).first()
+        assert photo is not None
+        assert photo.paper is not None
+        where = url("sheet", sid, photo.paper)
+        assert where in qian.get(url("shift", sid)).content.decode() and qian.get(where).status_code == 200
+        assert log_in(world, "外县人").get(where).status_code in {403, 404}
+        assert qian.get(url("sheet", shift(world).shift_id, photo.paper)).status_code == 404

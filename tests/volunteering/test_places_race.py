@@ -6,8 +6,10 @@ import uuid
 from typing import Any
 
 from heli.volunteering import jobs
+from heli.volunteering.errors import NotOpen
 from heli.volunteering.models import Enrolment
-from heli.volunteering.steps import enrol
+from heli.volunteering.states import HOLDING
+from heli.volunteering.steps import attend, enrol, shifts
 from tests.database import race
 from tests.volunteering.places import AT, crowd, join, myself, shift
 
@@ -49,3 +51,33 @@ def test_races(fire_db: str, world: Any) -> None:
         enrol.lapse(slot_id=slot_.pk, at=AT)
     offered = Enrolment.objects.filter(slot__in=[a.pk, b.pk], state="offered")
     assert {e.slot_id for e in offered} == {a.pk, b.pk} and {e.volunteer_id for e in offered} == {both_.pk, next_.pk}
+
+
+def test_a_shift_that_ends_meanwhile_takes_nobody(fire_db: str, world: Any) -> None:
+    """Enrolling, cancelling, checking in and closing lock in one order, and look again at what they waited for."""
+    qian = world.actor("钱站长")
+    for _round in range(4):
+        slot = shift(world, most=3)
+        people = crowd(world, 4)
+        done = race(
+            lambda slot=slot: shifts.cancel_shift(shift_id=slot.shift_id, by=qian, at=AT, reason="下大雨"),
+            *[lambda v=v, slot=slot: join(slot, v) for v in people],
+        )
+        assert not [x for x in done if isinstance(x, Exception) and not isinstance(x, NotOpen)], done
+        assert not Enrolment.objects.filter(slot=slot, state__in=HOLDING).exists()
+        assert not Enrolment.objects.filter(slot=slot, state="waiting").exists()
+
+        over = shift(world, most=3)
+        came = join(over, crowd(world, 1)[0])
+        at = over.shift.starts
+        attend.miss(enrolment_id=came.pk, by=qian, at=at, reason="没来")
+        late = attend.Seen(came.pk, at, "leader", uuid.uuid4())
+        both = race(
+            lambda over=over, at=at: attend.close(shift_id=over.shift_id, by=qian, at=at),
+            lambda over=over, late=late, at=at: attend.see(shift_id=over.shift_id, seen=[late], by=qian, at=at),
+        )
+        came.refresh_from_db()
+        over.shift.refresh_from_db()
+        # one of the two went through: a closed shift has nobody in it without a departure
+        assert sorted(type(x).__name__ for x in both) in (["Shift", "WrongState"], ["StillOpen", "list"]), both
+        assert (over.shift.state, came.state) in {("over", "absent"), ("planned", "attended")}

@@ -6,6 +6,8 @@ import uuid
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,7 +23,7 @@ from heli.volunteering.errors import (
     TwoPlaces,
 )
 from heli.volunteering.models import Enrolment, Shift, Slot
-from heli.volunteering.steps import enrol
+from heli.volunteering.steps import enrol, shifts
 from heli.volunteering.waiting import Ticket, Why, drawn, mark, turn
 from tests.volunteering.places import AT, DAY, HOUR, SEED, crowd, join, myself, shift, states, volunteer
 
@@ -194,3 +196,29 @@ def test_every_way_of_enrolling_asks_the_same(world: Any) -> None:
     assert enrol.admit(enrolment_id=e.pk, by=qian, at=AT).state == "confirmed"
     enrol.refuse(enrolment_id=join(asked, wang).pk, by=qian, at=AT, reason="这回人够了")
     assert states(asked) == ["confirmed", "refused"]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("n", [1, 30])
+def test_statements(world: Any, n: int) -> None:
+    """The same for one and for many; the figure of the docstring."""
+    slot, people = shift(world, most=40), crowd(world, n)
+    how = {"how": "coordinator", "by": world.actor("钱站长")} if n > 1 else {"by": myself(people[0])}
+    with CaptureQueriesContext(connection) as said:
+        enrol.enrol(slot_id=slot.pk, people=[v.pk for v in people], at=AT, **how)
+    assert len([q for q in said if "SAVEPOINT" not in q["sql"]]) <= 12
+
+
+@pytest.mark.django_db
+def test_more_places_go_to_who_waits_and_a_worker_says_that_somebody_cannot_come(world: Any) -> None:
+    slot = shift(world, most=1)
+    wang, xue, zhao = (volunteer(world, n) for n in ("王桂兰", "薛师傅", "赵志愿"))
+    han = world.actor("韩网格")
+    e = enrol.enrol(slot_id=slot.pk, people=[wang.pk], by=han, at=AT, how="proxy", consent="打电话说的")[0]
+    join(slot, xue), join(slot, zhao)
+    shifts.change_places(slot_id=slot.pk, least=1, most=2, by=world.actor("钱站长"), at=AT)
+    assert states(slot) == ["confirmed", "offered", "waiting"]
+    with pytest.raises(NotFound):
+        enrol.withdraw(enrolment_id=e.pk, by=world.actor("外县人"), at=AT, reason="不来")
+    enrol.withdraw(enrolment_id=e.pk, by=han, at=AT, reason="打电话说要去医院")
+    assert states(slot) == ["withdrawn", "offered", "offered"]

@@ -15,7 +15,7 @@ from heli.api.shapes import Day, Id, In, ListOf, Moment, Out, PageOf, Reason
 from heli.core.caps import Scope
 from heli.core.errors import Forbidden
 from heli.places import booking_queries as queries
-from heli.places import bookings
+from heli.places import booking_steps as bookings
 from heli.places.resources import Booking, Resource
 from heli.places.site_queries import site as site_of
 

@@ -13,7 +13,8 @@ from django.db.models import F, Func, Q, Value
 from django.utils.translation import pgettext_lazy
 
 from heli.core.actor import Actor
-from heli.core.scope import PathField
+from heli.core.caps import Cap
+from heli.core.scope import PathField, within
 from heli.volunteering.models.activities import Shift, Slot, seen_by
 from heli.volunteering.models.people import Volunteer
 from heli.volunteering.states import HOLDING, LIVE
@@ -48,11 +49,16 @@ class How(models.TextChoices):
 
 class EnrolmentQuerySet(models.QuerySet["Enrolment"]):
     def visible_to(self, actor: Actor) -> Self:
-        """One's own; for organisers and reviewers those of their activities."""
+        """One's own; for who keeps volunteers those of their volunteers; for organisers and reviewers those of their
+        activities."""
         if actor.system:
             return self
-        own = Q(volunteer__user=actor.user_id) if actor.user_id is not None else Q(pk__in=[])
-        return self.filter(own | seen_by(actor, "org", "area_path"))
+        see = seen_by(actor, "org", "area_path")
+        if actor.user_id is not None:
+            see |= Q(volunteer__user=actor.user_id)
+        if paths := actor.paths(Cap.KEEP_VOLUNTEERS):
+            see |= within("volunteer__area_path", paths)
+        return self.filter(see)
 
     def holding(self) -> Self:
         return self.filter(state__in=HOLDING)
@@ -157,7 +163,6 @@ class Means(models.TextChoices):
     KIOSK = "kiosk", pgettext_lazy("check-in", "at the kiosk")
     LEADER = "leader", pgettext_lazy("check-in", "the leader scanned or ticked them")
     PAPER = "paper", pgettext_lazy("check-in", "signed on paper; a photo is kept")
-    OWN = "own", pgettext_lazy("check-in", "said so themselves, on the spot")
     OFFICE = "office", pgettext_lazy("check-in", "entered later in the office")
 
 
@@ -207,24 +212,3 @@ class Scan(models.Model):
 
     def __str__(self) -> str:
         return f"{self.enrolment_id} {'out' if self.out else 'in'} {self.at:%H:%M}"
-
-
-class Feedback(models.Model):
-    """What one side says of the other after a shift: the volunteer of the activity, the leader of the service (its
-    quality is part of the record: 志愿服务记录与证明出具办法 art. 10)."""
-
-    enrolment = models.ForeignKey(Enrolment, on_delete=models.PROTECT, related_name="feedback")
-    of_service = models.BooleanField()  # True: the leader's word on the service
-    mark = models.PositiveSmallIntegerField()
-    words = models.CharField(max_length=300, default="")
-    at = models.DateTimeField()
-    by_id = models.BigIntegerField()
-
-    class Meta:
-        constraints: ClassVar[list[Any]] = [
-            models.UniqueConstraint(fields=["enrolment", "of_service"], name="feedback_once"),
-            models.CheckConstraint(condition=Q(mark__range=(1, 5)), name="feedback_mark"),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.enrolment_id} {self.mark}"

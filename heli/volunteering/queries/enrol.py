@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 from django.db.models import Count, Exists, F, OuterRef, Q
 from django.utils.functional import Promise
@@ -14,9 +15,11 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from heli.core.actor import Actor
+from heli.core.caps import Cap
 from heli.core.errors import NotFound
 from heli.core.export import Column
 from heli.core.paging import Page, keyset
+from heli.core.scope import within
 from heli.ledger.models import Service
 from heli.volunteering import waiting
 from heli.volunteering.models import Enrolment, Scan, Shift, Slot, Volunteer
@@ -78,14 +81,14 @@ def me(actor: Actor) -> Volunteer | None:
     return Volunteer.objects.select_related("record", "area").filter(user=actor.user_id).first()
 
 
-def _own(actor: Actor) -> Any:
-    rows = Enrolment.objects.filter(volunteer__user=actor.user_id) if actor.user_id else Enrolment.objects.none()
+def _of(volunteer: Volunteer) -> Any:
+    rows = Enrolment.objects.filter(volunteer=volunteer)
     return rows.select_related("shift__activity__org", "slot__role", "passes_to")
 
 
-def coming(actor: Actor, now: dt.datetime) -> list[Place]:
-    """One's own places that lie ahead or are to be answered, the next first. Four statements."""
-    rows = list(_own(actor).filter(Q(ends__gt=now), state__in=(*HOLDING, "waiting")).order_by("starts", "id")[:100])
+def coming(volunteer: Volunteer, now: dt.datetime) -> list[Place]:
+    """A volunteer's places that lie ahead or are to be answered, the next first. Three statements."""
+    rows = list(_of(volunteer).filter(Q(ends__gt=now), state__in=(*HOLDING, "waiting")).order_by("starts", "id")[:100])
     turns = queues({e.slot_id for e in rows if e.state == "waiting"})
     return [Place(e, CHIPS[e.state], *turns.get(e.pk, (0, ""))) for e in rows]
 
@@ -98,9 +101,9 @@ def asked_of(actor: Actor, now: dt.datetime) -> list[Enrolment]:
     return list(rows.select_related("shift__activity", "slot__role").order_by("starts"))
 
 
-def past(actor: Actor, now: dt.datetime, after: str | None = None) -> Page[Place]:
+def past(volunteer: Volunteer, now: dt.datetime, after: str | None = None) -> Page[Place]:
     """What one served in, or not, the newest first, with what became of the hours. Two statements."""
-    rows = _own(actor).filter(Q(ends__lte=now) | ~Q(state__in=(*HOLDING, "waiting")))
+    rows = _of(volunteer).filter(Q(ends__lte=now) | ~Q(state__in=(*HOLDING, "waiting")))
     page = keyset(rows, order=("-starts", "-id"), after=after, size=20)
     services = {
         s.source_id: s for s in Service.objects.filter(source_type=SOURCE, source_id__in=[e.pk for e in page.rows])
@@ -109,9 +112,15 @@ def past(actor: Actor, now: dt.datetime, after: str | None = None) -> Page[Place
 
 
 def own(actor: Actor, enrolment_id: int) -> Enrolment:
-    """One's own place, or one that is offered to be taken over; NotFound (L-404). One statement."""
-    rows = Enrolment.objects.filter(Q(volunteer__user=actor.user_id) | Q(passes_to__user=actor.user_id))
-    e = rows.select_related("shift__activity__org", "slot__role", "volunteer").filter(pk=enrolment_id).first()
+    """One's own place, one that is offered to be taken over, or one of a volunteer whom one keeps; NotFound (L-404). One
+    statement."""
+    mine = Q(volunteer__user=actor.user_id) | Q(passes_to__user=actor.user_id)
+    rows = Enrolment.objects.filter(mine | within("volunteer__area_path", actor.paths(Cap.KEEP_VOLUNTEERS)))
+    e = (
+        rows.select_related("shift__activity__org", "slot__role", "volunteer", "passes_to")
+        .filter(pk=enrolment_id)
+        .first()
+    )
     if e is None or actor.user_id is None:
         raise NotFound
     return e
@@ -200,6 +209,11 @@ class Person:
         return last.at if last and last.out else None
 
     @property
+    def sheet(self) -> UUID | None:
+        """The photo of the sheet they signed."""
+        return next((x.paper for x in self.scans if x.paper), None)
+
+    @property
     def inside(self) -> bool:
         return self.came is not None and self.left is None
 
@@ -250,12 +264,12 @@ def columns() -> Sequence[Column[Person]]:
     ]
 
 
-def by_number(number: str) -> Volunteer:
-    """A volunteer by the number they say; NotFound (L-404). One statement."""
-    found = Volunteer.objects.select_related("record").filter(number=number.strip().upper()).first()
-    if found is None:
+def by_number(numbers: Sequence[str]) -> list[int]:
+    """Volunteers by the numbers they say; NotFound (L-404) when one is nobody's. One statement."""
+    found = dict(Volunteer.objects.filter(number__in=numbers).values_list("number", "pk"))
+    if len(found) != len(set(numbers)):
         raise NotFound
-    return found
+    return [found[n] for n in numbers]
 
 
 # The draw -------------------------------------------------------------------------------------------------------------

@@ -29,7 +29,7 @@ from heli.places.outlines import apart
 from heli.rulebook import queries as rulebook
 from heli.volunteering import codes, jobs
 from heli.volunteering.errors import CodeOver, NotNow, StillOpen, WrongPin
-from heli.volunteering.models import Enrolment, Scan, Shift
+from heli.volunteering.models import Enrolment, Scan, Shift, Slot
 from heli.volunteering.models.enrolments import Band, Means
 from heli.volunteering.states import ENROLMENT, SHIFT
 from heli.volunteering.steps import enrol
@@ -73,7 +73,7 @@ def device_mark(device: str) -> bytes | None:
     return vault.blind("device", device)[:16] if device else None
 
 
-def _times(shift: Shift, at: dt.datetime) -> tuple[dt.datetime, dt.datetime]:
+def window(shift: Shift, at: dt.datetime) -> tuple[dt.datetime, dt.datetime]:
     """From when until when somebody may be checked in or out. One statement."""
     found = rulebook.in_force((EARLY, LATE), path=shift.activity.area_path, on=local_day(at))
     early, late = (dt.timedelta(minutes=int(found[k].value)) for k in (EARLY, LATE))
@@ -86,23 +86,25 @@ def see(
     """People came or left: one of them with their own phone (`code` of the moment), several at the kiosk (`pin`) or from
     the leader's list. What was sent before (`nonce`) is passed over. Returns the new scans.
 
-    Cost: 7 statements, whatever the number.
+    Cost: 8 statements, whatever the number.
 
     Raises:
         CodeOver (L-937), WrongPin (L-938), NotNow (L-939), WrongState (L-101), Forbidden (L-403).
         PaperMissing: who enters later says why, a paper sheet has its photo (L-103).
     """
     with step("shift.see", by=by, at=at) as s:
-        shift = Shift.objects.select_related("activity").filter(pk=shift_id).first()
-        if shift is None:
-            raise NotFound
         wanted = [x.enrolment_id for x in seen]
+        # who was marked absent takes a place again, which the database counts under its slot's lock: slots come first
+        missed = Enrolment.objects.filter(shift=shift_id, pk__in=wanted, state="absent")
+        list(Slot.objects.select_for_update(no_key=True).filter(pk__in=missed.values("slot")).order_by("id"))
         rows = Enrolment.objects.select_for_update(of=("self",)).select_related("volunteer")
-        people = {e.pk: e for e in rows.filter(shift=shift, pk__in=wanted).order_by("id")}
-        if len(people) != len(set(wanted)):
+        people = {e.pk: e for e in rows.filter(shift=shift_id, pk__in=wanted).order_by("id")}
+        # read after the locks: a shift that was closed while this waited is closed
+        shift = Shift.objects.select_related("activity").filter(pk=shift_id).first()
+        if shift is None or len(people) != len(set(wanted)):
             raise NotFound
         _allowed(s, shift, seen, people, pin=pin, code=code)
-        first, last = _times(shift, at)
+        first, last = window(shift, at)
         known = set(Scan.objects.filter(nonce__in=[x.nonce for x in seen]).values_list("nonce", flat=True))
         new: list[Scan] = []
         for x in seen:
@@ -116,6 +118,8 @@ def see(
                 raise NotNow(starts=_clock(shift.starts), ends=_clock(shift.ends))
             if x.means == Means.PAPER and x.paper is None:
                 raise PaperMissing(field="paper", paper=_("the photo of the signed sheet"))
+            if x.means == Means.LEADER and at > last and not x.offline:
+                raise PaperMissing(field="reason", paper=_("why it is entered later"))  # that is the office's word
             if x.means == Means.OFFICE and not x.reason.strip():
                 raise PaperMissing(field="reason", paper=_("why it is entered later"))
             inside, far = band(shift, x.point)
@@ -147,13 +151,11 @@ def _allowed(s: Step, shift: Shift, seen: Sequence[Seen], people: dict[int, Enro
     elif means == {Means.KIOSK}:
         if not pin or pin != codes.pin_of(shift):
             raise WrongPin(field="pin")
-    elif means <= {Means.QR, Means.OWN}:
+    elif means == {Means.QR}:
         if any(people[x.enrolment_id].volunteer.user_id != s.by.user_id for x in seen):
             raise Forbidden
-        if Means.QR in means and not codes.fits(shift, code, s.at):
+        if not codes.fits(shift, code, s.at):
             raise CodeOver
-        if Means.OWN in means and shift.fence is None:
-            raise Forbidden  # somebody's own word counts where their place can be compared
     else:
         raise Invalid(_("Choose one way of checking in."), field="means")
 
@@ -212,7 +214,6 @@ GRADES = {  # what a check-in is worth as evidence; of several the weakest count
     Means.KIOSK: Grade.KIOSK,
     Means.LEADER: Grade.LEADER,
     Means.PAPER: Grade.PAPER,
-    Means.OWN: Grade.ADMIN,
     Means.OFFICE: Grade.ADMIN,
 }
 STRONG = list(Grade.values)  # the strongest first
@@ -227,17 +228,19 @@ def close(*, shift_id: int, by: Actor, at: dt.datetime, record: bool = True) -> 
     Raises: StillOpen (L-940), WrongState (L-101), and what the ledger refuses.
     """
     with step("shift.close", by=by, at=at) as s:
-        shift = s.lock(Shift, shift_id, related=("activity",))
+        shift = enrol.lock_shift(s, shift_id)
         if at < shift.starts:
             raise WrongState
+        enrol.lock_slots(shift)
         rows = Enrolment.objects.select_for_update(of=("self",)).filter(
-            shift=shift, state__in=("confirmed", "attended")
+            shift=shift, state__in=("confirmed", "attended", "absent")
         )
-        people = list(rows.select_related("volunteer", "slot__role").prefetch_related("scans").order_by("id"))
+        found = list(rows.select_related("volunteer", "slot__role").prefetch_related("scans").order_by("id"))
+        people = [e for e in found if e.state != "absent"]
         open_ = [e for e in people if e.state == "confirmed" or _inside(e)]
         if open_:
             raise StillOpen(n=len(open_))
-        enrol.drop(s, shift, "unmet")
+        enrol.let_go(s, shift, "unmet")
         shift.ended_at = at
         s.move(shift, SHIFT, "close", save=("ended_at",))
         about(s, shift)
@@ -271,8 +274,9 @@ def _hours(s: Step, shift: Shift, people: Sequence[Any], *, record: bool) -> Non
             grade = max((GRADES[Means(x.means)] for x in e.scans.all()), key=STRONG.index)
             line = Line(service_id=service.pk, minutes=minutes, starts=there[0][0], ends=there[-1][1], grade=grade)
             lines.append((e, line))
-    if lines:
-        ledger.attend(s, [line for e, line in lines if e.volunteer.user_id != s.by.user_id or line.grade in STRONG[:2]])
+    seen = [line for e, line in lines if e.volunteer.user_id != s.by.user_id or line.grade in ledger.ON_THE_SPOT]
+    if seen:
+        ledger.attend(s, seen)
     if record and s.by.can(Cap.RECORD_HOURS, org_id=activity.org_id):
         ready = [_credit(line, shift) for e, line in lines if e.volunteer.user_id != s.by.user_id]
         if ready := [line for line in ready if line.minutes]:

@@ -12,11 +12,12 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from heli.rulebook.queries import RuleVersion
+from heli.volunteering.gates import INSURANCE_FOR, needs_insurance
 from heli.volunteering.models import Activity, Role, Shift
 
 Words = str | Promise
-DANGERS, NOT_SERVICE = "activity.dangers", "activity.not_service"
-RULES = (DANGERS, NOT_SERVICE)
+NOT_SERVICE = "activity.not_service"
+RULES = (INSURANCE_FOR, NOT_SERVICE)
 NUMBERED = re.compile(r"[0-9０-９一二三四五六七八九十]")
 LAW = _("Regulations on Volunteer Service, article %s")
 OURS = _("a rule of this software")
@@ -45,10 +46,6 @@ def precise(activity: Activity) -> bool:
     return activity.site_id is not None or activity.lat is not None or bool(NUMBERED.search(activity.place))
 
 
-def insurance_asked(activity: Activity, rules: Mapping[str, RuleVersion]) -> bool:
-    return activity.minors or activity.emergency or bool(set(activity.conditions) & set(rules[DANGERS].value))
-
-
 def checks(
     activity: Activity,
     roles: Sequence[Role],
@@ -73,9 +70,9 @@ def checks(
     if activity.home or activity.silver:
         words = _("A social worker guides it: visits at home, and what is made for older volunteers")
         found.append(Check("guide", words, activity.guide_id is not None, OURS, "guide"))
-    if insurance_asked(activity, rules):
+    if needs_insurance(activity, activity.conditions, rules[INSURANCE_FOR].value):
         words = _("It says who insures those who serve, until after the last shift")
-        source = rules[DANGERS].citation
+        source = rules[INSURANCE_FOR].citation
         found.append(Check("insurance", words, insured, source, "insurer", activity.insurer))
     return found
 

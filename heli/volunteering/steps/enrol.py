@@ -1,6 +1,6 @@
 """Places in shifts: asked for, waited for, offered, drawn, passed on, given back. Every way of enrolling is `enrol`.
 
-Lock order: volunteers (by id), then the slot. How many places are held is counted under the slot's lock, and once more
+Lock order: volunteers (by id), then the slot; who ends a shift locks it first, then all its slots. How many places are held is counted under the slot's lock, and once more
 by the database (trigger `fits`); that nobody is in two places at once is an exclusion constraint.
 """
 
@@ -48,7 +48,7 @@ LEAST_OFFER = dt.timedelta(minutes=15)  # an offer made right before the start s
 def lock_people(ids: Iterable[int]) -> list[Volunteer]:
     """Volunteers, locked in one order whoever asks; NotFound (L-404) when one is not there. One statement."""
     wanted = sorted(set(ids))
-    rows = Volunteer.objects.select_for_update(of=("self",)).select_related("record").filter(pk__in=wanted)
+    rows = Volunteer.objects.select_for_update(of=("self",), no_key=True).select_related("record").filter(pk__in=wanted)
     found = list(rows.order_by("id"))
     if len(found) != len(wanted):
         raise NotFound
@@ -56,12 +56,32 @@ def lock_people(ids: Iterable[int]) -> list[Volunteer]:
 
 
 def lock_slot(slot_id: int) -> Slot:
-    """A slot with its shift, activity and role, locked; NotFound (L-404). One statement."""
-    rows = Slot.objects.select_for_update(of=("self",), no_key=True).select_related("shift__activity", "role")
-    slot = rows.filter(pk=slot_id).first()
-    if slot is None:
+    """A slot, locked, with its shift, activity and role as they are then; NotFound (L-404). Two statements: what is
+    joined to a row one waits for is as old as the waiting, and the shift may be cancelled or over meanwhile."""
+    locked = Slot.objects.select_for_update(no_key=True).filter(pk=slot_id).values_list("pk", flat=True)
+    if not list(locked):
         raise NotFound
-    return slot
+    return Slot.objects.select_related("shift__activity", "role").get(pk=slot_id)
+
+
+def lock_shift(s: Step, shift_id: int) -> Shift:
+    """A shift the actor may see, locked against all but who points to it (FOR NO KEY UPDATE: who enrols meanwhile holds a
+    slot already, and would wait for this while this waits for the slot); NotFound (L-404). One statement."""
+    rows = Shift.objects.visible_to(s.by).select_for_update(of=("self",), no_key=True).select_related("activity")
+    shift: Shift | None = rows.filter(pk=shift_id).first()
+    if shift is None:
+        raise NotFound
+    return shift
+
+
+def lock_slots(shift: Shift) -> list[Slot]:
+    """All slots of a shift, locked: nobody is enrolled in it meanwhile. Call while holding the shift's lock. One
+    statement."""
+    rows = Slot.objects.select_for_update(of=("self",), no_key=True).select_related("role").filter(shift=shift)
+    slots = list(rows.order_by("id"))
+    for slot in slots:
+        slot.shift = shift
+    return slots
 
 
 def free(slot: Slot, at: dt.datetime) -> tuple[int, int, int]:
@@ -113,9 +133,10 @@ def open_for(slot: Slot, how: str, at: dt.datetime) -> None:
 
 def pick(people: Sequence[Volunteer], slot: Slot, at: dt.datetime) -> None:
     """NotEligible (L-930) with all that is missing for the first who may not."""
-    for number, reasons in ((v.number, found[v.pk]) for found in [gates.refusals(people, slot, at=at)] for v in people):
-        if reasons:
-            raise NotEligible(reasons, who=number if len(people) > 1 else "")
+    found = gates.refusals(people, slot, at=at)
+    for v in people:
+        if found[v.pk]:
+            raise NotEligible(found[v.pk], who=v.number if len(people) > 1 else "")
 
 
 def newcomers(people: Sequence[Volunteer], slot: Slot, form_key: uuid.UUID | None = None) -> set[int]:
@@ -176,7 +197,8 @@ def enrol(
 
     Who asks while others wait goes behind them. Before a draw everybody waits. `together`: they come together, and wait
     together; otherwise each gets what there is. `wait`: NoPlace (L-931) instead of waiting.
-    Cost: 9 statements and those of the gates (at most 4), whatever the number of people.
+    Cost: 12 statements at most, 4 of them the gates', whatever the number of people; one more where places are kept for
+    newcomers, or a leader enrols members of their team.
 
     Raises:
         NotEligible (L-930), TwoPlaces (L-932), EnrolledAlready (L-933), NotOpen (L-934), NoPlace (L-931).
@@ -289,12 +311,8 @@ def draw(*, shift_id: int, at: dt.datetime) -> list[int]:
     """Draw the places of a shift among all who asked: the seed, sealed until now, is published with the order. Whoever
     is left waits in that order. Returns the tickets in the order drawn. Raises WrongState (L-101)."""
     with step("shift.draw", by=SYSTEM, at=at) as s:
-        slots = [
-            lock_slot(pk) for pk in Slot.objects.filter(shift=shift_id).order_by("id").values_list("pk", flat=True)
-        ]
-        shift = Shift.objects.select_for_update(of=("self",)).select_related("activity").filter(pk=shift_id).first()
-        if shift is None:
-            raise NotFound
+        shift = lock_shift(s, shift_id)
+        slots = lock_slots(shift)
         if shift.draw_at is None or shift.drawn_at is not None or at < shift.draw_at or shift.state != "planned":
             raise WrongState
         seed = vault.open_bytes(SEALED, shift.draw_seed)
@@ -308,7 +326,6 @@ def draw(*, shift_id: int, at: dt.datetime) -> list[int]:
         about(s, shift)
         s.record(shift, public=True, seed=seed.hex(), mark=shift.draw_mark, tickets=len(order))
         for slot in slots:
-            slot.shift = shift
             fill(slot, at, arrow="draw")
     return order
 
@@ -328,10 +345,11 @@ def _locked(s: Step, enrolment_id: int, *others: int) -> tuple[Enrolment, Slot]:
 
 
 def own(s: Step, e: Enrolment) -> None:
-    """Forbidden (L-403) unless it is the actor's own place, or they keep the volunteer, or lead the activity."""
-    if s.by.system or e.volunteer.user_id == s.by.user_id:
-        return
-    if not s.by.can(Cap.LEAD_TEAM, org_id=e.org_id):
+    """Forbidden (L-403) unless it is the actor's own place, or they lead the activity, or keep the volunteer: who was
+    enrolled at their word by a worker says to a worker, too, that they cannot come."""
+    leads = s.by.can(Cap.LEAD_TEAM, org_id=e.org_id)
+    keeps = s.by.can(Cap.KEEP_VOLUNTEERS, path=e.volunteer.area_path)
+    if not (s.by.system or e.volunteer.user_id == s.by.user_id or leads or keeps):
         raise Forbidden
 
 
@@ -479,13 +497,19 @@ def take_over(*, enrolment_id: int, by: Actor, at: dt.datetime) -> Enrolment:
 
 
 # When a shift falls away or begins ------------------------------------------------------------------------------------
-def drop(s: Step, shift: Shift, arrow: str) -> int:
-    """All who hold a place or wait lose it (`cancel`), or those without a place when it begins (`unmet`); they are told.
-    In the caller's transaction and under its event. Two statements."""
+def let_go(s: Step, shift: Shift, arrow: str, reason: str = "") -> list[int]:
+    """All who hold a place or wait lose it because the shift does not take place (`cancel`), or those who have none when
+    it is over (`unmet`); they are told. One event of the system's for all of them, in the caller's transaction. Call while
+    holding the locks of the shift and its slots. Returns the enrolments."""
     rows = Enrolment.objects.filter(shift=shift, state__in=ENROLMENT.arrows[arrow].sources)
-    ids = list(rows.values_list("pk", flat=True))
+    ids = list(rows.select_for_update().order_by("id").values_list("pk", flat=True))
     if ids:
-        Enrolment.objects.filter(pk__in=ids).update(state=ENROLMENT.arrows[arrow].target, ended_at=s.at)
-        s.record(None, public=None, **{arrow: len(ids)})
-        s.defer(jobs.tell, ids=ids, news=arrow)
-    return len(ids)
+        inner = Step(f"enrolment.{arrow}", SYSTEM, s.at)
+        target = ENROLMENT.arrows[arrow].target
+        Enrolment.objects.filter(pk__in=ids).update(state=target, ended_at=s.at, reason=reason)
+        about(inner, shift)
+        inner.record(shift, places=ids)
+        inner.event.after = target
+        inner.defer(jobs.tell, ids=ids, news=target)
+        inner.close()
+    return ids

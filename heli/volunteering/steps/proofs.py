@@ -27,7 +27,9 @@ A_YEAR = dt.timedelta(days=365)
 LONGEST = dt.timedelta(days=3660)
 
 
-def _new(s: Step, volunteer: Volunteer, kind: str, days: tuple[dt.date, dt.date], how: str = "") -> Proof:
+def _new(
+    s: Step, volunteer: Volunteer, kind: str, days: tuple[dt.date, dt.date], *, how: str = "", state: str = "shown"
+) -> Proof:
     first, last = days
     if volunteer.state == "left":
         raise Invalid(_("They left volunteering. They come back first."))
@@ -35,7 +37,9 @@ def _new(s: Step, volunteer: Volunteer, kind: str, days: tuple[dt.date, dt.date]
         raise Invalid(_("The last day lies before the first one."), field="valid_to")
     if last - first > LONGEST:
         raise Invalid(_("Ten years at most: then it is shown again."), field="valid_to")
-    proof = Proof(volunteer=volunteer, area_path=volunteer.area_path, kind=kind, valid_from=first, valid_to=last)
+    proof = Proof(
+        volunteer=volunteer, area_path=volunteer.area_path, kind=kind, valid_from=first, valid_to=last, state=state
+    )
     proof.how, proof.shown_at, proof.shown_by_id = said(how), s.at, s.by.user_id or volunteer.user_id
     s.record(kind=str(kind), until=last.isoformat())
     return proof
@@ -78,7 +82,7 @@ def show(
             rule = days["volunteering.record_check"]
             valid_to = min(valid_to, valid_from + dt.timedelta(days=rule.value))
             s.rule(rule)
-        proof = _new(s, volunteer, kind, (valid_from, valid_to), how)
+        proof = _new(s, volunteer, kind, (valid_from, valid_to), how=how)
         proof.skill, proof.level = skill, level if skill else 1
         proof.save(force_insert=True)
         s.record(proof)
@@ -102,8 +106,8 @@ def say_well(*, volunteer_id: int, by: Actor, at: dt.datetime, consent: str = ""
         s.rule(rule)
         for old in _live(volunteer, ProofKind.HEALTH):
             _end(old, s)
-        proof = _new(s, volunteer, ProofKind.HEALTH, (today, today + dt.timedelta(days=rule.value)))
-        vars(proof)["state"] = "confirmed"  # its first state: a word, not a paper, so nobody has to look at it
+        days = (today, today + dt.timedelta(days=rule.value))
+        proof = _new(s, volunteer, ProofKind.HEALTH, days, state="confirmed")  # a word, no paper: nobody looks at it
         proof.save(force_insert=True)
         s.record(proof)
     return proof
@@ -154,7 +158,7 @@ def name_guardian(
         for old in _live(volunteer, ProofKind.GUARDIAN, ProofKind.GUARDIAN_UNDER_14):
             _end(old, s)
         last = min(turns[key] - dt.timedelta(days=1), today + A_YEAR)
-        proof = _new(s, volunteer, kind, (today, last), how)
+        proof = _new(s, volunteer, kind, (today, last), how=how)
         proof.guardian = vault.seal(name=name.strip(), phone=phone, user_id=volunteer.user_id)
         proof.save(force_insert=True)
         s.record(proof)

@@ -10,7 +10,7 @@ import datetime as dt
 import hashlib
 import os
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +31,7 @@ from heli.volunteering import jobs, series
 from heli.volunteering.models import Activity, Enrolment, Role, Series, Shift, Slot
 from heli.volunteering.models.activities import LATE
 from heli.volunteering.states import HOLDING, LIVE, SHIFT
+from heli.volunteering.steps.enrol import fill, let_go, lock_shift, lock_slots
 from heli.volunteering.steps.roles import put_slots
 from heli.volunteering.steps.shared import UNIT, about, follow_up, lock_activity, rules, wrote
 
@@ -51,12 +52,6 @@ class Times:
     draw_at: dt.datetime | None = None
     fence: int | None = None
     note: str = ""
-
-
-def told(s: Step, shift: Shift, news: str, people: Sequence[int] = ()) -> None:
-    """Who is enrolled hears of it, once the transaction is done. `people`: ids of enrolments, where those who hold or
-    wait now are not the ones to tell."""
-    s.defer(jobs.tell_enrolled, shift_id=shift.pk, news=news, enrolments=list(people))
 
 
 # Making them ----------------------------------------------------------------------------------------------------------
@@ -301,7 +296,7 @@ def _series_activity(s: Step, series_id: int) -> int:
 
 
 def _from(of: Series, since: dt.date) -> list[Any]:
-    rows = Shift.objects.filter(series=of, day__gte=since).select_for_update(of=("self",)).order_by("id")
+    rows = Shift.objects.filter(series=of, day__gte=since).select_for_update(of=("self",), no_key=True).order_by("id")
     return list(rows.annotate(taken=Exists(TAKEN)))
 
 
@@ -328,13 +323,13 @@ def _drop(s: Step, activity: Activity, shifts: list[Shift]) -> int:
 
 
 # One shift ------------------------------------------------------------------------------------------------------------
-def lock_shift(s: Step, shift_id: int) -> tuple[Activity, Shift]:
+def open_shift(s: Step, shift_id: int) -> tuple[Activity, Shift]:
     """A planned shift of one's own with its activity locked first. NotFound (L-404), WrongState (L-101)."""
     row = Shift.objects.visible_to(s.by).filter(pk=shift_id).values_list("activity_id").first()
     if row is None:
         raise NotFound
     activity = lock_open(s, int(row[0]))
-    shift = Shift.objects.select_for_update(of=("self",)).get(pk=shift_id)
+    shift = lock_shift(s, shift_id)
     shift.activity = activity
     if shift.state != "planned":
         raise WrongState
@@ -364,16 +359,17 @@ def _move(s: Step, shift: Shift, starts: dt.datetime, ends: dt.datetime) -> int:
         shift.draw_at = min(shift.draw_at + by, starts)
         names.append("draw_at")
     shift.save(update_fields=names)
+    ids = list(live.values_list("pk", flat=True))
     try:
         with transaction.atomic():
-            n = live.update(starts=starts, ends=ends)
+            live.update(starts=starts, ends=ends)
     except IntegrityError as error:  # somebody enrolled elsewhere in this moment
         if "enrolment_apart" in str(error):
             raise errors.PeopleElsewhere(n=1, field="starts") from error
         raise
-    if n:
-        told(s, shift, "shift_moved")
-    return n
+    if ids:
+        s.defer(jobs.tell, ids=ids, news="moved")
+    return len(ids)
 
 
 def move_shift(
@@ -384,7 +380,7 @@ def move_shift(
     Raises PeopleElsewhere (L-448), ShiftBegun (L-450), DatedBack (L-443), Invalid (L-400).
     """
     with step("shift.move", by=by, at=at) as s:
-        activity, shift = lock_shift(s, shift_id)
+        activity, shift = open_shift(s, shift_id)
         if shift.starts <= at:
             raise errors.ShiftBegun
         _checked(s, activity, Times(starts, ends))
@@ -401,7 +397,7 @@ def move_shift(
 def note_shift(*, shift_id: int, by: Actor, at: dt.datetime, note: str) -> Shift:
     """What is different this time; public. Empty takes it back."""
     with step("shift.note", by=by, at=at) as s:
-        activity, shift = lock_shift(s, shift_id)
+        activity, shift = open_shift(s, shift_id)
         shift.note = by_staff(note, 200)
         shift.save(update_fields=["note"])
         s.record(shift, public=activity.state == "posted")
@@ -414,7 +410,7 @@ def cancel_shift(*, shift_id: int, by: Actor, at: dt.datetime, reason: str) -> N
     Raises ShiftBegun (L-450), PaperMissing (L-103).
     """
     with step("shift.cancel", by=by, at=at) as s:
-        activity, shift = lock_shift(s, shift_id)
+        activity, shift = open_shift(s, shift_id)
         if shift.starts <= at and activity.state == "posted":
             raise errors.ShiftBegun
         if activity.state != "posted" and shift.series_id is None:
@@ -431,32 +427,19 @@ def _cancel(s: Step, shift: Shift, reason: str) -> None:
     """The shift, and all who hold a place or wait. Call while holding the shift's lock."""
     shift.by_hand, shift.ended_at, shift.reason = True, s.at, reason
     s.move(shift, SHIFT, "cancel", reason=reason, save=("by_hand", "ended_at", "reason"))
-    release(s, shift, reason)
-
-
-def release(s: Step, shift: Shift, reason: str) -> int:
-    """All who hold a place or wait are free, and told. One event of the system's for all of them."""
-    gone = Enrolment.objects.filter(shift=shift, state__in=("asked", "waiting", "offered", "confirmed"))
-    ids = list(gone.select_for_update().order_by("id").values_list("pk", flat=True))
-    if ids:
-        Enrolment.objects.filter(pk__in=ids).update(state="cancelled", ended_at=s.at, reason=reason)
-        inner = Step("enrolment.cancel", SYSTEM, s.at)
-        about(inner, shift.activity)
-        inner.record(shift, people=len(ids))
-        inner.event.after = "cancelled"
-        inner.close()
-        told(s, shift, "shift_cancelled", ids)
-    return len(ids)
+    lock_slots(shift)
+    let_go(s, shift, "cancel", reason)
 
 
 def cancel_planned(s: Step, activity: Activity, shifts: Any, reason: str) -> int:
     """All planned ones of these, by the system's own events. Call while holding the activity's lock; returns how many."""
-    rows = list(shifts.filter(state="planned").select_for_update(of=("self",)).order_by("id"))
+    rows = list(shifts.filter(state="planned").select_for_update(of=("self",), no_key=True).order_by("id"))
     for shift in rows:
         shift.activity = activity
         shift.ended_at, shift.reason = s.at, reason
         follow_up(s, shift, activity, (SHIFT, "cancel"), ("ended_at", "reason"), reason=reason)
-        release(s, shift, reason)
+        lock_slots(shift)
+        let_go(s, shift, "cancel", reason)
     return len(rows)
 
 
@@ -468,8 +451,8 @@ def change_places(
         found = Slot.objects.filter(pk=slot_id, shift__in=Shift.objects.visible_to(by)).values_list("shift_id").first()
         if found is None:
             raise NotFound
-        activity, _shift = lock_shift(s, int(found[0]))
-        slot = Slot.objects.select_for_update().get(pk=slot_id)
+        activity, shift = open_shift(s, int(found[0]))
+        slot = Slot.objects.select_for_update(no_key=True).get(pk=slot_id)
         kept = min(slot.newcomers, most) if newcomers is None else newcomers
         if not (1 <= most <= 500 and 0 <= least <= most and 0 <= kept <= most):
             raise Invalid(_("From one to 500 people, and no more at least than at most."), field="most")
@@ -477,6 +460,8 @@ def change_places(
             raise errors.PlacesHeld(n=held, field="most")
         was, slot.least, slot.most, slot.newcomers = slot.most, least, most, kept
         slot.save(update_fields=["least", "most", "newcomers"])
+        slot.shift = shift
+        fill(slot, at)  # what is more now goes to who waits
         s.record(slot, was=was, most=most, public=activity.state == "posted")
     return slot
 

@@ -89,7 +89,7 @@ def enrol_for(request: HeliRequest, slot_id: int) -> HttpResponse:
         how = request.POST.get("how", "")
         if form.is_valid() and how in dict(ways):
             try:
-                found = [queries.by_number(n).pk for n in form.read_numbers()]
+                found = queries.by_number(form.read_numbers())
                 made = enrol.enrol(
                     slot_id=slot_id, people=found, by=request.actor, at=now, how=how,
                     consent=form.cleaned_data["consent"], together=form.cleaned_data["together"],
@@ -126,13 +126,13 @@ def ways_of(request: HeliRequest, offer: queries.Offer) -> list[tuple[str, Any]]
 @page("mine/", name="mine", scope=Scope.SELF)
 def mine(request: HeliRequest) -> HttpResponse:
     """What comes next, what waits for an answer, and what was."""
-    now = timezone.now()
+    now, me = timezone.now(), queries.me(request.actor)
     context = {
         "now": now,
-        "me": queries.me(request.actor),
-        "coming": queries.coming(request.actor, now),
+        "me": me,
+        "coming": queries.coming(me, now) if me else [],
         "asked": queries.asked_of(request.actor, now),
-        "page": queries.past(request.actor, now, request.GET.get("after")),
+        "page": queries.past(me, now, request.GET.get("after")) if me else None,
     }
     return private(render(request, "volunteering/enrol/mine.html", context))
 
@@ -170,6 +170,7 @@ def own_act(request: HeliRequest, enrolment_id: int, own_act: str) -> HttpRespon
     if own_act not in OWN_ACTS:
         raise NotFound
     e, (title, button, said, do, form_class) = queries.own(request.actor, enrolment_id), OWN_ACTS[own_act]
+    mine = request.actor.user_id in {e.volunteer.user_id, e.passes_to and e.passes_to.user_id}
     form, status, wrong = form_class() if form_class else None, 200, None
     if request.method == "POST":
         form = form_class(request.POST) if form_class else None
@@ -179,7 +180,7 @@ def own_act(request: HeliRequest, enrolment_id: int, own_act: str) -> HttpRespon
                 more = form.cleaned_data if form else {}
                 do(enrolment_id=enrolment_id, by=request.actor, at=timezone.now(), **more)
                 messages.success(request, said)
-                return private(see_other("mine"))
+                return private(see_other("mine") if mine else see_other("kept", e.volunteer_id))
             except HeliError as error:
                 status, wrong = error.status, error
                 if form is not None:
@@ -187,7 +188,7 @@ def own_act(request: HeliRequest, enrolment_id: int, own_act: str) -> HttpRespon
                     wrong = None
     notice = rulebook.in_force((enrol.NOTICE,), path=e.area_path, on=timezone.localdate())[enrol.NOTICE]
     context = {
-        "e": e, "act": own_act, "title": title, "button": button, "form": form, "wrong": wrong, "notice": notice,
+        "e": e, "act": own_act, "mine": mine, "title": title, "button": button, "form": form, "wrong": wrong, "notice": notice,
         "now": timezone.now(),
     }  # fmt: skip
     return private(render(request, "volunteering/enrol/act.html", context, status=status))

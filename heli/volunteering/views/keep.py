@@ -26,6 +26,7 @@ from heli.loop.views.public import place_context, private
 from heli.rulebook import queries as rulebook
 from heli.volunteering.forms import people as forms
 from heli.volunteering.models import Field, Limit, Proof, Volunteer
+from heli.volunteering.queries import enrol as places
 from heli.volunteering.queries import people as reads
 from heli.volunteering.queries import teams as team_reads
 from heli.volunteering.steps import people as steps
@@ -301,6 +302,6 @@ def one_page(
         "proofs": [{"shown": p, "acts": acts_of(p.proof)} for p in proofs if p.live],
         "past": [p for p in proofs if not p.live], "week": week(chosen(change) if change else volunteer.free),
         "likes": [Field(f).label for f in volunteer.fields], "not_done": [Limit(x).label for x in volunteer.limits],
-        "teams": team_reads.belongs(volunteer), "revealed": revealed,
+        "teams": team_reads.belongs(volunteer), "revealed": revealed, "coming": places.coming(volunteer, now),
     }  # fmt: skip
     return private(render(request, "volunteering/people/kept.html", context, status=status))

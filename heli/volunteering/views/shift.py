@@ -22,6 +22,7 @@ from django.utils.translation import gettext as _
 from heli.core import export, files
 from heli.core.caps import Cap, Scope
 from heli.core.errors import HeliError, Invalid, NotFound
+from heli.core.models import StoredFile
 from heli.core.pages import HeliRequest, page
 from heli.core.tries import Limit
 from heli.loop.views.public import private
@@ -61,8 +62,9 @@ def shift_page(
 ) -> HttpResponse:
     now = timezone.now()
     desk = queries.desk(request.actor, shift_id)
+    first, last = attend.window(desk.shift, now)
     context = {
-        "d": desk, "now": now, "wrong": wrong, "begun": now >= desk.shift.starts - dt.timedelta(hours=1),
+        "d": desk, "now": now, "wrong": wrong, "begun": now >= first, "over": now > last,
         "pin": codes.pin_of(desk.shift), "reason": forms.ReasonForm(), "paper": forms.PaperForm(),
         "leads": request.actor.can(Cap.LEAD_TEAM, org_id=desk.shift.activity.org_id), **more,
     }  # fmt: skip
@@ -90,21 +92,22 @@ def close_shift(request: HeliRequest, shift_id: int) -> HttpResponse:
     scope=Scope.OWN_UNIT,
 )
 def leader_act(request: HeliRequest, enrolment_id: int, leader_act: str) -> HttpResponse:
-    """A leader's word on one line: admit, refuse, in, out, miss."""
+    """A leader's word on one line: admit, refuse, in, out, miss, withdraw (they said that they cannot come)."""
     e = Enrolment.objects.visible_to(request.actor).filter(pk=enrolment_id).first()
-    if e is None or leader_act not in {"admit", "refuse", "in", "out", "miss"}:
+    if e is None or leader_act not in {"admit", "refuse", "in", "out", "miss", "withdraw"}:
         raise NotFound
     now, reason = timezone.now(), request.POST.get("reason", "")
     who: dict[str, Any] = {"enrolment_id": enrolment_id, "by": request.actor, "at": now}
     try:
         if leader_act in {"in", "out"}:
             when = _time_of(request.POST.get("at", ""), e, now)
-            seen = attend.Seen(e.pk, when, Means.LEADER, uuid.uuid4(), out=leader_act == "out", reason=reason)
+            means = Means.OFFICE if reason.strip() else Means.LEADER  # who enters it later says why
+            seen = attend.Seen(e.pk, when, means, uuid.uuid4(), out=leader_act == "out", reason=reason)
             attend.see(shift_id=e.shift_id, seen=[seen], by=request.actor, at=now)
         elif leader_act == "admit":
             enrol.admit(**who)
         else:
-            {"refuse": enrol.refuse, "miss": attend.miss}[leader_act](**who, reason=reason)
+            {"refuse": enrol.refuse, "miss": attend.miss, "withdraw": enrol.withdraw}[leader_act](**who, reason=reason)
     except HeliError as error:
         return shift_page(request, e.shift_id, wrong=error, status=error.status)
     return HttpResponseRedirect(reverse("volunteering:shift", args=[e.shift_id]) + f"#e{e.pk}", status=303)
@@ -123,7 +126,7 @@ def _time_of(typed: str, e: Enrolment, now: dt.datetime) -> dt.datetime:
     return found if found >= start - dt.timedelta(hours=6) else found + dt.timedelta(days=1)
 
 
-@page("shift/<int:shift_id>/paper/", name="paper", methods=("POST",), needs=Cap.LEAD_TEAM, scope=Scope.OWN_UNIT)
+@page("shift/<int:shift_id>/paper/", name="sheets", methods=("POST",), needs=Cap.LEAD_TEAM, scope=Scope.OWN_UNIT)
 def paper(request: HeliRequest, shift_id: int) -> HttpResponse:
     """A signed sheet: its photo stands for those who are ticked, from the planned start to the planned end."""
     now, desk = timezone.now(), queries.desk(request.actor, shift_id)
@@ -144,6 +147,16 @@ def paper(request: HeliRequest, shift_id: int) -> HttpResponse:
         return shift_page(request, shift_id, wrong=error, status=error.status)
     messages.success(request, _("Kept, with the photo of the sheet."))
     return see_other("shift", shift_id)
+
+
+@page("shift/<int:shift_id>/paper/<uuid:file_id>/", name="sheet", needs=Cap.LEAD_TEAM, scope=Scope.OWN_UNIT)
+def sheet(request: HeliRequest, shift_id: int, file_id: uuid.UUID) -> HttpResponse:
+    """The photo of a signed sheet, for those who see the shift's people."""
+    rows = StoredFile.objects.filter(pk=file_id, subject_type="volunteering.shift", subject_id=shift_id)
+    found = rows.first() if Shift.objects.visible_to(request.actor).filter(pk=shift_id).exists() else None
+    if found is None:
+        raise NotFound
+    return files.serve(found, request)
 
 
 @page("shift/<int:shift_id>/export/", name="shift_export", methods=("POST",), needs=Cap.LEAD_TEAM, scope=Scope.OWN_UNIT)

@@ -36,18 +36,21 @@
     const rows = read().filter((r) => !r.refused);
     if (busy || !rows.length) { show(); return; }
     busy = true;
+    let refused = false;
     try {
-      const answer = await fetch(list.dataset.url, { method: 'POST', credentials: 'same-origin', redirect: 'error',
+      // a page kept for the time without a network may be older than the log-in: then it says so, and keeps what was pressed
+      const answer = await fetch(list.dataset.url, { method: 'POST', credentials: 'same-origin', redirect: 'manual',
         headers: { 'Content-Type': 'application/json', 'X-CSRFToken': list.dataset.token },
         body: JSON.stringify({ device: device(), seen: rows.slice(0, 400) }) });
       if (answer.ok) {
         const said = await answer.json(), done = new Set(said.done);
         write(read().filter((r) => !done.has(r.nonce)).map((r) => (said.refused[r.nonce] ? Object.assign(r, { refused: said.refused[r.nonce] }) : r)));
         list.querySelectorAll('[data-kept]').forEach((n) => n.removeAttribute('data-kept'));
-      }
+      } else { refused = answer.status < 500; }
     } catch (e) { /* no connection: it waits */ }
     busy = false;
     show();
+    if (refused) { head.textContent = say.again; return; }
     if (read().some((r) => !r.refused)) { setTimeout(send, 15000); }
   }
   list.addEventListener('click', (event) => {
