@@ -1,4 +1,5 @@
-"""Decisions on one service, made on its page: a step of its own around the functions of steps.py."""
+"""Decisions on one service, made on its page: a step of its own around the functions of steps.py. What is held is decided on
+by doubt_steps.decide."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ from heli.ledger import steps
 from heli.ledger.models import Service
 from heli.ledger.steps import SUBJECT, Line
 
-VERBS = ("approve", "hold", "refuse", "settle", "reject", "release", "correct", "reverse")
+VERBS = ("approve", "hold", "refuse", "release", "correct", "reverse")
 
 
 def decide(

@@ -161,3 +161,18 @@ class NameCodeWrong(HeliError):
     code = "L-975"
     status = 400
     sentence = _("This code does not open the name, or its ten minutes are over. Ask the holder for a new one.")
+
+
+class BackOffice(HeliError):
+    code = "L-918"
+    status = 400
+    sentence = _(
+        "Nobody enrolled this person before it began, and nobody says that they saw them there. Add the leader's list or the"
+        " signed sheet, or put it before a second person and say why."
+    )
+
+
+class UnderDispute(HeliError):
+    code = "L-919"
+    status = 409
+    sentence = _("You said already that something is wrong here. Open it to read what became of it.")

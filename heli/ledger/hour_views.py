@@ -23,10 +23,8 @@ from heli.ledger.forms import ActForm
 BOTH = (Cap.RECORD_HOURS, Cap.REVIEW_HOURS)
 ACTS: Mapping[str, str | Promise] = {
     "approve": gettext_lazy("Approve the hours"),
-    "settle": gettext_lazy("Approve them as they were put forward"),
     "hold": gettext_lazy("Ask a second person"),
     "refuse": gettext_lazy("Do not count it"),
-    "reject": gettext_lazy("Do not count what is held"),
     "release": gettext_lazy("Hand it back to the recorder"),
     "correct": gettext_lazy("Correct the hours"),
     "reverse": gettext_lazy("Take the hours back"),
@@ -50,7 +48,7 @@ def desk(request: HeliRequest) -> HttpResponse:
     today = timezone.localdate(now)
     counts = queries.counts(request.actor, now, today)
     asked = request.GET.get("do", "")
-    do = asked if asked in queries.WORK else next((k for k in queries.WORK if counts[k]), "due")
+    do = asked if asked in queries.LISTED else next((k for k in queries.LISTED if counts[k]), "due")
     shown = {
         "do": do,
         "work": [{"key": k, "title": title, "state": s, "count": counts[k]} for k, (title, s) in queries.WORK.items()],

@@ -1,4 +1,4 @@
-"""What runs later: entries get their place in the log, and the log is signed and published."""
+"""What runs later: entries get their place in the log, which is signed and published; the nightly look at hours."""
 
 from __future__ import annotations
 
@@ -21,3 +21,13 @@ def sequence(timestamp: int) -> int:
     if log.behind(log.folder()):  # also after a head that a certificate asked for
         log.publish(log.folder())
     return given
+
+
+@app.periodic(cron="37 3 * * *")
+@app.task(name="ledger.doubts", queue="clocks", queueing_lock="ledger.doubts")
+def doubts(timestamp: int) -> int:
+    """Every night: hints for staff, and rules that were wrong too often hold nothing back any more. Harmless when run twice."""
+    from heli.ledger import doubt_steps
+
+    now = timezone.now()
+    return doubt_steps.look(at=now) + len(doubt_steps.demote(at=now))

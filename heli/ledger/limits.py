@@ -7,40 +7,49 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from django.utils import timezone
 
 from heli.core import words
-from heli.ledger.errors import LongerThanChecked, LongerThanPlanned, NotServedYet, SoonerThanEnrolled
-from heli.ledger.models import Service
+from heli.ledger.errors import BackOffice, LongerThanChecked, LongerThanPlanned, NotServedYet, SoonerThanEnrolled
+from heli.ledger.models import Grade, Service
 from heli.rulebook import queries as rulebook
 from heli.rulebook.queries import RuleVersion
 
 TOLERANCE, OVER, DAY, WEEK = "ledger.tolerance", "ledger.over_planned", "ledger.day_hold", "ledger.week_hold"
-KEYS = (TOLERANCE, OVER, DAY, WEEK)
+BACK_OFFICE = "ledger.h12.back_office"
+OFFICE = ("", Grade.ADMIN, Grade.IMPORT)  # nobody says that they saw anybody
 SEVEN = dt.timedelta(days=7)
 Rules = Mapping[str, RuleVersion]
 
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """Why hours wait for a second person: the rule row, and the figure that met it (minutes)."""
+    """Why hours wait for a second person: the rule row, the figure that met it, the rule's short name (doubts.py), and
+    the services it was seen in beside this one."""
 
     key: str
     version: int
     found: int
+    rule: str = ""
+    rows: tuple[int, ...] = ()
 
     def plain(self) -> dict[str, Any]:
-        return {"key": self.key, "version": self.version, "found": self.found}
+        return {"key": self.key, "version": self.version, "found": self.found, "rule": self.rule}
 
 
-def rules_of(paths: Iterable[str], at: dt.datetime) -> dict[str, Rules]:
+def rules_of(paths: Iterable[str], at: dt.datetime, wanted: Collection[str]) -> dict[str, Rules]:
     """The rules of each area. One statement for each different area."""
     on = timezone.localtime(at).date()
-    return {path: rulebook.in_force(KEYS, path=path, on=on) for path in set(paths)}
+    return {path: rulebook.in_force(wanted, path=path, on=on) for path in set(paths)}
+
+
+def back_office(enrolled: dt.datetime, begins: dt.datetime, grade: str) -> bool:
+    """Nobody enrolled before it began, and nobody says that they saw them there."""
+    return enrolled >= begins and grade in OFFICE
 
 
 def refuse(service: Service, minutes: int, ends: dt.datetime, rules: Rules, at: dt.datetime) -> None:
@@ -58,6 +67,12 @@ def refuse(service: Service, minutes: int, ends: dt.datetime, rules: Rules, at: 
     most = (service.planned or 0) * int(rules[OVER].value) // 100
     if minutes > most:
         raise LongerThanPlanned(planned=words.limit(service.planned or 0, "minute"), most=words.limit(most, "minute"))
+
+
+def refuse_unseen(service: Service, grade: str, rules: Rules) -> None:
+    """BackOffice (L-918) for hours of somebody who neither enrolled before it began nor was seen there."""
+    if rules[BACK_OFFICE].value and back_office(service.enrolled_at, service.starts, grade):
+        raise BackOffice
 
 
 class Load:
@@ -93,7 +108,7 @@ class Load:
             sum(self.days[person, day + one * (first + n)] for n in range(7)) + minutes for first in range(-6, 1)
         )
         return [
-            Doubt(key, rules[key].version, found)
-            for key, found in ((DAY, today), (WEEK, week))
+            Doubt(key, rules[key].version, found, rule)
+            for rule, key, found in (("h4", DAY, today), ("h4b", WEEK, week))
             if found > int(rules[key].value)
         ]

@@ -487,4 +487,5 @@ class Cosignature(models.Model):
         return self.verifier.partition("+")[0]
 
 
-from heli.ledger import certificate_models  # noqa: E402, F401  (they stand on the tables above)
+# Tables of this room in files of their own; they stand on those above.
+from heli.ledger import certificate_models, doubt_models  # noqa: E402, F401

@@ -112,6 +112,7 @@ WORK: Mapping[str, tuple[Words, str]] = {
     "due": (gettext_lazy("To record"), "soon"),
     "held": (gettext_lazy("Waiting for a second person"), "doing"),
 }
+LISTED = ("late", "due")  # what is held stands on the desk of doubts
 
 
 def _desk(actor: Actor) -> QuerySet[Service]:
@@ -159,8 +160,8 @@ def one(actor: Actor, service_id: int) -> Row:
 
 
 def open_acts(actor: Actor, service: Service) -> list[str]:
-    """The decisions that this actor may make on it now: not on their own, nor twice."""
-    if actor.user_id is not None and service.person.user_id == actor.user_id:
+    """The decisions that this actor may make on it now: not on their own, nor twice. What is held has a page of its own."""
+    if service.state == "held" or (actor.user_id is not None and service.person.user_id == actor.user_id):
         return []
     own = any(g.org_id == service.org_id for g in actor.grants) or actor.user_id == service.decided_by
     return [

@@ -26,12 +26,33 @@ SERVICE = Lifecycle(
     arrow("release", "held refused", "attended", Cap.REVIEW_HOURS, papers="reason"),
     # what was approved
     arrow("correct", "approved", "approved", Cap.RECORD_HOURS, UNIT, papers="reason"),
+    arrow("award", "planned attended held refused approved", "approved", Cap.REVIEW_HOURS, papers="reason"),
     arrow("reverse", "approved", "attended", Cap.RECORD_HOURS, UNIT, papers="reason", also=REVIEWER),
     # the enrolment ended, or began anew
     arrow("drop", "planned attended", "dropped", scope=Scope.SELF, papers="reason", also=RECORDER),
     arrow("again", "dropped", "planned", scope=Scope.SELF, also=RECORDER),
 )
 
-LIFECYCLES = (SERVICE,)
+# A doubt is decided by somebody of the area who is not of the recording unit (steps ask the row besides).
+FLAG = Lifecycle(
+    "flag",
+    arrow("answer", "open answered", "answered", scope=Scope.SELF, papers="text", also=RECORDER),
+    arrow("uphold", "open answered", "upheld", Cap.REVIEW_HOURS, papers="reason"),
+    arrow("dismiss", "open answered", "dismissed", Cap.REVIEW_HOURS, papers="reason"),
+)
+
+# The unit answers first; who does not accept it is heard by a second one, as is who was not answered in time.
+DISPUTE = Lifecycle(
+    "dispute",
+    arrow("accept", "open", "corrected", Cap.RECORD_HOURS, UNIT, papers="answer"),
+    arrow("decline", "open", "declined", Cap.RECORD_HOURS, UNIT, papers="answer"),
+    arrow("object", "declined", "second", scope=Scope.SELF, papers="objection"),
+    arrow("take", "open", "second", Cap.REVIEW_HOURS),
+    arrow("grant", "second", "corrected", Cap.REVIEW_HOURS, papers="answer"),
+    arrow("reject", "second", "refused", Cap.REVIEW_HOURS, papers="answer"),
+    arrow("withdraw", "open declined second", "withdrawn", scope=Scope.SELF),
+)
+
+LIFECYCLES = (SERVICE, FLAG, DISPUTE)
 
 TO_RECORD = ("planned", "attended")  # waits for the recorder

@@ -28,7 +28,7 @@ from heli.core.errors import HeliError, NotFound, PaperMissing, WrongState
 from heli.core.models import Event
 from heli.core.steps import Step
 from heli.engines.identifiers import without_personal
-from heli.ledger import limits
+from heli.ledger import doubting, doubts, limits
 from heli.ledger.errors import (
     AlreadyCredited,
     BadPeriod,
@@ -363,10 +363,12 @@ class Decided:
 def approve(s: Step, lines: Sequence[Line]) -> Decided:
     """Credit hours, one or many; those that a rule doubts are held with the reason instead.
 
-    Statements: 5 (locks, rules, the person's days, entries, services); 2 more where some are held.
+    Statements: 7 (locks, rules, the person's days, the shift's people, the unit's month, entries, services); 1 more where a
+    check-in has a phone or a place (what else these persons did), 2 where a rule doubts (whom it is left out for, the
+    flags with their clock: 1 more for each area), 2 where some are held.
 
-    Raises: any of REFUSALS; OwnHours (L-908), NotServedYet (L-907), SoonerThanEnrolled (L-906), LongerThanChecked (L-904),
-    LongerThanPlanned (L-905): nothing of the call is kept then.
+    Raises: any of REFUSALS; BackOffice (L-918), OwnHours (L-908), NotServedYet (L-907), SoonerThanEnrolled (L-906),
+    LongerThanChecked (L-904), LongerThanPlanned (L-905): nothing of the call is kept then.
     """
     services = _locked(s, [x.service_id for x in lines])
     _may(s, services, "approve")
@@ -391,21 +393,29 @@ def _credit(
     arrow: str = "approve",
 ) -> Decided:
     _not_own(s, services)
-    rules = limits.rules_of((x.area_path for x in services), s.at)
+    rules = limits.rules_of((x.area_path for x in services), s.at, doubts.KEYS)
     load = limits.Load(
         [(x.person_id, y.starts) for x, y in zip(services, lines, strict=True) if y.starts], leaving_out=leaving_out
     )
+    for service, line in zip(services, lines, strict=True):
+        assert line.ends is not None
+        limits.refuse(service, line.minutes, line.ends, rules[service.area_path], s.at)
+        limits.refuse_unseen(service, line.grade, rules[service.area_path])
+    found = doubting.weigh(services, lines, rules, s.at)
     good: list[tuple[Service, Line]] = []
+    for service, line in zip(services, lines, strict=True):
+        assert line.starts is not None
+        long = load.doubts(service.person_id, line.starts, line.minutes, rules[service.area_path])
+        found[service.pk] += long
+        if not long:  # what waits for another reason counts as well: it may still be credited
+            load.lay(service.person_id, line.starts, line.minutes)
+    holding = doubting.raise_flags(s, services, found, rules)
     doubtful: list[Service] = []
     for service, line in zip(services, lines, strict=True):
-        here = rules[service.area_path]
-        assert line.starts is not None and line.ends is not None
-        limits.refuse(service, line.minutes, line.ends, here, s.at)
-        if doubts := load.doubts(service.person_id, line.starts, line.minutes, here):
-            service.held = _held(s, line, [d.plain() for d in doubts])
+        if why := holding.get(service.pk):
+            service.held = _held(s, line, why)
             doubtful.append(service)
         else:
-            load.lay(service.person_id, line.starts, line.minutes)
             good.append((service, line))
     if doubtful:
         _may(s, doubtful, "hold", "rule")
@@ -445,7 +455,7 @@ def _hold(s: Step, services: Sequence[Service], reason: str) -> None:
 
 
 def settle(s: Step, ids: Sequence[int], *, reason: str) -> list[Entry]:
-    """A second decider credits held hours as they were put forward. Statements: 4."""
+    """A second decider credits held hours as they were put forward; the doubts are dismissed. Statements: 5."""
     services = _locked(s, ids)
     _may(s, services, "settle", reason)
     _second(s, services)
@@ -457,17 +467,19 @@ def settle(s: Step, ids: Sequence[int], *, reason: str) -> list[Entry]:
             Line(service_id=x.pk, minutes=held["minutes"], starts=starts, ends=ends, grade=held["grade"], reason=reason)
         )
     entries = _insert(s, lines)
+    doubting.decide(s, services, "dismissed", reason)
     _go(s, services, "settle", reason=reason, decided=True, held=None)
     return entries
 
 
 def reject(s: Step, ids: Sequence[int], *, reason: str) -> list[Service]:
-    """A second decider refuses held hours. Statements: 3."""
+    """A second decider refuses held hours; the doubts are upheld. Statements: 4."""
     return _decide(s, ids, "reject", reason)
 
 
 def release(s: Step, ids: Sequence[int], *, reason: str) -> list[Service]:
-    """A second decider hands held or refused hours back to the recorder. Statements: 3."""
+    """A second decider hands held or refused hours back to the recorder, to be recorded right; the doubts are upheld.
+    Statements: 4."""
     return _decide(s, ids, "release", reason)
 
 
@@ -475,6 +487,7 @@ def _decide(s: Step, ids: Sequence[int], name: str, reason: str) -> list[Service
     services = _locked(s, ids)
     _may(s, services, name, reason)
     _second(s, services)
+    doubting.decide(s, services, "upheld", reason)
     _go(s, services, name, reason=reason, decided=True, held=None)
     return services
 
@@ -530,7 +543,7 @@ def correct(s: Step, lines: Sequence[Line], *, reason: str) -> Decided:
     """Other hours in place of those approved: taken back and approved anew at once, each superseding what was before.
     Where a rule doubts the new ones they wait for a second person, and the old ones are taken back all the same.
 
-    Statements: 9; 2 more where some are held.
+    Statements: 11; more as `approve`.
     """
     services = _locked(s, [x.service_id for x in lines])
     _not_own(s, services)
@@ -541,3 +554,25 @@ def correct(s: Step, lines: Sequence[Line], *, reason: str) -> Decided:
         replace(_whole(x, y), supersedes_id=e.pk, reason=reason) for x, y, e in zip(lines, services, back, strict=True)
     ]
     return _credit(s, services, anew, arrow="correct")
+
+
+def award(s: Step, line: Line, *, reason: str) -> Entry:
+    """A second decider credits these hours whatever the recorder decided, as the end of a dispute: what stands is taken back,
+    open doubts are dismissed. Only what is impossible is refused. Statements: 6 at most."""
+    services = _locked(s, [line.service_id])
+    service = services[0]
+    _may(s, services, "award", reason)
+    _second(s, services)
+    rules = limits.rules_of([service.area_path], s.at, doubts.KEYS)[service.area_path]
+    whole = _whole(line, service)
+    assert whole.ends is not None
+    longer = service.checked is not None and whole.minutes > service.checked
+    if longer:  # the check-in was wrong, by the second decider's word
+        service.checked = whole.minutes
+    limits.refuse(service, whole.minutes, whole.ends, rules, s.at)
+    back = _take_back(s, services, reason) if service.credited is not None else []
+    whole = replace(whole, supersedes_id=back[0].pk if back else None, reason=reason, grade=whole.grade or Grade.ADMIN)
+    entry = _insert(s, [*([replace(whole, kind=Kind.CHECKED, supersedes_id=None)] if longer else []), whole])[-1]
+    doubting.decide(s, services, "dismissed", reason)
+    _go(s, services, "award", reason=reason, decided=True, held=None)
+    return entry

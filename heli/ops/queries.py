@@ -23,6 +23,7 @@ WORK = {
     "insight.hot": _("Grouping what several people told of"),
     "insight.refresh": _("Counting the figures anew"),
     "insight.write_round": _("Words to all requests of a standing problem"),
+    "ledger.doubts": _("Looking at hours that nobody saw, and at rules that are wrong too often"),
     "ledger.sequence": _("Places in the log for hours of service, and its signature"),
     "loop.digests": _("The weekly digest for supervisors"),
     "loop.forget_drafts": _("Forgetting imports that nobody finished"),

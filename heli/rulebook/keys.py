@@ -159,6 +159,52 @@ def _check_words(value: Value) -> None:
 
 
 WORDS = Shape("words", _check_words, lambda v: pgettext("list", ", ").join(v) or _now("none"), '["补录", "值班"]')
+
+
+def _figures(said: Words, hint: str, *names: str) -> Shape:
+    """Several whole numbers that belong together, said in one sentence."""
+    return Shape("figures", _numbers(*names), lambda v: str(said) % v, hint)
+
+
+def _check_watched(value: Value) -> None:
+    if not (isinstance(value, list) and all(isinstance(v, str) and re.fullmatch(r"h\d{1,2}[a-z]?", v) for v in value)):
+        raise BadValue(_now("a list of rules of doubt, such as h3"))
+
+
+WATCHED = Shape(
+    "watched", _check_watched, lambda v: pgettext("list", ", ").join(x.upper() for x in v) or _now("none"), '["h3"]'
+)
+SPEED = _figures(_("faster than %(kmh)s km/h over more than %(km)s km"), '{"kmh": 120, "km": 5}', "kmh", "km")
+BY_HAND = _figures(
+    _("more than %(percent)s%% of a month's minutes and at least %(records)s records"),
+    '{"percent": 20, "records": 10}', "percent", "records",
+)  # fmt: skip
+CLERK = _figures(
+    _("more than %(percent)s%% of the unit's, and more than %(times)s times the middle of its clerks"),
+    '{"percent": 50, "times": 3}', "percent", "times",
+)  # fmt: skip
+WALK_INS = _figures(
+    _("more than %(percent)s%% and more than %(people)s people"), '{"percent": 10, "people": 5}', "percent", "people"
+)
+NOBODY = _figures(
+    _("%(percent)s%% or more of at least %(people)s people, looked at over %(days)s days"),
+    '{"percent": 80, "people": 10, "days": 180}', "percent", "people", "days",
+)  # fmt: skip
+BURST_OF_HOURS = _figures(
+    _("%(days)s days compared with %(weeks)s weeks; unusual from %(z)s tenths of a robust deviation"),
+    '{"z": 35, "days": 14, "weeks": 26}', "z", "days", "weeks",
+)  # fmt: skip
+PHONES = _figures(
+    _("within %(minutes)s minutes, by somebody who used a phone of their own in the last %(days)s days"),
+    '{"minutes": 10, "days": 180}', "minutes", "days",
+)  # fmt: skip
+AFTERWARDS = _figures(
+    _("%(percent)s%% or more of at least %(people)s people"), '{"percent": 50, "people": 5}', "percent", "people"
+)
+HEALTH = _figures(
+    _("of the last %(last)s decisions: looked at below %(review)s%%, only watched below %(demote)s%%; from %(least)s on"),
+    '{"last": 50, "review": 50, "demote": 30, "least": 10}', "last", "review", "demote", "least",
+)  # fmt: skip
 POINTS = Shape("points", _count(1, 1000), lambda v: _now("%(n)s points") % {"n": v}, "5")
 FORMULA = Shape(
     "formula",
@@ -400,6 +446,22 @@ _ALL = (
     Key("ledger.checkpoint", _("The log of hours is signed anew this long after a change"), MINUTES),
     Key("ledger.checkpoint_least", _("The log of hours is signed at least this often"), MINUTES),
     Key("ledger.week_hold", _("More than this in seven days is looked at by a second person"), WEEK_MINUTES),
+    Key("ledger.h3.speed", _("From one place to the next faster than anybody travels"), SPEED),
+    Key("ledger.h5.by_hand", _("Share of hours entered afterwards by the office itself"), BY_HAND),
+    Key("ledger.h6.clerk", _("One person enters most of a unit's hours by hand"), CLERK),
+    Key("ledger.h7.walk_ins", _("People nobody had enrolled, without a check-in of their own"), WALK_INS),
+    Key("ledger.h8.device", _("People who checked in on one phone in one shift"), PEOPLE),
+    Key("ledger.h10.nobody", _("A shift of people nobody has seen before, without a check-in"), NOBODY),
+    Key("ledger.h11.burst", _("Far more hours of a unit than usual"), BURST_OF_HOURS),
+    Key("ledger.h12.back_office", _("Hours without enrolment before and check-in need a second person"), FLAG),
+    Key("ledger.h13.phones", _("Checked in on somebody else's phone"), PHONES),
+    Key("ledger.h14.afterwards", _("A shift most of whose people were written down after it began"), AFTERWARDS),
+    Key("ledger.h15.late", _("Hours without a check-in are recorded this long after they were served"), DAYS),
+    Key("ledger.watch_only", _("Rules of doubt that hold nothing back for the time being"), WATCHED),
+    Key("ledger.doubt_within", _("Time to decide on a doubt about hours"), PERIOD, public=True),
+    Key("ledger.dispute_within", _("Time to answer who says their hours are wrong"), PERIOD, public=True),
+    Key("ledger.doubt_health", _("When a rule of doubt is wrong too often"), HEALTH),
+    Key("ledger.spared", _("How long at most a rule of doubt is left out for somebody"), DAYS),
     Key("volunteering.offer", _("How long a place that became free is offered to the next in line"), SPAN, public=True),
     Key(
         "volunteering.newcomers",

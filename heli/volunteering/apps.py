@@ -17,13 +17,14 @@ class VolunteeringConfig(AppConfig):
     def ready(self) -> None:
         from heli.core import subjects
         from heli.core.caps import Cap
-        from heli.ledger import certificates
+        from heli.ledger import certificates, dispute_steps
         from heli.loop import ways
         from heli.loop.models import Kind
         from heli.people import elsewhere
         from heli.volunteering.queries.activities import describe_activities
         from heli.volunteering.queries.names import registered_name
         from heli.volunteering.queries.people import describe_volunteers, own_rows
+        from heli.volunteering.steps import attend
         from heli.volunteering.steps.activities import KIND
         from heli.volunteering.steps.people import account_closes
         from heli.volunteering.steps.shared import SUBJECT
@@ -45,3 +46,4 @@ class VolunteeringConfig(AppConfig):
                 needs=Cap.LEAD_TEAM,
             )
         )
+        dispute_steps.register(attend.SOURCE, attend.opening_of)

@@ -15,6 +15,7 @@ from django.utils.translation import pgettext
 from heli.core.actor import Actor
 from heli.insight.problem_queries import next_acts as problems_to_name
 from heli.insight.queries import home_figures
+from heli.ledger.doubt_queries import next_acts as hours_to_look_at
 from heli.loop.queries.acts import next_acts
 from heli.notices.queries import newest as newest_notices
 from heli.oversight.queries import next_acts as tips_to_look_at
@@ -78,6 +79,7 @@ NEXT_ACTS: tuple[Callable[[Actor, dt.datetime], Sequence[Act]], ...] = (
     suggestions_to_keep,
     problems_to_name,
     snaps_to_thank,
+    hours_to_look_at,
 )
 URGENCY = ("late", "soon", "you", "back", "doing", "", "pause", "done")
 

@@ -107,6 +107,7 @@ MISSING: dict[str, Any] = {
     "activity_id": 10**9, "series_id": 10**9, "shift_id": 10**9, "slot_id": 10**9, "role_id": 10**9, "photo_no": 10**6,
     "snap_id": 10**9, "snap_photo": "00000000-0000-4000-8000-000000000000",
     "volunteer_id": 10**9, "proof_id": 10**9, "team_id": 10**9, "joining_id": 10**9,
+    "held_id": 10**9, "flag_id": 10**9, "dispute_id": 10**9, "dispute_act": "withdraw", "hours_paper": "00000000-0000-4000-8000-000000000000",
     "tip_id": 10**9, "tip_photo": "00000000-0000-4000-8000-000000000000", "told": "A" * 30,
     "service_id": 10**9, "level": 9, "rest": "999",
     "certificate_id": 10**9, "serial_number": "0" * 30,
@@ -174,6 +175,9 @@ CHOICES: dict[str, list[dict[str, Any]]] = {  # arguments that choose among a fe
     "volunteering:keep_act": [{"verb": v} for v in (*KEEP_ACTS, "else")],
     "volunteering:proof_act": [{"verb": v} for v in (*PROOF_ACTS, "else")],
     "volunteering:joining_act": [{"verb": v} for v in ("take", "refuse", "else")],
+    "ledger:dispute_act": [
+        {"dispute_act": a} for a in ("withdraw", "object", "accept", "decline", "take", "grant", "reject", "else")
+    ],
     "hooks:endpoint_do": [{"verb": v} for v in ("pause", "resume", "test", "replay", "else")],
 }
 

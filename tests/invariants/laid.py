@@ -19,8 +19,9 @@ from heli.hooks.models import Delivery
 from heli.hooks.steps import add_endpoint
 from heli.insight.models import Candidate, Hot, HotRequest, Problem, Round
 from heli.insight.problem_steps import name as name_problem
-from heli.ledger import certificate_steps
+from heli.ledger import certificate_steps, dispute_steps, doubt_steps
 from heli.ledger import steps as hours
+from heli.ledger.doubt_models import Flag, FlagAnswer
 from heli.loop import steps
 from heli.loop.duty import put_row
 from heli.loop.models import Category, Clock, Dispatch, DutyRow, Extension, Handling, Request, Review, Voice
@@ -244,6 +245,30 @@ def tipped(laid: Laid, community: str, now: dt.datetime) -> dict[str, Any]:
         photos=[photo()],
     )
     return {"tip_id": tip.pk, "tip_photo": tip.photos[0], "told": tip_link(tip)}
+
+
+def doubted(laid: Laid, *, org_id: int, community: str, who: Any, now: dt.datetime) -> dict[str, Any]:
+    """Hours of a county that a rule doubts, with the answer of whoever served them, and a dispute about others."""
+    made = []
+    for n, length in enumerate((11, 1)):
+        starts = now - HOUR * (60 - 20 * n)
+        with step("test.hours", by=SYSTEM, at=now) as s:
+            opening = hours.Opening(
+                source_id=who.pk * 10 + n, user_id=who.pk, org_id=org_id, area_path=community, title=f"{laid.mark}陪伴",
+                content="陪伴", place=f"{laid.mark}社区", field="elder", leader_id=None, starts=starts, ends=starts + HOUR * length,
+                enrolled_at=starts - HOUR * 30,
+            )  # fmt: skip
+            service = hours.open_services(s, "tests.served", [opening])[0]
+            hours.approve(s, [hours.Line(service_id=service.pk, grade="leader", minutes=length * 60)])
+            s.about("tests.served", service.pk, community)
+        made.append(service.pk)
+    doubt_steps.answer(service_id=made[0], text=f"{laid.mark}：值班", by=Actor(who.pk), at=now, paper=photo())
+    dispute = dispute_steps.report(service_id=made[1], text=f"{laid.mark}：少了", minutes=90, by=Actor(who.pk), at=now)
+    flag = Flag.objects.get(service=made[0])
+    return {
+        "held_id": made[0], "flag_id": flag.pk, "dispute_id": dispute.pk,
+        "hours_paper": FlagAnswer.objects.get(flag=flag).paper,
+    }  # fmt: skip
 
 
 def wished(
@@ -504,6 +529,7 @@ def ours(world: Any, now: dt.datetime) -> Laid:
     laid.values |= certified(
         laid, org_id=world.org("心桥社工").pk, community=COMMUNITY, user=world.zhao_volunteer, now=now
     )
+    laid.values |= doubted(laid, org_id=laid.values["org_id"], community=COMMUNITY, who=world.zhao_volunteer, now=now)
     laid.values |= snapped(world, laid, community=COMMUNITY, unit="城管局", by=world.yu_officer, now=now)
     laid.values |= told_places(
         laid, community=COMMUNITY, org_id=world.org("城管局").pk, lat=37.536, lon=121.387, now=now
@@ -546,6 +572,7 @@ def theirs(world: Any, now: dt.datetime) -> Laid:
     team = create_org(kind="team", name="莱山志愿服务队", short_name="莱山队", area_path=community, by=SYSTEM, at=now)
     laid.values |= volunteered(laid, community=community, team_id=team.pk, now=now)
     laid.values |= certified(laid, org_id=org, community=community, user=world.outsider, now=now)
+    laid.values |= doubted(laid, org_id=org, community=community, who=world.outsider, now=now)
     laid.values |= snapped(world, laid, community=community, unit="莱山城管局", by=world.outsider, now=now)
     laid.values |= standing(laid, community=community, org_id=org, now=now)
     team = (world.outsider, world.yu_officer)

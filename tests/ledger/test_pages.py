@@ -61,7 +61,7 @@ def test_ones_own_hours_with_their_place_in_the_log(m: Made) -> None:
 def test_the_desk_says_what_is_late_and_decides(m: Made) -> None:
     now = timezone.now()
     late = m.one(starts=now - 40 * DAY, enrolled_at=now - 50 * DAY)
-    m.one("周银龄", starts=now - 5 * HOUR)
+    due = m.one("周银龄", starts=now - 5 * HOUR)
     desk = client(m, "李社工")
     counts = queries.counts(m.who("李社工"), now, timezone.localdate(now))
     assert counts == {"late": 1, "due": 1, "held": 0}
@@ -71,9 +71,13 @@ def test_the_desk_says_what_is_late_and_decides(m: Made) -> None:
         desk.post(f"/hours/{late.pk}/approve/", {"approve-minutes": "500", "approve-grade": "paper"}).status_code == 400
     )
     assert desk.post(f"/hours/{late.pk}/hold/", {"hold-minutes": "60", "hold-grade": "paper"}).status_code == 400
-    gone = desk.post(f"/hours/{late.pk}/approve/", {"approve-minutes": "100", "approve-grade": "paper"})
-    assert gone.status_code == 302 and Service.objects.get(pk=late.pk).credited == 100
-    assert "更正时长" in desk.get(f"/hours/{late.pk}/").content.decode()
+    for service, credited, then in (
+        (late, None, "为什么在等"),
+        (due, 100, "更正时长"),
+    ):  # what is late waits for a second person
+        gone = desk.post(f"/hours/{service.pk}/approve/", {"approve-minutes": "100", "approve-grade": "paper"})
+        assert gone.status_code == 302 and Service.objects.get(pk=service.pk).credited == credited
+        assert then in desk.get(f"/hours/{service.pk}/").content.decode()
     assert client(m, "外县人").get(f"/hours/{late.pk}/").status_code in {403, 404}
 
 

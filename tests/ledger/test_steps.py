@@ -264,5 +264,5 @@ def test_statements_do_not_grow_with_the_lines(m: Made) -> None:
         cost["correct", n] = statements(
             m, steps.correct, [Line(service_id=x.pk, minutes=5) for x in services], reason="核对", **more
         )
-    assert {k: v for (k, n), v in cost.items() if n == 40} == {"open": 4, "attend": 3, "approve": 5, "correct": 9}
-    assert {k: v for (k, n), v in cost.items() if n == 1} == {"open": 5, "attend": 3, "approve": 5, "correct": 9}
+    assert {k: v for (k, n), v in cost.items() if n == 40} == {"open": 4, "attend": 3, "approve": 7, "correct": 11}
+    assert {k: v for (k, n), v in cost.items() if n == 1} == {"open": 5, "attend": 3, "approve": 7, "correct": 11}

@@ -252,20 +252,8 @@ def close(*, shift_id: int, by: Actor, at: dt.datetime, record: bool = True) -> 
 
 def _hours(s: Step, shift: Shift, people: Sequence[Any], *, record: bool) -> None:
     """What each served, as the ledger keeps it."""
-    activity = shift.activity
-    services = ledger.open_services(
-        s,
-        SOURCE,
-        [
-            Opening(
-                source_id=e.pk, user_id=e.volunteer.user_id, org_id=e.org_id, area_path=e.area_path,
-                title=activity.title, content=f"{e.slot.role.name}：{e.slot.role.duty or activity.content}"[:300],
-                place=activity.place, field=activity.field, leader_id=activity.leader_id, starts=e.starts, ends=e.ends,
-                enrolled_at=e.made_at, facts=_facts(e, shift),
-            )
-            for e in people
-        ],
-    )  # fmt: skip
+    activity, of_shift = shift.activity, _shift_facts(shift, people)
+    services = ledger.open_services(s, SOURCE, [_opening(e, activity, _facts(e) | of_shift) for e in people])
     lines = []
     for e, service in zip(people, services, strict=True):
         there = periods(e.scans.all())
@@ -283,6 +271,24 @@ def _hours(s: Step, shift: Shift, people: Sequence[Any], *, record: bool) -> Non
             ledger.approve(s, ready)
 
 
+def _opening(e: Any, activity: Any, facts: dict[str, Any]) -> Opening:
+    return Opening(
+        source_id=e.pk, user_id=e.volunteer.user_id, org_id=e.org_id, area_path=e.area_path, title=activity.title,
+        content=f"{e.slot.role.name}：{e.slot.role.duty or activity.content}"[:300], place=activity.place,
+        field=activity.field, leader_id=activity.leader_id, starts=e.starts, ends=e.ends, enrolled_at=e.made_at,
+        facts=facts,
+    )  # fmt: skip
+
+
+def opening_of(enrolment_id: int, by: Actor) -> Opening:
+    """Hours of somebody who was marked absent and says that they were there; NotFound (L-404) for others' enrolments."""
+    rows = Enrolment.objects.select_related("volunteer", "slot__role", "shift__activity").prefetch_related("scans")
+    e = rows.filter(pk=enrolment_id, volunteer__user=by.user_id, state="absent").first() if by.user_id else None
+    if e is None:
+        raise NotFound
+    return _opening(e, e.shift.activity, _facts(e) | {"shift": e.shift_id, "emergency": e.shift.emergency})
+
+
 def _credit(line: Line, shift: Shift) -> Line:
     """What is put forward: the time there, from the planned start on. Who comes early waits, and does not serve."""
     starts = max(line.starts or shift.starts, shift.starts)
@@ -291,18 +297,37 @@ def _credit(line: Line, shift: Shift) -> Line:
     return Line(service_id=line.service_id, minutes=min(line.minutes, length), starts=starts, ends=ends)
 
 
-def _facts(e: Any, shift: Shift) -> dict[str, Any]:
-    """What the rules of doubt look at; nothing that says who or where somebody is."""
+def _facts(e: Any) -> dict[str, Any]:
+    """What the rules of doubt look at; nothing that says who or where somebody is. `phones`: [mark, minute] of scans on
+    one's own phone; a kiosk's and a leader's device are everybody's and not among them."""
     scans = list(e.scans.all())
     return {
         "how": e.how,
-        "shift": shift.pk,
         "means": sorted({x.means for x in scans}),
         "devices": sorted({bytes(x.device).hex() for x in scans if x.device}),
+        "phones": sorted(
+            [bytes(x.device).hex(), int(x.at.timestamp() // 60)]
+            for x in scans
+            if x.device and x.means in (Means.QR, Means.OWN)
+        ),
         "bands": sorted({x.band for x in scans if x.band}),
         "by": sorted({x.by_id for x in scans if x.by_id is not None}),
         "offline": any(x.offline for x in scans),
     }
+
+
+def _shift_facts(shift: Shift, people: Sequence[Any]) -> dict[str, Any]:
+    """The same of the shift: its places, how many were enrolled before it began, and the venue to within 100 m."""
+    activity = shift.activity
+    facts: dict[str, Any] = {
+        "shift": shift.pk,
+        "emergency": shift.emergency,
+        "places": sum({e.slot_id: e.slot.most for e in people}.values()),
+        "enrolled": sum(e.made_at < shift.starts for e in people),
+    }
+    if activity.lat is not None and activity.lon is not None:
+        facts |= {"lat": round(activity.lat, 3), "lon": round(activity.lon, 3)}
+    return facts
 
 
 def _inside(e: Any) -> bool:

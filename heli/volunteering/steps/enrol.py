@@ -1,7 +1,8 @@
 """Places in shifts: asked for, waited for, offered, drawn, passed on, given back. Every way of enrolling is `enrol`.
 
-Lock order: volunteers (by id), then the slot; who ends a shift locks it first, then all its slots. How many places are held is counted under the
-slot's lock, and once more by the database (trigger `fits`); that nobody is in two places at once is an exclusion constraint.
+Lock order: volunteers (by id), then the slot; who ends a shift locks it first, then all its slots. How many places are held is
+counted under the slot's lock, and once more by the database (trigger `fits`); that nobody is in two places at once is an
+exclusion constraint.
 """
 
 from __future__ import annotations
