@@ -308,7 +308,7 @@ def _facts(e: Any) -> dict[str, Any]:
         "phones": sorted(
             [bytes(x.device).hex(), int(x.at.timestamp() // 60)]
             for x in scans
-            if x.device and x.means in (Means.QR, Means.OWN)
+            if x.device and x.means == Means.QR
         ),
         "bands": sorted({x.band for x in scans if x.band}),
         "by": sorted({x.by_id for x in scans if x.by_id is not None}),
