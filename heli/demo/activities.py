@@ -1,7 +1,7 @@
 """A year of activities: drafted by teams, looked at by a second person, posted; their series made ahead month by month, as
 the nightly job does. Texts (content/activities.yaml) and places are invented.
 
-Who serves in them is told by the part of enrolments; here is when, where and who is looked for.
+Who serves in them is told by serving.py; here is when, where and who is looked for.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from heli.volunteering.steps.roles import Wanted
 from heli.volunteering.steps.shifts import Times
 
 TEXTS = Path(__file__).with_name("content") / "activities.yaml"
-YEAR, DAY, HOUR = dt.timedelta(days=364), dt.timedelta(days=1), dt.timedelta(hours=1)
+DAY, HOUR = dt.timedelta(days=1), dt.timedelta(hours=1)
 AHEAD = dt.timedelta(days=28)  # how often the demo does what the job does every night
 INSURER = "烟台互助保险（演示）"
 
@@ -112,15 +112,14 @@ class Year:
         self.done["shifts"] += shifts.make_ahead(at=at)
 
 
-def live(county: Staff, _begin: dt.datetime, now: dt.datetime, rng: random.Random) -> Counter[str]:
-    """The year up to now, and what is planned from now on. Returns counts."""
-    start = now - YEAR
+def live(county: Staff, start: dt.datetime, now: dt.datetime, rng: random.Random) -> Counter[str]:
+    """The year from `start` up to now, and what is planned from now on. Returns counts."""
     texts = yaml.safe_load(TEXTS.read_text())
     year = Year(texts, leaders(start), guide(start), county.second, now, Counter())
     acts: list[tuple[dt.datetime, Callable[[dt.datetime], None]]] = [
         (start + HOUR * rng.uniform(1, 60), partial(year.begin, n)) for n in range(len(texts["activities"]))
     ]
-    acts += [(start + AHEAD * n, year.ahead) for n in range(1, YEAR // AHEAD)] + [(now, year.ahead)]
+    acts += [(start + AHEAD * n, year.ahead) for n in range(1, (now - start) // AHEAD)] + [(now, year.ahead)]
     for at, act in sorted(acts, key=lambda x: x[0]):
         act(at)
     waiting(year.teams, texts, county.second, now, year.done)

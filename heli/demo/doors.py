@@ -1,4 +1,5 @@
-"""What else lives in the county beside the requests of life.py: each room's own part, through its own steps.
+"""What else lives in the county beside the requests of life.py: each room's own part, through its own steps. The year of
+volunteering is longer than all others and has processes of its own (side.py).
 
 A part is `live(county, begin, now, rng) -> Counter`: `county` the actors (county.staff), `begin` and `now` the span.
 It takes a few seconds at most, and may say nothing it did not do.
@@ -12,7 +13,6 @@ from collections import Counter
 from collections.abc import Callable
 
 from heli.demo import (
-    activities,
     bookings,
     calls,
     orders,
@@ -22,7 +22,6 @@ from heli.demo import (
     stations,
     suggestions,
     tips,
-    volunteers,
     wishes,
 )
 from heli.demo.county import Staff
@@ -34,8 +33,6 @@ PARTS: tuple[tuple[str, Part], ...] = (
     ("驿站和通知", stations.live),
     ("场地和借用", bookings.live),
     ("微心愿", wishes.live),
-    ("志愿者", volunteers.live),
-    ("志愿活动", activities.live),
     ("随手拍", snaps.live),
     ("人民建议", suggestions.live),
     ("回访", calls.live),

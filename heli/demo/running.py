@@ -26,10 +26,12 @@ from heli.core.actor import SYSTEM
 from heli.core.models import Event
 from heli.core.steps import step
 from heli.demo.reading import begin as begin_reader
-from heli.demo.side import live
+from heli.demo.side import live, live_year
 from heli.demo.times import DAYS, begin_of
 
 REQUESTS = 2000
+YEAR_WEIGHS = 12  # the volunteers' year takes about as long as so many other parts
+BROKEN = "The demo could not be made; the error is above."
 out = Console()
 
 
@@ -58,7 +60,7 @@ def settle_down() -> None:
 
 def make(now: dt.datetime, requests: int = REQUESTS) -> Counter[str]:
     """Make the county and live its thirty days; returns counts of what happened."""
-    from heli.demo import county, doors
+    from heli.demo import county
 
     started = time.monotonic()
     settle_down()
@@ -76,48 +78,80 @@ def make(now: dt.datetime, requests: int = REQUESTS) -> Counter[str]:
         bar.update(build, completed=4)
         shares = max(1, min(2, os.cpu_count() or 1))
         context = mp.get_context("spawn")
-        told = context.Queue()
         connections.close_all()
-        workers = [
-            context.Process(target=live, args=(n, shares, now, requests // shares, told), daemon=True)
-            for n in range(shares)
-        ]
-        learner = context.Process(target=begin_reader, args=(begin,), daemon=True)
-        for w in [*workers, learner]:
-            w.start()
-        span = (now - begin).total_seconds()
-        days = bar.add_task(f"过 {DAYS} 天，约 {requests} 件诉求", total=span * shares)
-        at = dict.fromkeys(range(shares), begin)
-        left = shares
-        while left:
-            if not told.empty() or all(w.is_alive() for w in workers):
-                try:
-                    share, kind, value = told.get(timeout=2)
-                except queue.Empty:  # look again whether they live
-                    continue
-                if kind == "done":
-                    left -= 1
-                    at[share] = now
-                    total.update(value)
-                else:
-                    at[share] = value
-                bar.update(days, completed=sum((t - begin).total_seconds() for t in at.values()))
-            elif any(w.exitcode for w in workers):
-                raise SystemExit("The demo could not be made; the error is above.")
-        for w in [*workers, learner]:
-            w.join()
-        if doors.PARTS:
-            parts = bar.add_task("心愿、建议、驿站…", total=len(doors.PARTS))
-            staff = county.staff(now)
-            for n, (_name, part) in enumerate(doors.PARTS):
-                total.update(part(staff, begin, now, random.Random(n)))
-                bar.advance(parts)
+        _days(bar, context, shares, now, requests, total)
+        _year(bar, context, shares, now, 364 if requests >= REQUESTS else 42, total)
     with connection.cursor() as cur:
         cur.execute("ANALYZE")
     with step("demo.lived", by=SYSTEM, at=now) as s:
         s.about("demo.county", 0, county.COUNTY)
         s.record(seconds=round(time.monotonic() - started, 1), requests=total["heard"])
     return total
+
+
+def _days(bar: Progress, context: Any, shares: int, now: dt.datetime, requests: int, total: Counter[str]) -> None:
+    """The thirty days of requests, a process for each core, while the reader learns."""
+    begin, told = begin_of(now), context.Queue()
+    workers = [
+        context.Process(target=live, args=(n, shares, now, requests // shares, told), daemon=True)
+        for n in range(shares)
+    ]
+    learner = context.Process(target=begin_reader, args=(begin,), daemon=True)
+    for w in [*workers, learner]:
+        w.start()
+    span = (now - begin).total_seconds()
+    days = bar.add_task(f"过 {DAYS} 天，约 {requests} 件诉求", total=span * shares)
+    at = dict.fromkeys(range(shares), begin)
+    left = shares
+    while left:
+        if not told.empty() or all(w.is_alive() for w in workers):
+            try:
+                share, kind, value = told.get(timeout=2)
+            except queue.Empty:  # look again whether they live
+                continue
+            if kind == "done":
+                left -= 1
+                at[share] = now
+                total.update(value)
+            else:
+                at[share] = value
+            bar.update(days, completed=sum((t - begin).total_seconds() for t in at.values()))
+        elif any(w.exitcode for w in workers):
+            raise SystemExit(BROKEN)
+    for w in [*workers, learner]:
+        w.join()
+
+
+def _year(bar: Progress, context: Any, shares: int, now: dt.datetime, days: int, total: Counter[str]) -> None:
+    """The year of the volunteers in processes of its own, of which so many last days are lived; what else there is, here."""
+    from heli.demo import county, doors
+
+    begin, told = begin_of(now), context.Queue()
+    parts = bar.add_task("志愿服务的一年；心愿、建议、驿站…", total=len(doors.PARTS) + YEAR_WEIGHS)
+    planned = context.Event()
+    year = [
+        context.Process(target=live_year, args=(n, shares, now, days, planned, told), daemon=True)
+        for n in range(shares)
+    ]
+    for w in year:
+        w.start()
+    staff = county.staff(now)
+    for n, (_name, part) in enumerate(doors.PARTS):
+        total.update(part(staff, begin, now, random.Random(n)))
+        bar.advance(parts)
+    while any(w.is_alive() for w in year) or not told.empty():
+        if any(w.exitcode for w in year):
+            raise SystemExit(BROKEN)
+        try:
+            _share, kind, value = told.get(timeout=2)
+        except queue.Empty:
+            continue
+        if kind == "served":
+            total.update(value)
+        else:
+            bar.advance(parts, YEAR_WEIGHS * value / shares)
+    if any(w.exitcode for w in year):
+        raise SystemExit(BROKEN)
 
 
 def figures(now: dt.datetime) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from heli.places.models import Area
 from heli.volunteering.models import Field, Skill, Volunteer
 from heli.volunteering.steps import people, proofs, teams
 
-TEAMS, PEOPLE = 40, 120  # a person costs a tenth of a second: six hundred would be a minute of one core
+TEAMS, PEOPLE = 40, 600
 DAY = dt.timedelta(days=1)
 SURNAMES = "王李张刘陈杨赵黄周吴徐孙马朱胡林郭何高罗于曲姜吕初栾邹隋衣都"
 GIVEN = ("建国", "秀英", "志强", "丽", "海燕", "文博", "桂芳", "浩然", "玉梅", "国庆", "晓东", "雪", "长江", "淑珍", "子涵", "永胜", "美玲", "德福")  # fmt: skip
@@ -46,18 +46,25 @@ def number(born: dt.date, order: int) -> str:
     return body + str(ric.calc_check_digit(body + "0"))
 
 
-def live(county: Staff, begin: dt.datetime, now: dt.datetime, rng: random.Random) -> Counter[str]:
-    """The teams, then the people, each registered some day of the month."""
+def live(county: Staff, begin: dt.datetime, now: dt.datetime, rng: random.Random, n_people: int) -> Counter[str]:
+    """The teams, then the people: two in three registered in the first weeks of the year, the others some day of it."""
     people.import_skills(at=begin)
     total: Counter[str] = Counter()
     led = _teams(begin, rng)
     skills = list(Skill.objects.order_by("id"))
-    _silver(county, begin, now, led)
-    for first in range(0, PEOPLE, 50):
+    _silver(county, begin, led)
+    for first in range(0, n_people, 50):
         with transaction.atomic():  # fifty at a time: what is written is the same
             for n in range(first, first + 50):
+                share = 0.06 if n % 3 else 0.9
                 _person(
-                    n, county.supervisor, rng.choice(led), begin + rng.random() * (now - begin) * 0.9, now, skills, rng
+                    n,
+                    county.supervisor,
+                    rng.choice(led),
+                    begin + rng.random() * (now - begin) * share,
+                    now,
+                    skills,
+                    rng,
                 )
     total["teams"], total["volunteers"] = len(led), Volunteer.objects.count()
     return total
@@ -85,7 +92,7 @@ def _teams(begin: dt.datetime, rng: random.Random) -> list[Organisation]:
     return made
 
 
-def _silver(county: Staff, begin: dt.datetime, now: dt.datetime, led: list[Organisation]) -> None:
+def _silver(county: Staff, begin: dt.datetime, led: list[Organisation]) -> None:
     """周银龄, 68, is registered at the counter by 韩网格; 赵志愿 at home, and 韩网格 sees the card."""
     told: dict[str, Any] = {"area_path": led[0].area_path, "at": begin + DAY * 3}
     zhou = people.register_for(
@@ -109,7 +116,7 @@ def _silver(county: Staff, begin: dt.datetime, now: dt.datetime, led: list[Organ
     people.change(
         volunteer_id=zhao.pk, by=me, at=told["at"], fields=["elders", "nature"], free=[2, 8, 15, 16, 18, 19], limits=[]
     )
-    proofs.say_well(volunteer_id=zhao.pk, by=me, at=now - DAY * 5)
+    proofs.say_well(volunteer_id=zhao.pk, by=me, at=told["at"])
     for who in (zhou, zhao):
         orgs.add_member(org_id=led[0].pk, user_id=who.user_id, by=SYSTEM, at=told["at"])
 

@@ -26,8 +26,9 @@ def sequence(timestamp: int) -> int:
 @app.periodic(cron="37 3 * * *")
 @app.task(name="ledger.doubts", queue="clocks", queueing_lock="ledger.doubts")
 def doubts(timestamp: int) -> int:
-    """Every night: hints for staff, and rules that were wrong too often hold nothing back any more. Harmless when run twice."""
-    from heli.ledger import doubt_steps
+    """Every night: hints for staff, rules that were wrong too often hold nothing back any more, and who is to be forgotten is.
+    Harmless when run twice."""
+    from heli.ledger import doubt_steps, forget_steps
 
     now = timezone.now()
-    return doubt_steps.look(at=now) + len(doubt_steps.demote(at=now))
+    return doubt_steps.look(at=now) + len(doubt_steps.demote(at=now)) + forget_steps.forget_old(at=now)

@@ -116,6 +116,7 @@ WEEK_MINUTES = Shape("minutes", _count(1, 10_080), lambda v: words.limit(v, "min
 SPAN = Shape("span", _count(0, 8760), lambda v: words.limit(v, "hour"), "24")
 MONTHS = Shape("months", _count(1, 120), lambda v: _now("%(n)s months") % {"n": v}, "12")
 METRES = Shape("metres", _count(1, 100_000), lambda v: _now("%(n)s metres") % {"n": words.count(v)}, "1000")
+KEPT = Shape("kept", _count(365, 36600), lambda v: words.limit(v, "day"), "3653")
 DAYS = Shape("days", _count(1, 3660), lambda v: words.limit(v, "day"), "180")
 ROWS = Shape("rows", _count(1, 100_000), lambda v: _now("%(n)s rows") % {"n": words.count(v)}, "5000")
 YUAN = Shape("yuan", _count(1, 1_000_000), lambda v: _now("%(n)s yuan") % {"n": words.count(v)}, "1000")
@@ -443,6 +444,7 @@ _ALL = (
     Key("ledger.tolerance", _("Hours may be longer than between check-in and check-out by this much"), MINUTES),
     Key("ledger.over_planned", _("Longest hours as a share of what was planned"), GROWTH),
     Key("ledger.day_hold", _("More than this in one day is looked at by a second person"), MINUTES),
+    Key("ledger.keep", _("How long hours are kept with the person's name after the account was closed"), KEPT),
     Key("ledger.checkpoint", _("The log of hours is signed anew this long after a change"), MINUTES),
     Key("ledger.checkpoint_least", _("The log of hours is signed at least this often"), MINUTES),
     Key("ledger.week_hold", _("More than this in seven days is looked at by a second person"), WEEK_MINUTES),

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import ast
 import inspect
+import pkgutil
+from collections import Counter
+from importlib import import_module
 from typing import Any
 
 import pytest
 from django.test import Client
+from pydantic import BaseModel
 
+from heli.api import operations as rooms
 from heli.api import shapes
 from heli.api.describe import description
 from heli.api.http import OPERATIONS, Operation
@@ -90,6 +95,16 @@ def test_every_route_is_declared_and_every_operation_described() -> None:
         assert bool(o.route.needs) == ({} not in said["security"]), o.name
         if o.write:
             assert "Idempotency-Key" in [p["name"] for p in said["parameters"]], o.name
+
+
+def test_no_two_shapes_share_a_name() -> None:
+    """The description knows shapes by their names: the later of two would be told in place of the earlier."""
+    shaped = [o for o in vars(shapes).values() if inspect.isclass(o)]
+    for module in pkgutil.iter_modules(rooms.__path__, f"{rooms.__name__}."):
+        shaped += [o for o in vars(import_module(module.name)).values() if inspect.isclass(o)]
+    ours = {o for o in shaped if issubclass(o, BaseModel) and "[" not in o.__name__}
+    named = Counter(o.__name__ for o in ours)
+    assert not [name for name, n in named.items() if n > 1]
 
 
 def test_a_write_that_needs_no_key_says_why() -> None:

@@ -9,11 +9,13 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from heli.core.actor import SYSTEM
 from heli.core.errors import Forbidden, HeliError, NotFound, WrongState
 from heli.core.steps import step
-from heli.ledger import errors, steps
+from heli.ledger import errors, forget_steps, steps
 from heli.ledger.models import Entry, Person, Service
 from heli.ledger.steps import Line
+from heli.people import steps as people
 from tests.ledger.made import DAY, HOUR, MINUTE, MORNING, NOW, SOURCE, Made, made
 from tests.world import COUNTY
 
@@ -266,3 +268,17 @@ def test_statements_do_not_grow_with_the_lines(m: Made) -> None:
         )
     assert {k: v for (k, n), v in cost.items() if n == 40} == {"open": 4, "attend": 3, "approve": 7, "correct": 11}
     assert {k: v for (k, n), v in cost.items() if n == 1} == {"open": 5, "attend": 3, "approve": 7, "correct": 11}
+
+
+def test_who_is_gone_for_long_is_forgotten_and_the_entries_stay(m: Made) -> None:
+    for name in ("赵志愿", "周银龄"):
+        m.approved(m.one(name), 60)
+    user = m.world.user("赵志愿")
+    people.close_account(user_id=user.pk, by=SYSTEM, at=NOW)
+    entries = list(Entry.objects.values_list("pk", "service__person", "minutes"))
+    for years, gone in ((9, 0), (11, 1), (12, 0)):
+        assert forget_steps.forget_old(at=NOW + years * 366 * DAY) == gone
+    person = Person.objects.get(user=None)
+    assert (person.salt, person.forgotten_at) == ("", NOW + 11 * 366 * DAY)
+    assert Person.objects.filter(user=m.world.user("周银龄")).exists()  # who did not leave is known
+    assert list(Entry.objects.values_list("pk", "service__person", "minutes")) == entries

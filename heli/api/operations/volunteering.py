@@ -69,7 +69,7 @@ def list_activities(
     return PageOf[ActivityRow](rows=rows, next=page.next or None)
 
 
-class RoleOut(Out):
+class PlacesOut(Out):
     """Places of a role in one shift."""
 
     id: int
@@ -86,7 +86,7 @@ class ShiftOut(Out):
     ends: dt.datetime
     note: str
     open: bool
-    roles: list[RoleOut]
+    roles: list[PlacesOut]
 
 
 class ActivityOut(Out):
@@ -117,7 +117,7 @@ def get_activity(request: ApiRequest, activity_id: Id) -> ActivityOut:
     shifts = [
         ShiftOut(
             id=t.shift.pk, starts=t.shift.starts, ends=t.shift.ends, note=t.shift.note, open=t.open,
-            roles=[RoleOut(id=p.slot_id, role=p.role, places=p.most, left=p.left) for p in t.places],
+            roles=[PlacesOut(id=p.slot_id, role=p.role, places=p.most, left=p.left) for p in t.places],
         )
         for t in s.times
     ]  # fmt: skip

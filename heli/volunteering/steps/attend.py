@@ -306,9 +306,7 @@ def _facts(e: Any) -> dict[str, Any]:
         "means": sorted({x.means for x in scans}),
         "devices": sorted({bytes(x.device).hex() for x in scans if x.device}),
         "phones": sorted(
-            [bytes(x.device).hex(), int(x.at.timestamp() // 60)]
-            for x in scans
-            if x.device and x.means == Means.QR
+            [bytes(x.device).hex(), int(x.at.timestamp() // 60)] for x in scans if x.device and x.means == Means.QR
         ),
         "bands": sorted({x.band for x in scans if x.band}),
         "by": sorted({x.by_id for x in scans if x.by_id is not None}),
