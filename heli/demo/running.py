@@ -79,8 +79,10 @@ def make(now: dt.datetime, requests: int = REQUESTS) -> Counter[str]:
         shares = max(1, min(2, os.cpu_count() or 1))
         context = mp.get_context("spawn")
         connections.close_all()
+        learner = context.Process(target=begin_reader, args=(begin,), daemon=True)
+        learner.start()
         _days(bar, context, shares, now, requests, total)
-        _year(bar, context, shares, now, 364 if requests >= REQUESTS else 42, total)
+        _year(bar, context, shares, now, 364 if requests >= REQUESTS else 42, total, learner)
     with connection.cursor() as cur:
         cur.execute("ANALYZE")
     with step("demo.lived", by=SYSTEM, at=now) as s:
@@ -90,14 +92,13 @@ def make(now: dt.datetime, requests: int = REQUESTS) -> Counter[str]:
 
 
 def _days(bar: Progress, context: Any, shares: int, now: dt.datetime, requests: int, total: Counter[str]) -> None:
-    """The thirty days of requests, a process for each core, while the reader learns."""
+    """The thirty days of requests, a process for each core."""
     begin, told = begin_of(now), context.Queue()
     workers = [
         context.Process(target=live, args=(n, shares, now, requests // shares, told), daemon=True)
         for n in range(shares)
     ]
-    learner = context.Process(target=begin_reader, args=(begin,), daemon=True)
-    for w in [*workers, learner]:
+    for w in workers:
         w.start()
     span = (now - begin).total_seconds()
     days = bar.add_task(f"过 {DAYS} 天，约 {requests} 件诉求", total=span * shares)
@@ -118,12 +119,15 @@ def _days(bar: Progress, context: Any, shares: int, now: dt.datetime, requests: 
             bar.update(days, completed=sum((t - begin).total_seconds() for t in at.values()))
         elif any(w.exitcode for w in workers):
             raise SystemExit(BROKEN)
-    for w in [*workers, learner]:
+    for w in workers:
         w.join()
 
 
-def _year(bar: Progress, context: Any, shares: int, now: dt.datetime, days: int, total: Counter[str]) -> None:
-    """The year of the volunteers in processes of its own, of which so many last days are lived; what else there is, here."""
+def _year(
+    bar: Progress, context: Any, shares: int, now: dt.datetime, days: int, total: Counter[str], learner: Any
+) -> None:
+    """The year of the volunteers in processes of its own, of which so many last days are lived; what else there is, here,
+    once the reader has learnt."""
     from heli.demo import county, doors
 
     begin, told = begin_of(now), context.Queue()
@@ -135,6 +139,7 @@ def _year(bar: Progress, context: Any, shares: int, now: dt.datetime, days: int,
     ]
     for w in year:
         w.start()
+    learner.join()
     staff = county.staff(now)
     for n, (_name, part) in enumerate(doors.PARTS):
         total.update(part(staff, begin, now, random.Random(n)))

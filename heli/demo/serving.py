@@ -30,7 +30,7 @@ from heli.volunteering.steps.attend import Seen
 DAY, HOUR, MINUTE = dt.timedelta(days=1), dt.timedelta(hours=1), dt.timedelta(minutes=1)
 OF_LATE = DAY * 21  # so long people have used the phone for it
 AHEAD = DAY * 14
-POOL = 18  # people around an activity
+POOL = 30  # people around an activity
 MISSED = ("没有来，电话没打通。", "临时没来，事后说家里有事。")
 CAST = ("zhao.zhiyuan", "zhou.yinling")
 LATE, UNRECORDED = 170, 60  # one shift in so many: entered afterwards from the office; not put forward yet
@@ -43,6 +43,7 @@ class Serving:
     rng: random.Random
     now: dt.datetime
     clerk: Actor
+    county: Actor
     leaders: dict[int, Actor]
     people: dict[int, Volunteer]
     cast: list[int]
@@ -51,31 +52,28 @@ class Serving:
     pools: dict[int, list[int]] = field(default_factory=dict)
     done: Counter[str] = field(default_factory=Counter)
 
-    def pool(self, slot: Slot, at: dt.datetime) -> list[int]:
-        """Who comes to this kind of work: of the street first, of the field first, and whom the gates let in."""
+    def pool(self, slot: Slot) -> list[int]:
+        """Who comes to this kind of work: of the street first, then of the field."""
         activity = slot.shift.activity
         if slot.role_id not in self.pools:
             others = [v for v in self.people.values() if v.pk not in self.cast]
             self.rng.shuffle(others)
             others.sort(key=lambda v: (v.area_path[:9] != activity.area_path[:9], activity.field not in v.fields))
-            near = others[: POOL * 3]
-            shut = gates.refusals(near, slot, at=at)
-            first = self.cast if activity.org_id == self.home else []
-            self.pools[slot.role_id] = first + [v.pk for v in near if not shut[v.pk]][:POOL]
-        return self.pools[slot.role_id]
+            self.pools[slot.role_id] = [v.pk for v in others[:POOL]]
+        return (self.cast if activity.org_id == self.home else []) + self.pools[slot.role_id]
 
     def some(self, slot: Slot, at: dt.datetime, n: int) -> list[int]:
         """So many who have nothing else that day, were registered by then, and may serve."""
         day = slot.shift.starts.astimezone(HERE).date()
         ready = [
             self.people[pk]
-            for pk in self.pool(slot, at)
+            for pk in self.pool(slot)
             if (pk, day) not in self.taken
             and self.people[pk].registered_at < at
             and (pk in self.cast or self.rng.random() < 0.7)
-        ][:n]
+        ][: n * 2]
         shut = gates.refusals(ready, slot, at=at) if ready else {}
-        return [v.pk for v in ready if not shut[v.pk]]
+        return [v.pk for v in ready if not shut[v.pk]][:n]
 
     def take(self, slot: Slot, ids: Sequence[int], by: Actor, at: dt.datetime, how: str = How.COORDINATOR) -> None:
         if not ids:
@@ -94,10 +92,12 @@ class Serving:
         """Who said a year ago that they are well says so again."""
         said = Proof.objects.filter(volunteer__in=self.people, kind=ProofKind.HEALTH, state="confirmed")
         for pk in said.filter(valid_to__lt=at + DAY * 60).values_list("volunteer", flat=True).order_by("volunteer"):
-            by = self.people[pk]
-            proofs.say_well(
-                volunteer_id=pk, by=self.clerk if by.by_phone else Actor(by.user_id), at=at, consent="电话里说的"
-            )
+            by = self.worker(pk) if self.people[pk].by_phone else Actor(self.people[pk].user_id)
+            proofs.say_well(volunteer_id=pk, by=by, at=at, consent="电话里说的")
+
+    def worker(self, pk: int) -> Actor:
+        """Who keeps somebody that is told by telephone: their community's clerk, or the county."""
+        return self.clerk if pk in self.cast else self.county
 
     def fill(self, shift: Shift, slots: Iterable[Slot]) -> None:
         """Places are taken some days before: by the leader for the regulars; of late everybody for themselves, and for
@@ -114,7 +114,7 @@ class Serving:
                 continue
             for pk in ids:
                 who = self.people[pk]
-                by, how = (self.clerk, How.PROXY) if who.by_phone else (Actor(who.user_id), How.SELF)
+                by, how = (self.worker(pk), How.PROXY) if who.by_phone else (Actor(who.user_id), How.SELF)
                 self.take(slot, [pk], by, at, how)
 
     def over(self, shift: Shift) -> None:
@@ -179,7 +179,7 @@ def live(
     ]
     people = {v.pk: v for v in known if (0 if v.user_id in users else v.pk % shares) == share}
     cast = [v.pk for v in people.values() if v.user_id in users]
-    serving = Serving(rng, now, county.clerk, leaders, people, cast, home)
+    serving = Serving(rng, now, county.clerk, county.supervisor, leaders, people, cast, home)
     slots: dict[int, list[Slot]] = defaultdict(list)
     for slot in Slot.objects.filter(shift__in=todo).select_related("shift__activity", "role").order_by("id"):
         slots[slot.shift_id].append(slot)

@@ -6,12 +6,14 @@ from __future__ import annotations
 import datetime as dt
 import random
 from collections import Counter
+from contextlib import suppress
 from typing import Any
 
 from django.db import transaction
 from stdnum.cn import ric
 
 from heli.core.actor import SYSTEM, Actor
+from heli.core.errors import Invalid
 from heli.demo.county import COUNTY, Staff, account, grant
 from heli.loop.clocks import local_day
 from heli.orgs import steps as orgs
@@ -164,6 +166,7 @@ def _person(
         if n % 5:
             proofs.confirm(proof_id=asked.pk, by=keeper, at=at, how="电话里同意")
     if n % 10 == 0:
-        teams.ask(team_id=team.pk, volunteer_id=made.pk, by=me, at=at, words="家就在附近，周末有空")
+        with suppress(Invalid):  # a few teams take nobody new
+            teams.ask(team_id=team.pk, volunteer_id=made.pk, by=me, at=at, words="家就在附近，周末有空")
     elif not Member.objects.filter(user=made.user_id, org=team).exists():
         orgs.add_member(org_id=team.pk, user_id=made.user_id, by=SYSTEM, at=at)
