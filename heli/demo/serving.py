@@ -17,7 +17,7 @@ from heli.core.actor import Actor
 from heli.core.errors import HeliError
 from heli.demo.county import COUNTY, Staff
 from heli.demo.times import HERE
-from heli.ledger import certificate_steps, dispute_steps
+from heli.ledger import certificate_steps, dispute_steps, doubt_steps
 from heli.ledger.models import Service
 from heli.orgs.models import Organisation
 from heli.people.models import User
@@ -33,7 +33,8 @@ AHEAD = DAY * 14
 POOL = 30  # people around an activity
 MISSED = ("没有来，电话没打通。", "临时没来，事后说家里有事。")
 CAST = ("zhao.zhiyuan", "zhou.yinling")
-LATE, UNRECORDED = 170, 60  # one shift in so many: entered afterwards from the office; not put forward yet
+LATE, UNRECORDED = 90, 60  # one shift in so many: entered from the office long afterwards; not put forward yet
+AFTER = DAY * 34  # which a rule doubts
 
 
 @dataclass(slots=True)
@@ -44,6 +45,7 @@ class Serving:
     now: dt.datetime
     clerk: Actor
     county: Actor
+    second: Actor
     leaders: dict[int, Actor]
     people: dict[int, Volunteer]
     cast: list[int]
@@ -123,8 +125,9 @@ class Serving:
         rows = list(Enrolment.objects.filter(shift=shift, state="confirmed").select_related("volunteer").order_by("id"))
         gone = [e for e in rows if e.volunteer_id not in self.cast and self.rng.random() < 0.03]
         here = [e for e in rows if e not in gone]
-        late = shift.pk % LATE == 0 and shift.ends < self.now - DAY * 2
-        at = min(shift.ends + DAY * 11, self.now - HOUR) if late else shift.ends + MINUTE * 10
+        lately = self.now - AFTER - DAY * 4 < shift.ends < self.now - AFTER - DAY
+        late = shift.ends < self.now - AFTER - DAY and shift.pk % (LATE // 9 if lately else LATE) == 0
+        at = shift.ends + (AFTER if late else MINUTE * 10)
         phone = shift.starts > self.now - OF_LATE and shift.activity_id % 3 == 0
         if phone and not late:
             for e in here:
@@ -139,6 +142,12 @@ class Serving:
         for e in gone:
             attend.miss(enrolment_id=e.pk, by=leader, at=at, reason=self.rng.choice(MISSED))
         attend.close(shift_id=shift.pk, by=leader, at=at + MINUTE * 20, record=shift.pk % UNRECORDED != 0)
+        held = Service.objects.filter(org=shift.activity.org_id, starts=shift.starts, state="held") if late else ()
+        if late and not lately and (ids := [x.pk for x in held]):  # what was doubted long ago is decided
+            doubt_steps.decide(
+                service_ids=ids, outcome="reject" if shift.pk % 4 else "settle", reason="查了当天的群消息和签到纸",
+                by=self.second, at=at + DAY * 2,
+            )  # fmt: skip
         self.done["shifts closed"] += 1
         self.done["served"] += len(here)
 
@@ -179,7 +188,7 @@ def live(
     ]
     people = {v.pk: v for v in known if (0 if v.user_id in users else v.pk % shares) == share}
     cast = [v.pk for v in people.values() if v.user_id in users]
-    serving = Serving(rng, now, county.clerk, county.supervisor, leaders, people, cast, home)
+    serving = Serving(rng, now, county.clerk, county.supervisor, county.second, leaders, people, cast, home)
     slots: dict[int, list[Slot]] = defaultdict(list)
     for slot in Slot.objects.filter(shift__in=todo).select_related("shift__activity", "role").order_by("id"):
         slots[slot.shift_id].append(slot)

@@ -12,7 +12,6 @@ from typing import Any
 from heli.demo.times import begin_of
 
 SEED = 20261122
-YEAR = dt.timedelta(days=364)
 
 
 def _ready() -> None:
@@ -74,7 +73,7 @@ def live_year(share: int, shares: int, now: dt.datetime, days: int, planned: Any
     _ready()
     from heli.demo import activities, county, serving, volunteers
 
-    staff, start = county.staff(now), now - YEAR
+    staff, start = county.staff(now), now - dt.timedelta(days=days)
     total: Counter[str] = Counter()
     if share == 0:
         total.update(volunteers.live(staff, start, now, random.Random(SEED), volunteers.PEOPLE if days > 300 else 150))

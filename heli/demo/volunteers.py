@@ -119,6 +119,7 @@ def _silver(county: Staff, begin: dt.datetime, led: list[Organisation]) -> None:
         volunteer_id=zhao.pk, by=me, at=told["at"], fields=["elders", "nature"], free=[2, 8, 15, 16, 18, 19], limits=[]
     )
     proofs.say_well(volunteer_id=zhao.pk, by=me, at=told["at"])
+    proofs.say_well(volunteer_id=zhou.pk, by=county.clerk, at=told["at"], consent="在柜台当面说的")
     for who in (zhou, zhao):
         orgs.add_member(org_id=led[0].pk, user_id=who.user_id, by=SYSTEM, at=told["at"])
 

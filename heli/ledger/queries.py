@@ -92,7 +92,7 @@ def sums(actor: Actor) -> dict[str, str]:
         held=Sum("checked", filter=Q(state="held")),
         planned=Sum("planned", filter=Q(state="planned")),
     )
-    return {k: length(v or 0) for k, v in found.items()}
+    return {k: length(v or None) for k, v in found.items()}
 
 
 def mine(actor: Actor, *, after: str | None = None, size: int = 20) -> Page[Row]:
