@@ -21,7 +21,7 @@ from heli.ledger import certificates, standing_queries
 from heli.ledger.errors import AskedAlready, BelowStar, NotPutOut, OwnHours, PutOutByYou
 from heli.ledger.models import Person
 from heli.ledger.standing import reckon
-from heli.ledger.standing_models import Award, Objection
+from heli.ledger.standing_models import LIVE, Award, Objection
 from heli.ledger.states import AWARD
 from heli.rulebook import queries as rulebook
 
@@ -239,6 +239,13 @@ def give(*, award_id: int, at: dt.datetime) -> Award | None:
 
 
 def give_due(*, at: dt.datetime) -> int:
-    """All whose last day is over. Harmless when run twice. Returns how many were given."""
+    """All whose last day is over; what somebody asked for whose account was closed since falls away, with its name. Harmless
+    when run twice. Returns how many were given."""
+    for pk in Award.objects.filter(state__in=LIVE, person__user__is_active=False).values_list("pk", flat=True):
+        with step("award.fall_away", by=SYSTEM, at=at) as s:
+            award = _locked(s, pk)
+            award.ended_at, award.name_mask = at, ""
+            s.move(award, AWARD, "withdraw", save=("ended_at", "name_mask"))
+            s.about(SUBJECT, award.pk, award.area_path)
     due = standing_queries.counted_now(Award.objects.filter(state="public", due_at__lte=at)).filter(now__gte=F("need"))
     return sum(give(award_id=pk, at=at) is not None for pk in due.order_by("pk").values_list("pk", flat=True))
