@@ -71,11 +71,12 @@ def live_year(share: int, shares: int, now: dt.datetime, days: int, planned: Any
     """One process of the volunteers' year: the first writes down the teams, the people and what is planned; then each
     lives the shifts that fall to it, of so many days."""
     _ready()
-    from heli.demo import activities, county, serving, volunteers
+    from heli.demo import activities, county, serving, stars, volunteers
 
     staff, start = county.staff(now), now - dt.timedelta(days=days)
     total: Counter[str] = Counter()
     if share == 0:
+        stars.rules(start)
         total.update(volunteers.live(staff, start, now, random.Random(SEED), volunteers.PEOPLE if days > 300 else 150))
         total.update(activities.live(staff, start, now, random.Random(SEED)))
         planned.set()
@@ -93,4 +94,6 @@ def live_year(share: int, shares: int, now: dt.datetime, days: int, planned: Any
             tell=lambda part: told.put((share, "part", part)),
         )
     )
+    if share == 0:
+        total.update(stars.live(now))
     told.put((share, "served", dict(total)))

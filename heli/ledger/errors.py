@@ -176,3 +176,68 @@ class UnderDispute(HeliError):
     code = "L-919"
     status = 409
     sentence = _("You said already that something is wrong here. Open it to read what became of it.")
+
+
+# Stars, perks, time bank: L-980 … L-989 ---------------------------------------------------------------------------------
+class BelowStar(HeliError):
+    code = "L-980"
+    status = 409
+    sentence = _(
+        "The hours that count now are not enough for this star. The page says which count and what is missing."
+    )
+
+
+class AskedAlready(HeliError):
+    code = "L-981"
+    status = 409
+    sentence = _("This was asked for already. The page of your stars says how far it is.")
+
+
+class NotPutOut(HeliError):
+    code = "L-982"
+    status = 409
+    sentence = _("The days in which something can be said against these stars are over.")
+
+
+class PutOutByYou(HeliError):
+    code = "L-983"
+    status = 403
+    sentence = _("You put these stars out yourself, or said something against them. Somebody else decides on it.")
+
+
+class PerkNotForYou(HeliError):
+    code = "L-984"
+    status = 409
+    sentence = _("This asks for more stars or stored hours than you have here.")
+
+
+class PerkGone(HeliError):
+    code = "L-985"
+    status = 409
+    sentence = _("None is left, or it is not given at this time.")
+
+
+class PerkTakenEnough(HeliError):
+    code = "L-986"
+    status = 409
+    sentence = _("You have taken this as often as one person may in a year.")
+
+
+class CodeNotGood(HeliError):
+    code = "L-987"
+    status = 409
+    sentence = _(
+        "This code is none of your organisation's, was used, or its days are over. Compare it with what is shown."
+    )
+
+
+class TooLittleStored(HeliError):
+    code = "L-988"
+    status = 409
+    sentence = _("Less lies in the time bank than that: %(hours)s.")
+
+
+class NothingToSettle(HeliError):
+    code = "L-989"
+    status = 409
+    sentence = _("This account is not below zero. Somebody may have settled it, or more was served since.")

@@ -52,6 +52,7 @@ def desk(request: HeliRequest) -> HttpResponse:
     shown = {
         "do": do,
         "work": [{"key": k, "title": title, "state": s, "count": counts[k]} for k, (title, s) in queries.WORK.items()],
+        "reviews": Cap.REVIEW_HOURS in request.actor.caps,
         "page": queries.desk(request.actor, do, now, today, after=request.GET.get("after")),
     }
     return render(request, "ledger/desk.html", shown)

@@ -32,3 +32,13 @@ def doubts(timestamp: int) -> int:
 
     now = timezone.now()
     return doubt_steps.look(at=now) + len(doubt_steps.demote(at=now)) + forget_steps.forget_old(at=now)
+
+
+@app.periodic(cron="7 * * * *")
+@app.task(name="ledger.stars", queue="clocks", queueing_lock="ledger.stars")
+def stars(timestamp: int) -> int:
+    """Every hour: stars whose last day of being put out is over are given; what was spoken against, or no longer stands on its
+    hours, waits for a person. Harmless when run twice."""
+    from heli.ledger import standing_steps
+
+    return standing_steps.give_due(at=timezone.now())

@@ -488,4 +488,4 @@ class Cosignature(models.Model):
 
 
 # Tables of this room in files of their own; they stand on those above.
-from heli.ledger import certificate_models, doubt_models  # noqa: E402, F401
+from heli.ledger import certificate_models, doubt_models, standing_models  # noqa: E402, F401

@@ -53,6 +53,34 @@ DISPUTE = Lifecycle(
     arrow("withdraw", "open declined second", "withdrawn", scope=Scope.SELF),
 )
 
-LIFECYCLES = (SERVICE, FLAG, DISPUTE)
+# Stars are asked for by the person, put out by one of the area, and given by the clock if nothing is said against them.
+AWARD = Lifecycle(
+    "award",
+    arrow("put_out", "proposed", "public", Cap.REVIEW_HOURS),
+    arrow("refuse", "proposed public", "refused", Cap.REVIEW_HOURS, papers="reason"),
+    arrow("object", "public objected", "objected", scope=Scope.PUBLIC, papers="text"),
+    # by somebody else than who put it out
+    arrow("dismiss", "objected", "public", Cap.REVIEW_HOURS, papers="reason"),
+    arrow("uphold", "objected", "refused", Cap.REVIEW_HOURS, papers="reason"),
+    arrow("give", "public", "given", scope=Scope.SYSTEM),
+    arrow("withdraw", "proposed public objected", "withdrawn", scope=Scope.SELF),
+    # hours were corrected since
+    arrow("take_back", "given", "taken", Cap.REVIEW_HOURS, papers="reason"),
+)
+
+GIVER = ((Cap.RECORD_HOURS, UNIT), (Cap.PLEDGE, UNIT))
+PERK = Lifecycle("perk", arrow("end", "open", "ended", Cap.REVIEW_HOURS, papers="reason", also=GIVER))
+TAKEN = Lifecycle("taken", arrow("redeem", "taken", "redeemed", Cap.RECORD_HOURS, UNIT, also=GIVER[1:]))
+
+SPENDING = Lifecycle(
+    "spending",
+    arrow("agree", "asked", "agreed", Cap.REVIEW_HOURS),
+    arrow("refuse", "asked", "refused", Cap.REVIEW_HOURS, papers="reason"),
+    arrow("finish", "agreed", "done", Cap.REVIEW_HOURS),
+    arrow("give_back", "agreed", "returned", Cap.REVIEW_HOURS, papers="reason"),
+    arrow("withdraw", "asked", "withdrawn", scope=Scope.SELF),
+)
+
+LIFECYCLES = (SERVICE, FLAG, DISPUTE, AWARD, PERK, TAKEN, SPENDING)
 
 TO_RECORD = ("planned", "attended")  # waits for the recorder

@@ -24,6 +24,7 @@ WORK = {
     "insight.refresh": _("Counting the figures anew"),
     "insight.write_round": _("Words to all requests of a standing problem"),
     "ledger.doubts": _("Looking at hours that nobody saw, and at rules that are wrong too often"),
+    "ledger.stars": _("Giving stars that were put out long enough"),
     "ledger.sequence": _("Places in the log for hours of service, and its signature"),
     "loop.digests": _("The weekly digest for supervisors"),
     "loop.forget_drafts": _("Forgetting imports that nobody finished"),

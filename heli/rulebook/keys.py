@@ -299,6 +299,64 @@ def _check_season(value: Value) -> None:
     _check_hours({"periods": value["periods"]})
 
 
+SERVICE_FIELDS: Final[Mapping[str, Words]] = {  # volunteering's fields of service, by the same names
+    "unity": pgettext_lazy("field", "Unity of ethnic groups"),
+    "governance": pgettext_lazy("field", "Community governance"),
+    "hardship": pgettext_lazy("field", "Help in hardship"),
+    "emergency": pgettext_lazy("field", "Emergency and rescue"),
+    "elders": pgettext_lazy("field", "Older people"),
+    "children": pgettext_lazy("field", "Children and young people"),
+    "disabled": pgettext_lazy("field", "People with disabilities"),
+    "health": pgettext_lazy("field", "Health"),
+    "law": pgettext_lazy("field", "Law and mediation"),
+    "culture": pgettext_lazy("field", "Culture and sports"),
+    "learning": pgettext_lazy("field", "Reading and science"),
+    "nature": pgettext_lazy("field", "Environment"),
+    "events": pgettext_lazy("field", "Events and order in the street"),
+}
+
+
+def _check_stars(value: Value) -> None:
+    if not (isinstance(value, dict) and value.keys() == {"hours", "without"}):
+        raise BadValue(_now("the hours of one to five stars, and the fields that do not count"))
+    hours_of, without = value["hours"], value["without"]
+    if not (
+        isinstance(hours_of, list)
+        and len(hours_of) == 5
+        and all(_whole(n, 1, 100_000) for n in hours_of)
+        and hours_of == sorted(set(hours_of))
+        and isinstance(without, list)
+        and set(without) <= SERVICE_FIELDS.keys()
+    ):
+        raise BadValue(_now("the hours of one to five stars, and the fields that do not count"))
+
+
+def _say_stars(value: Value) -> str:
+    said = _now("one to five stars from %(hours)s hours") % {"hours": " / ".join(str(n) for n in value["hours"])}
+    fields = pgettext("list", ", ").join(str(SERVICE_FIELDS[f]) for f in value["without"])
+    return said + (_now("; not counted: %(fields)s") % {"fields": fields} if fields else "")
+
+
+def _check_rate(value: Value) -> None:
+    if not (
+        isinstance(value, dict)
+        and "all" in value
+        and value.keys() - {"all"} <= SERVICE_FIELDS.keys()
+        and all(_whole(n, 0, 1000) for n in value.values())
+    ):
+        raise BadValue(_now("a percentage for all, and others for single fields of service"))
+
+
+def _say_rate(value: Value) -> str:
+    if not any(value.values()):
+        return _now("nothing is stored: there is no time bank")
+    said = _now("%(n)s minutes for each 100 served") % {"n": value["all"]}
+    rest = [f"{SERVICE_FIELDS[f]} {n}" for f, n in value.items() if f != "all"]
+    return said + ("（" + pgettext("list", ", ").join(rest) + "）" if rest else "")
+
+
+STARS = Shape("stars", _check_stars, _say_stars, '{"hours": [100, 300, 600, 1000, 1500], "without": []}')
+STORED = Shape("stored", _check_rate, _say_rate, '{"all": 100, "elders": 120}')
 AGE = Shape("age", _count(1, 120), lambda v: _now("%(n)s years") % {"n": v}, "60")
 CONDITIONS = Shape(
     "conditions",
@@ -464,6 +522,11 @@ _ALL = (
     Key("ledger.dispute_within", _("Time to answer who says their hours are wrong"), PERIOD, public=True),
     Key("ledger.doubt_health", _("When a rule of doubt is wrong too often"), HEALTH),
     Key("ledger.spared", _("How long at most a rule of doubt is left out for somebody"), DAYS),
+    Key("ledger.stars", _("Hours of service for a star"), STARS, public=True),
+    Key("ledger.stars.publicity", _("Stars are put out for everybody to see for this long"), PERIOD, public=True),
+    Key("ledger.timebank.rate", _("What an approved hour stores in the time bank"), STORED, public=True),
+    Key("ledger.timebank.cap", _("Most that one person stores in the time bank"), SPAN, public=True),
+    Key("ledger.perk.code", _("How long the code for a perk holds"), DAYS),
     Key("volunteering.offer", _("How long a place that became free is offered to the next in line"), SPAN, public=True),
     Key(
         "volunteering.newcomers",

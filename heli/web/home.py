@@ -16,6 +16,7 @@ from heli.core.actor import Actor
 from heli.insight.problem_queries import next_acts as problems_to_name
 from heli.insight.queries import home_figures
 from heli.ledger.doubt_queries import next_acts as hours_to_look_at
+from heli.ledger.standing_queries import next_acts as stars_to_look_at
 from heli.loop.queries.acts import next_acts
 from heli.notices.queries import newest as newest_notices
 from heli.oversight.queries import next_acts as tips_to_look_at
@@ -80,6 +81,7 @@ NEXT_ACTS: tuple[Callable[[Actor, dt.datetime], Sequence[Act]], ...] = (
     problems_to_name,
     snaps_to_thank,
     hours_to_look_at,
+    stars_to_look_at,
 )
 URGENCY = ("late", "soon", "you", "back", "doing", "", "pause", "done")
 
@@ -155,6 +157,12 @@ def _ways() -> list[Way]:
             _("Check a certificate"),
             _("of volunteer hours, by its number or its file: is it genuine, and does it hold today?"),
             url("ledger:verify"),
+        ),
+        Way(
+            "star",
+            _("Stars of volunteers"),
+            _("who is to be given stars now, what they give, and what is not right with it"),
+            url("ledger:stars"),
         ),
         Way("clock", _("See the limits"), _("how long each step may take, and by which rule"), url("rulebook:rules")),
         Way(

@@ -20,6 +20,7 @@ from heli.core.caps import Scope
 from heli.core.pages import Route
 from heli.insight.problem_acts import VERBS as PROBLEM_ACTS
 from heli.ledger.hour_views import ACTS as HOUR_ACTS
+from heli.ledger.standing_views import AWARD_ACTS, OWN_AWARD_ACTS, SPENDING_ACTS
 from heli.loop.forms.desk import FORMS as DESK_FORMS
 from heli.loop.views.acts import VERBS
 from heli.loop.views.desk_acts import VERBS as DESK_VERBS
@@ -108,6 +109,8 @@ MISSING: dict[str, Any] = {
     "snap_id": 10**9, "snap_photo": "00000000-0000-4000-8000-000000000000",
     "volunteer_id": 10**9, "proof_id": 10**9, "team_id": 10**9, "joining_id": 10**9,
     "held_id": 10**9, "flag_id": 10**9, "dispute_id": 10**9, "dispute_act": "withdraw", "hours_paper": "00000000-0000-4000-8000-000000000000",
+    "award_id": 10**9, "spending_id": 10**9, "perk_id": 10**9, "taken_id": 10**9,
+    "own_award_act": "withdraw", "award_act": "put_out", "spending_act": "agree",
     "tip_id": 10**9, "tip_photo": "00000000-0000-4000-8000-000000000000", "told": "A" * 30,
     "service_id": 10**9, "level": 9, "rest": "999",
     "certificate_id": 10**9, "serial_number": "0" * 30,
@@ -178,6 +181,9 @@ CHOICES: dict[str, list[dict[str, Any]]] = {  # arguments that choose among a fe
     "ledger:dispute_act": [
         {"dispute_act": a} for a in ("withdraw", "object", "accept", "decline", "take", "grant", "reject", "else")
     ],
+    "ledger:own_award": [{"own_award_act": a} for a in (*OWN_AWARD_ACTS, "else")],
+    "ledger:award_act": [{"award_act": a} for a in (*AWARD_ACTS, "else")],
+    "ledger:spending_act": [{"spending_act": a} for a in (*SPENDING_ACTS, "else")],
     "hooks:endpoint_do": [{"verb": v} for v in ("pause", "resume", "test", "replay", "else")],
 }
 

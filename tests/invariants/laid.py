@@ -19,7 +19,7 @@ from heli.hooks.models import Delivery
 from heli.hooks.steps import add_endpoint
 from heli.insight.models import Candidate, Hot, HotRequest, Problem, Round
 from heli.insight.problem_steps import name as name_problem
-from heli.ledger import certificate_steps, dispute_steps, doubt_steps
+from heli.ledger import bank_steps, certificate_steps, dispute_steps, doubt_steps, standing_steps
 from heli.ledger import steps as hours
 from heli.ledger.doubt_models import Flag, FlagAnswer
 from heli.loop import steps
@@ -44,6 +44,7 @@ from heli.places.models import Area, Booking
 from heli.places.site_import_steps import lay_table
 from heli.places.site_tables import SiteTable
 from heli.rulebook.models import Rule
+from heli.rulebook.steps import NewRule, set_rule
 from heli.snaps import steps as snaps
 from heli.suggestions import steps as suggestions
 from heli.suggestions.models import Measure
@@ -269,6 +270,30 @@ def doubted(laid: Laid, *, org_id: int, community: str, who: Any, now: dt.dateti
         "held_id": made[0], "flag_id": flag.pk, "dispute_id": dispute.pk,
         "hours_paper": FlagAnswer.objects.get(flag=flag).paper,
     }  # fmt: skip
+
+
+def starred(laid: Laid, *, org_id: int, community: str, who: Any, other: Any, now: dt.datetime) -> dict[str, Any]:
+    """Stars of somebody that are put out and spoken against, hours they want to spend, and a perk that they took. What is given
+    and who is put out everybody reads: neither bears the mark."""
+    county = community[:6]
+    for key, value in (
+        ("ledger.stars", {"hours": [1, 2, 3, 4, 5], "without": []}),
+        ("ledger.timebank.rate", {"all": 100}),
+    ):
+        set_rule(
+            rule=NewRule(key, county, value, "办法", (now - HOUR * 999).date(), {}, reason="试行"), by=SYSTEM, at=now
+        )
+    look = Actor(other.pk, grants=(GrantView(0, frozenset({Cap.REVIEW_HOURS}), None, "", (county,)),))
+    award = standing_steps.ask(area_path=county, stars=1, shown=False, by=Actor(who.pk), at=now)
+    standing_steps.put_out(award_id=award.pk, by=look, at=now)
+    standing_steps.object_to(award_id=award.pk, text=f"{laid.mark}：没有来", by=Actor(None), at=now)
+    spending = bank_steps.ask_to_spend(
+        area_path=county, minutes=60, words=f"{laid.mark}：陪诊", whom=f"{laid.mark}母", by=Actor(who.pk), at=now
+    )
+    given = bank_steps.Given(title="理发一次", words="到店出示", stored=1, first_day=now.date())
+    perk = bank_steps.publish_perk(org_id=org_id, area_path=county, given=given, by=SYSTEM, at=now)
+    taken = bank_steps.take(perk_id=perk.pk, by=Actor(who.pk), at=now)
+    return {"award_id": award.pk, "spending_id": spending.pk, "perk_id": perk.pk, "taken_id": taken.pk}
 
 
 def wished(
@@ -530,6 +555,9 @@ def ours(world: Any, now: dt.datetime) -> Laid:
         laid, org_id=world.org("心桥社工").pk, community=COMMUNITY, user=world.zhao_volunteer, now=now
     )
     laid.values |= doubted(laid, org_id=laid.values["org_id"], community=COMMUNITY, who=world.zhao_volunteer, now=now)
+    laid.values |= starred(
+        laid, org_id=laid.values["org_id"], community=COMMUNITY, who=world.zhao_volunteer, other=world.lv_supervisor, now=now
+    )  # fmt: skip
     laid.values |= snapped(world, laid, community=COMMUNITY, unit="城管局", by=world.yu_officer, now=now)
     laid.values |= told_places(
         laid, community=COMMUNITY, org_id=world.org("城管局").pk, lat=37.536, lon=121.387, now=now
@@ -573,6 +601,9 @@ def theirs(world: Any, now: dt.datetime) -> Laid:
     laid.values |= volunteered(laid, community=community, team_id=team.pk, now=now)
     laid.values |= certified(laid, org_id=org, community=community, user=world.outsider, now=now)
     laid.values |= doubted(laid, org_id=org, community=community, who=world.outsider, now=now)
+    laid.values |= starred(
+        laid, org_id=org, community=community, who=world.outsider, other=world.yu_officer, now=now
+    )  # fmt: skip
     laid.values |= snapped(world, laid, community=community, unit="莱山城管局", by=world.outsider, now=now)
     laid.values |= standing(laid, community=community, org_id=org, now=now)
     team = (world.outsider, world.yu_officer)
