@@ -16,15 +16,16 @@ from __future__ import annotations
 import datetime as dt
 import uuid
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
-from django.utils import timezone
+from django.utils import timezone, translation
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext
 
-from heli.core import words
-from heli.core.actor import Actor
+from heli.core import asking, words
+from heli.core.actor import SYSTEM, Actor
 from heli.core.caps import Cap
 from heli.core.errors import AlreadyDone, Forbidden, Invalid, NotFound, PaperMissing, WrongState
 from heli.core.steps import Step, step
@@ -32,6 +33,7 @@ from heli.engines import freetime
 from heli.engines.freetime import Span
 from heli.engines.identifiers import without_personal
 from heli.places import booking_queries as queries
+from heli.places import jobs
 from heli.places.booking_queries import Terms
 from heli.places.booking_words import period_words, whom
 from heli.places.errors import (
@@ -52,7 +54,7 @@ from heli.places.site_words import hours as hours_words
 from heli.places.sites import Site
 from heli.places.states import BOOKING
 
-SUBJECT = "places.site"
+SUBJECT, ANSWER = "places.site", "site.book_answer"
 HOUR = dt.timedelta(hours=1)
 
 
@@ -356,6 +358,42 @@ def refuse(*, booking_id: int, reason: str, by: Actor, at: dt.datetime) -> Booki
         booking.reason, booking.changed_at = said, at
         s.move(booking, BOOKING, "refuse", reason=said, save=("reason", "changed_at"))
     return booking
+
+
+def lapse(*, booking_id: int, at: dt.datetime) -> bool:
+    """What was asked for and nobody answered in the rule's time, or before it would have begun, ends; others can book it,
+    and who asked is told. False where it was answered meanwhile, or has time left. RuleMissing (L-301)."""
+    with transaction.atomic():
+        rows = Booking.objects.select_for_update(of=("self",)).filter(pk=booking_id, state="asked")
+        booking = rows.select_related("resource__site").first()
+        if booking is None:
+            return False
+        path = booking.resource.site.area_path
+        rule = asking.rules((ANSWER,), path=path, on=timezone.localdate(at))[ANSWER]
+        if at < min(booking.made_at + int(rule.value) * HOUR, booking.period.lower):
+            return False
+        with translation.override(settings.LANGUAGE_CODE):
+            booking.reason = _now("Nobody answered in time.")
+        inner = Step("booking.lapse", SYSTEM, at)
+        booking.changed_at = at
+        inner.move(booking, BOOKING, "lapse", reason=booking.reason, save=("reason", "changed_at"))
+        _about(inner, booking)
+        inner.rule(rule)
+        if booking.by_id is not None:
+            inner.defer(jobs.tell_booking, booking_id=booking.pk, news="unanswered")
+        inner.close()
+    return True
+
+
+def lapse_all(at: dt.datetime, *, batch: int = 200) -> int:
+    """All that is due, by keyset; how many ended. Two statements and one transaction for each that was asked for."""
+    after = ended = 0
+    while ids := list(
+        Booking.objects.filter(state="asked", pk__gt=after).order_by("pk").values_list("pk", flat=True)[:batch]
+    ):
+        ended += sum(lapse(booking_id=pk, at=at) for pk in ids)
+        after = ids[-1]
+    return ended
 
 
 def note_use(*, booking_id: int, came: bool, by: Actor, at: dt.datetime) -> Booking:

@@ -22,6 +22,7 @@ BOOKING = Lifecycle(
     arrow(
         "cancel", "asked booked", "cancelled", None, Scope.SELF, papers="reason"
     ),  # its maker, the keeper, the expert
+    arrow("lapse", "asked", "cancelled", scope=Scope.SYSTEM, papers="reason"),  # nobody answered in the rule's time
     arrow("came", "booked not_used", "used", Cap.MANAGE_SITES, also=_KEEPER),
     arrow("stayed_away", "booked used", "not_used", Cap.MANAGE_SITES, also=_KEEPER),
 )

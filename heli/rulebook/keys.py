@@ -130,6 +130,17 @@ HOURS = Shape(
     lambda v: pgettext("list", ", ").join("–".join(pair) for pair in v["periods"]),
     '{"periods": [["08:30", "12:00"], ["13:30", "17:30"]]}',
 )
+
+
+def _check_before(value: Value) -> None:
+    fits = isinstance(value, list) and value and all(_whole(v, 1, 336) for v in value)
+    if not fits or value != sorted(set(value), reverse=True):
+        raise BadValue(_now("whole hours before, the longest first, such as [24, 2]"))
+
+
+BEFORE = Shape(
+    "before", _check_before, lambda v: pgettext("list", ", ").join(words.limit(x, "hour") for x in v), "[24, 2]"
+)
 NEARBY = Shape(
     "nearby",
     _numbers("metres", "days"),
@@ -463,6 +474,7 @@ _ALL = (
     Key("site.near", _("Places within so much of the way count as equally near: open ones come first"), METRES),
     Key("site.book_lead", _("Something of a place is booked so long before, where the place says nothing else"), SPAN),
     Key("site.book_longest", _("Longest booking of something of a place, where the place says nothing else"), SPAN),
+    Key("site.book_answer", _("Asking for something of a place ends without an answer after"), SPAN, public=True),
     Key("site.book_ahead", _("How far ahead something of a place can be booked"), DAYS),
     Key("site.book_most", _("Bookings ahead of one account at most"), TIMES),
     Key("notice.second_person", _("A second person publishes a notice"), FLAG),
@@ -548,6 +560,13 @@ _ALL = (
     Key("volunteering.heat", _("Out of doors in these months and hours great heat is possible"), SEASON),
     Key("volunteering.silver.age", _("From this age somebody is a silver-age volunteer"), AGE),
     Key("volunteering.silver.longest", _("Longest shift of a silver-age volunteer"), MINUTES),
+    Key("volunteering.silver.paired", _("A silver-age volunteer serves beside a younger one"), FLAG),
+    Key("volunteering.remind", _("Who has a place is reminded this long before"), BEFORE, public=True),
+    Key(
+        "volunteering.felt.least",
+        _("What volunteers say of an activity is shown to its organiser in groups of"),
+        PEOPLE,
+    ),
     Key("volunteering.silver.spared", _("Such shifts are not for silver-age volunteers"), CONDITIONS),
     Key("work.hours", _("Office hours"), HOURS),
 )

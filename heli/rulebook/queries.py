@@ -128,6 +128,32 @@ def decided(rows: Iterable[RuleVersion], wanted: Collection[str], facts: Mapping
     return found
 
 
+def in_force_over(
+    wanted: Collection[str], places: Collection[tuple[str, dt.date]]
+) -> dict[tuple[str, dt.date], dict[str, RuleVersion] | None]:
+    """As `in_force` for many (area path, day) at once; None where a key has no row there and then: nothing may be assumed
+    in its place. One statement, none for no places."""
+    if not places:
+        return {}
+    first, last = min(day for _path, day in places), max(day for _path, day in places)
+    paths = {p for path, _day in places for p in chain(path)}
+    rows = Rule.objects.filter(
+        Q(valid_to=None) | Q(valid_to__gt=first), key__in=list(wanted), area_path__in=paths, valid_from__lte=last
+    ).values_list(*COLUMNS)
+    versions, found = [RuleVersion(*row) for row in rows], {}
+    for path, day in places:
+        over = chain(path)
+        here = choose(
+            (
+                r for r in versions
+                if r.area_path in over and r.valid_from <= day and (r.valid_to is None or r.valid_to > day)
+            ),
+            {},
+        )  # fmt: skip
+        found[path, day] = here if here.keys() == set(wanted) else None
+    return found
+
+
 _CALENDAR = """
 SELECT 'year', length(area_path), make_date(year, 1, 1), NULL::boolean, NULL::jsonb FROM rulebook_calendaryear
  WHERE area_path = '' AND year BETWEEN %(first_year)s AND %(last_year)s

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from django.db.models import Exists, OuterRef
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -24,8 +25,10 @@ from heli.rulebook import queries as rulebook
 from heli.volunteering.models import (
     Activity,
     Condition,
+    Enrolment,
     Level,
     Limit,
+    Pairing,
     Proof,
     ProofKind,
     RoleSkill,
@@ -34,11 +37,12 @@ from heli.volunteering.models import (
     Volunteer,
 )
 
-INSURANCE_FOR = "volunteering.insurance.for"
+INSURANCE_FOR, PAIRED = "volunteering.insurance.for", "volunteering.silver.paired"
+THERE = ("confirmed", "attended")  # states of an enrolment in which somebody really comes
 RULES = (
     "volunteering.age.separate", "volunteering.age.adult", "volunteering.record_check", "volunteering.health",
     "volunteering.health.for", INSURANCE_FOR, "volunteering.day", "volunteering.heat",
-    "volunteering.silver.age", "volunteering.silver.longest", "volunteering.silver.spared",
+    "volunteering.silver.age", "volunteering.silver.longest", "volunteering.silver.spared", "volunteering.silver.paired",
 )  # fmt: skip
 
 
@@ -61,6 +65,7 @@ class Refusal:
 WHERE = {  # on one's own pages
     "state": "me", "age": "me", "guardian14": "guardian", "guardian": "guardian", "record": "show?kind=record",
     "skill": "show?kind=skill", "insurance": "show?kind=insurance", "health": "me", "limit": "when", "minutes": "when",
+    "far": "when", "part": "when", "listed": "mine", "busy": "mine", "street": "fits",
 }  # fmt: skip
 
 
@@ -73,6 +78,7 @@ class Paper:
     confirmed: bool
     skill: int | None = None
     level: int = 1
+    until: dt.date = dt.date.max
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +90,7 @@ class Person:
     limits: frozenset[str] = frozenset()
     most_minutes: int | None = None
     papers: tuple[Paper, ...] = ()
+    paired: bool = False  # a younger volunteer who has a place in this shift serves beside them
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,12 +122,14 @@ class Asked:
     insured: bool
     skills: tuple[Wanted, ...]
     rules: Mapping[str, Any]
+    shift: int = 0
 
 
 def refusals(volunteers: Sequence[Volunteer], slot: Slot, *, at: dt.datetime) -> dict[int, list[Refusal]]:
     """{volunteer id: why they may not serve in this place}; an empty list: they may.
 
-    At most four statements however many they are: rules, the role's skills, what covers what, proofs.
+    At most four statements however many they are: rules, the role's skills, what covers what, proofs; one more where
+    silver-age volunteers serve in pairs.
 
     Args:
         volunteers: with their `record` (select_related).
@@ -130,13 +139,22 @@ def refusals(volunteers: Sequence[Volunteer], slot: Slot, *, at: dt.datetime) ->
         RuleMissing: no rule is in force here and then (L-301); nothing is assumed in its place.
     """
     asked = asks(slot)
-    papers = papers_of([v.pk for v in volunteers], asked.first, asked.last)
-    return {
-        v.pk: weigh(
-            Person(v.state, born(v, at), frozenset(v.limits), v.most_minutes, tuple(papers.get(v.pk, ()))), asked
-        )
-        for v in volunteers
-    }
+    ids = [v.pk for v in volunteers]
+    papers = papers_of(ids, asked.first, asked.last)
+    pairs = paired(ids, (asked.shift,)) if asked.rules[PAIRED] else set()
+    return {v.pk: weigh(person(v, at, papers.get(v.pk, ()), (asked.shift, v.pk) in pairs), asked) for v in volunteers}
+
+
+def person(v: Volunteer, at: dt.datetime, papers: Iterable[Paper], beside: bool = False) -> Person:
+    """What is known of a volunteer (with `record`). No statement."""
+    return Person(v.state, born(v, at), frozenset(v.limits), v.most_minutes, tuple(papers), beside)
+
+
+def paired(volunteer_ids: Collection[int], shifts: Collection[int]) -> set[tuple[int, int]]:
+    """{(shift, elder)} of those whose younger partner said yes and has a place there. One statement."""
+    rows = Pairing.objects.filter(shift__in=shifts, elder__in=volunteer_ids, state="agreed")
+    there = Enrolment.objects.filter(shift=OuterRef("shift"), volunteer=OuterRef("younger"), state__in=THERE)
+    return set(rows.filter(Exists(there)).values_list("shift", "elder"))
 
 
 # What is known --------------------------------------------------------------------------------------------------------
@@ -155,22 +173,43 @@ def born(volunteer: Volunteer, at: dt.datetime) -> dt.date | None:
 
 def papers_of(volunteer_ids: Collection[int], first: dt.date, last: dt.date) -> dict[int, list[Paper]]:
     """{volunteer id: what is in force from `first` to `last`}. One statement."""
-    rows = Proof.objects.filter(
-        volunteer__in=volunteer_ids, state__in=("shown", "confirmed"), valid_from__lte=first, valid_to__gte=last
-    ).values_list("volunteer_id", "kind", "valid_from", "state", "skill_id", "level")
+    return _papers(Proof.objects.filter(volunteer__in=volunteer_ids, valid_from__lte=first, valid_to__gte=last))
+
+
+def papers_between(volunteer_ids: Collection[int], first: dt.date, last: dt.date) -> dict[int, list[Paper]]:
+    """{volunteer id: what is in force on some day from `first` to `last`}, to be laid against several shifts (`on_days`).
+    One statement."""
+    return _papers(Proof.objects.filter(volunteer__in=volunteer_ids, valid_from__lte=last, valid_to__gte=first))
+
+
+def _papers(proofs: Any) -> dict[int, list[Paper]]:
+    rows = proofs.filter(state__in=("shown", "confirmed")).values_list(
+        "volunteer_id", "kind", "valid_from", "state", "skill_id", "level", "valid_to"
+    )
     found: dict[int, list[Paper]] = {}
-    for volunteer_id, kind, since, state, skill, level in rows:
-        found.setdefault(volunteer_id, []).append(Paper(kind, since, state == "confirmed", skill, level))
+    for volunteer_id, kind, since, state, skill, level, until in rows:
+        found.setdefault(volunteer_id, []).append(Paper(kind, since, state == "confirmed", skill, level, until))
     return found
+
+
+def on_days(person: Person, asked: Asked) -> Person:
+    """The person with those proofs alone that are in force on all days of this shift. Pure."""
+    kept = tuple(p for p in person.papers if p.since <= asked.first and p.until >= asked.last)
+    return replace(person, papers=kept)
 
 
 def asks(slot: Slot) -> Asked:
     """What a place asks for. At most three statements (two where the role asks for no skill)."""
+    path, first = slot.shift.activity.area_path, local_day(slot.shift.starts)
+    found = rulebook.in_force(RULES, path=path, on=first)
+    return asked(slot, {key: row.value for key, row in found.items()}, wanted((slot.role_id,)).get(slot.role_id, ()))
+
+
+def asked(slot: Slot, rules: Mapping[str, Any], skills: tuple[Wanted, ...]) -> Asked:
+    """The same with what is known already: the rules of its place and first day, the skills of its role. Pure."""
     shift, role, activity = slot.shift, slot.role, slot.shift.activity
     first = local_day(shift.starts)
     last = local_day(shift.ends - dt.timedelta(microseconds=1))
-    found = rulebook.in_force(RULES, path=activity.area_path, on=first)
-    rules = {key: row.value for key, row in found.items()}
     conditions = conditions_of(activity.conditions, shift.starts, shift.ends, rules)
     return Asked(
         first=first,
@@ -184,8 +223,9 @@ def asks(slot: Slot) -> Asked:
         guided=activity.guide_id is not None,
         needs_insurance=needs_insurance(activity, conditions, rules[INSURANCE_FOR]),
         insured=bool(activity.insurer.strip()) and activity.insured_to is not None and activity.insured_to >= last,
-        skills=wanted(role.pk),
+        skills=skills,
         rules=rules,
+        shift=shift.pk,
     )
 
 
@@ -221,22 +261,24 @@ def _inside(
     return total
 
 
-def wanted(role_id: int) -> tuple[Wanted, ...]:
-    """The skills a role asks for, each with those that cover it, however far. Two statements; one for none."""
-    asked = list(RoleSkill.objects.filter(role=role_id).select_related("skill").order_by("id"))
-    if not asked:
-        return ()
+def wanted(roles: Collection[int]) -> dict[int, tuple[Wanted, ...]]:
+    """{role: the skills it asks for, each with those that cover it, however far}. Two statements; one for none."""
+    rows = list(RoleSkill.objects.filter(role__in=roles).select_related("skill").order_by("id"))
+    if not rows:
+        return {}
     edges = Skill.covers.through.objects.values_list("from_skill", "to_skill", "from_skill__needs_paper")
     above: dict[int, list[int]] = {}
-    on_paper = {r.skill_id for r in asked if r.skill.needs_paper}
+    on_paper = {r.skill_id for r in rows if r.skill.needs_paper}
     for covering, covered, paper in edges:
         above.setdefault(covered, []).append(covering)
         if paper:
             on_paper.add(covering)
-    return tuple(
-        Wanted(r.skill.name, r.level, by := _reach(r.skill_id, above), by & on_paper, r.skill.needs_paper)
-        for r in asked
-    )
+    found: dict[int, tuple[Wanted, ...]] = {}
+    for r in rows:
+        by = _reach(r.skill_id, above)
+        one = Wanted(r.skill.name, r.level, by, by & on_paper, r.skill.needs_paper)
+        found[r.role_id] = (*found.get(r.role_id, ()), one)
+    return found
 
 
 def _reach(start: int, above: Mapping[int, Sequence[int]]) -> frozenset[int]:
@@ -277,7 +319,8 @@ def _of_state(person: Person) -> list[Refusal]:
     return [Refusal.of("state", *what)]
 
 
-def _age(born_on: dt.date, on: dt.date) -> int:
+def age(born_on: dt.date, on: dt.date) -> int:
+    """Years on a day. Pure."""
     return on.year - born_on.year - ((on.month, on.day) < (born_on.month, born_on.day))
 
 
@@ -290,27 +333,27 @@ def _of_age(person: Person, asked: Asked) -> list[Refusal]:
                 _("Have your name and identity number checked."),
             )
         ]
-    age, rules, found = _age(person.born, asked.first), asked.rules, []
-    if age < asked.min_age:
+    years, rules, found = age(person.born, asked.first), asked.rules, []
+    if years < asked.min_age:
         found.append(
             Refusal.of(
                 "too_young",
                 _("This is for people of %(n)s and over; you are %(age)s on that day.")
-                % {"n": asked.min_age, "age": age},
+                % {"n": asked.min_age, "age": years},
                 _("Look for a shift for your age."),
             )
         )
-    if asked.max_age is not None and age > asked.max_age:
+    if asked.max_age is not None and years > asked.max_age:
         found.append(
             Refusal.of(
                 "too_old",
                 _("The insurer or organiser takes people up to %(n)s; you are %(age)s on that day.")
-                % {"n": asked.max_age, "age": age},
+                % {"n": asked.max_age, "age": years},
                 _("Look for another role, or ask the organiser."),
             )
         )
     under, adult = rules["volunteering.age.separate"], rules["volunteering.age.adult"]
-    if age < under and not _has(person, ProofKind.GUARDIAN_UNDER_14):
+    if years < under and not _has(person, ProofKind.GUARDIAN_UNDER_14):
         found.append(
             Refusal.of(
                 "guardian14",
@@ -318,7 +361,7 @@ def _of_age(person: Person, asked: Asked) -> list[Refusal]:
                 _("Bring a parent or guardian to the office, or ask it to call them."),
             )
         )
-    elif under <= age < adult and not _has(person, ProofKind.GUARDIAN):
+    elif under <= years < adult and not _has(person, ProofKind.GUARDIAN):
         found.append(
             Refusal.of(
                 "guardian",
@@ -335,7 +378,7 @@ def _has(person: Person, kind: ProofKind, *, since: dt.date | None = None) -> bo
 
 def silver(person: Person, asked: Asked) -> bool:
     """Whether somebody is a silver-age volunteer on that day; where the age is not known another gate is shut."""
-    return person.born is not None and _age(person.born, asked.last) >= asked.rules["volunteering.silver.age"]
+    return person.born is not None and age(person.born, asked.last) >= asked.rules["volunteering.silver.age"]
 
 
 def _since(asked: Asked, rule: str) -> dt.date:
@@ -425,6 +468,15 @@ def _of_body(person: Person, asked: Asked) -> list[Refusal]:
                 _("The shift takes %(long)s; for silver-age volunteers it is at most %(most)s.")
                 % {"long": words.limit(asked.minutes, "minute"), "most": words.limit(longest, "minute")},
                 _("Look for a shorter one."),
+            )
+        )
+    if asked.rules[PAIRED] and not person.paired:
+        found.append(
+            Refusal(
+                "silver_paired",
+                _("Here a silver-age volunteer serves beside a younger one; nobody is with you yet."),
+                _("Ask somebody by their volunteer number, or let the leader find somebody."),
+                reverse("volunteering:pair", args=[asked.shift]),
             )
         )
     spared = [str(Condition(c).label) for c in asked.rules["volunteering.silver.spared"] if c in asked.conditions]

@@ -48,6 +48,33 @@ def tell(context: JobContext, ids: Sequence[int], news: str) -> int:
     return _send(context.job.id, f"place_{news}", [(pk, v) for pk, v in who if v is not None])
 
 
+@app.task(name="volunteering.tell_people", queue="tell", retry=BACKOFF, pass_context=True)
+def tell_people(context: JobContext, ids: Sequence[int], news: str) -> int:
+    """News for these volunteers that is about no place of theirs: somebody would serve beside them."""
+    from heli.volunteering.models import Volunteer
+
+    rows = Volunteer.objects.filter(pk__in=list(ids)).select_related("record").order_by("id")
+    return _send(context.job.id, news, [(v.pk, v) for v in rows])
+
+
+@app.periodic(cron="*/5 * * * *")
+@app.task(name="volunteering.remind", queue="tell", queueing_lock="volunteering.remind")
+def remind(timestamp: int) -> int:
+    """Every five minutes: who has a place is reminded before it begins. Harmless when run twice, or twice at once."""
+    from heli.volunteering.steps.telling import remind_all
+
+    return remind_all(timezone.now()) if steady() else 0
+
+
+@app.periodic(cron="17 * * * *")
+@app.task(name="volunteering.weekly", queue="tell", queueing_lock="volunteering.weekly")
+def weekly(timestamp: int) -> int:
+    """Every hour: what fits them, once a week, for those who asked to be told. Harmless when run twice, or twice at once."""
+    from heli.volunteering.steps.telling import weekly_all
+
+    return weekly_all(timezone.now()) if steady() else 0
+
+
 @app.periodic(cron="* * * * *")
 @app.task(name="volunteering.turns", queue="clocks", queueing_lock="volunteering.turns")
 def turns(timestamp: int) -> dict[str, int]:

@@ -71,7 +71,18 @@ ENROLMENT = Lifecycle(
     arrow("miss", "confirmed", "absent", Cap.LEAD_TEAM, UNIT, papers="reason"),
 )
 
-LIFECYCLES = (VOLUNTEER, PROOF, JOINING, ACTIVITY, SHIFT, ENROLMENT)
+# What somebody said of a shift is said and stays; where it is about safety, a reviewer looks at it.
+REMARK = Lifecycle("remark", arrow("settle", "open", "settled", Cap.REVIEW_ACTIVITIES, papers="found"))
+
+# An older and a younger volunteer side by side in a shift. That both said yes is asked of the row.
+PAIRING = Lifecycle(
+    "pairing",
+    arrow("propose", "wanted", "proposed", Cap.LEAD_TEAM, UNIT),
+    arrow("agree", "proposed", "agreed", scope=Scope.SELF),
+    arrow("end", "wanted proposed agreed", "ended", scope=Scope.SELF, also=(LEADER,)),
+)
+
+LIFECYCLES = (VOLUNTEER, PROOF, JOINING, ACTIVITY, SHIFT, ENROLMENT, REMARK, PAIRING)
 
 HOLDING = ("asked", "offered", "confirmed", "attended")  # a place is theirs, or kept for them
 LIVE = (*HOLDING, "waiting", "absent")  # once a person and shift

@@ -1,13 +1,14 @@
 """Routes under /volunteering/."""
 
 from heli.core.pages import routes
-from heli.volunteering.views import activities, activity_desk, activity_shifts, enrol, keep, people, shift, teams
+from heli.volunteering.views import activities, activity_desk, activity_shifts, enrol, keep, kind, people, shift, teams
 
 app_name = "volunteering"
 urlpatterns = [
     pattern
     for module in (
         enrol,
+        kind,
         shift,
         activities,
         activity_shifts,

@@ -49,6 +49,7 @@ from heli.snaps import steps as snaps
 from heli.suggestions import steps as suggestions
 from heli.suggestions.models import Measure
 from heli.suggestions.steps.answer import Plan
+from heli.volunteering.models import Pairing, Remark
 from heli.volunteering.steps import activities, proofs, shifts, teams
 from heli.volunteering.steps import people as volunteers
 from heli.volunteering.steps.activities import Plan as Planned
@@ -531,6 +532,13 @@ def active(
         how="proxy",
         consent=f"{laid.mark}：本人说要来",
     )
+    remark = Remark.objects.create(
+        enrolment=place, activity=made, area_path=community, felt="poor", words=f"{laid.mark}：梯子不稳", state="open", said_at=now
+    )  # fmt: skip
+    pairing = Pairing.objects.create(
+        shift=shift, org_id=org, area_path=community, elder=grown, elder_yes=True, state="wanted", made_at=now
+    )
+    laid.values |= {"remark_id": remark.pk, "pairing_id": pairing.pk}
     laid.values |= {"enrolment_id": place.pk, "own_act": "accept", "leader_act": "admit", "moment": "a" * 16}
     return {
         "activity_id": made.pk, "series_id": of.pk, "shift_id": shift.pk, "slot_id": slot.pk,

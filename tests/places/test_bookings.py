@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from django.db import IntegrityError, transaction
+from procrastinate.contrib.django.models import ProcrastinateJob
 
+from heli.adapters import sms
 from heli.core.actor import PUBLIC, SYSTEM, Actor, GrantView
 from heli.core.caps import Cap
 from heli.core.errors import AlreadyDone, Forbidden, HeliError, Invalid, NotFound, PaperMissing, WrongState
@@ -16,7 +19,7 @@ from heli.core.models import Event
 from heli.core.steps import step
 from heli.places import booking_queries as queries
 from heli.places import booking_steps as bookings
-from heli.places import resource_steps
+from heli.places import jobs, resource_steps
 from heli.places.errors import BookingTaken, PartnerAlready, ResourceNameTaken, StillPromised, StockShort
 from heli.places.resources import Booking, Resource
 from heli.places.site_steps import set_day
@@ -161,10 +164,20 @@ def test_one_form_sent_twice_counts_once(world: Any) -> None:
 
 # What becomes of it -----------------------------------------------------------------------------------------------------
 LATER = at(10, day=DAY)
+
+
+def lapsed(booking_id: int, when: dt.datetime) -> Booking:
+    """The job's step says whether it did something; the table's arrow raises."""
+    if not bookings.lapse(booking_id=booking_id, at=when):
+        raise WrongState
+    return Booking.objects.get(pk=booking_id)
+
+
 DO = {
     "confirm": lambda b, by, when: bookings.confirm(booking_id=b, by=by, at=when),
     "refuse": lambda b, by, when: bookings.refuse(booking_id=b, reason="要开会", by=by, at=when),
     "cancel": lambda b, by, when: bookings.cancel(booking_id=b, reason="不去了", by=by, at=when),
+    "lapse": lambda b, by, when: lapsed(b, when),
     "came": lambda b, by, when: bookings.note_use(booking_id=b, came=True, by=by, at=when),
     "stayed_away": lambda b, by, when: bookings.note_use(booking_id=b, came=False, by=by, at=when),
 }
@@ -184,6 +197,31 @@ def test_every_arrow_from_every_state(world: Any) -> None:
                 with pytest.raises(WrongState):
                     DO[name](made.pk, keeper, LATER)
             Booking.objects.filter(pk=made.pk).update(state="cancelled")
+
+
+def test_what_nobody_answers_ends_by_the_rule_and_who_asked_is_told(world: Any) -> None:
+    """The rule's 48 hours, or the beginning where that is earlier; run again it does nothing. One message to who asked."""
+    room, wang = thing(world, asks=True, units=4), world.actor("王桂兰")
+    early, late = book(wang, room), book(wang, room, day=DAY + 5)
+    answered = book(wang, room, 12, 13)
+    bookings.confirm(booking_id=answered.pk, by=world.actor("钱站长"), at=NOON)
+    hour = dt.timedelta(hours=1)
+    assert bookings.lapse_all(at(9, day=DAY) - hour) == 0
+    assert bookings.lapse_all(at(9, day=DAY), batch=1) == 1, "it would have begun"
+    assert bookings.lapse_all(NOON + 48 * hour - hour) == 0
+    assert bookings.lapse_all(NOON + 48 * hour) == 1 and bookings.lapse_all(NOON + 48 * hour) == 0
+    gone = Booking.objects.filter(pk__in=[early.pk, late.pk])
+    assert {(b.state, b.reason) for b in gone} == {("cancelled", "到时间没有人答复。")}
+    assert Booking.objects.get(pk=answered.pk).state == "booked"
+    told = ProcrastinateJob.objects.filter(task_name="places.tell_booking").order_by("id")
+    assert [j.args["booking_id"] for j in told] == [early.pk, late.pk]
+    box = sms.sender().box  # type: ignore[attr-defined]
+    box.clear()
+    context: Any = SimpleNamespace(job=SimpleNamespace(id=7))
+    assert jobs.tell_booking.func(context, early.pk, "unanswered") and jobs.tell_booking.func(
+        context, early.pk, "unanswered"
+    )
+    assert [(m.phone, m.values["news"]) for m in box] == [("13900000001", "unanswered")], "the same key counts once"
 
 
 def test_cancelled_and_not_used_time_is_free_again(world: Any) -> None:

@@ -16,11 +16,14 @@ from django.utils import timezone
 from icalendar import Calendar
 
 from heli.loop import ways
-from heli.volunteering.models import Activity, Series, Shift, Slot
+from heli.rulebook.models import Rule
+from heli.volunteering.models import Activity, RoleSkill, Series, Shift, Skill, Slot
 from heli.volunteering.queries import activities as found
+from heli.volunteering.queries import fitting
 from heli.volunteering.steps import activities, shifts
 from tests.loop.staff import log_in
 from tests.volunteering.made import DAY, HOUR, PLAN, drafted, enrolled, posted, times, volunteer, who
+from tests.volunteering.places import volunteer as verified
 from tests.volunteering.test_activities import asked
 from tests.world import COMMUNITY
 
@@ -95,18 +98,47 @@ def test_a_full_one_is_left_out_where_places_are_asked_for_and_a_begun_one_alway
     assert not found.listed(found.Filters(), later).rows  # still planned in the tables, and over for who looks
 
 
-def test_a_volunteer_sees_why_and_nobody_else_does(world: Any) -> None:
+def test_a_volunteer_sees_what_is_open_to_them_with_reasons_and_why_the_rest_is_not(world: Any) -> None:
+    """Each thing they say or lack takes the only activity away, with a sentence on what to do; taken back it is there."""
     at = soon()
-    now_posted(world)
-    me = volunteer(world)
+    made = now_posted(world)
+    me = verified(world, "赵志愿", timezone.now())
     me.fields, me.free = ["elders"], [found.part_of(at)]
     me.save()
-    said = text(log_in(world, "赵志愿").get("/volunteering/"))
-    assert "适合您的" in said and "您填过：为老服务" in said and "有空" in said
-    assert "适合您的" not in text(Client().get("/volunteering/"))
-    me.limits = ["stairs"]
+    client = log_in(world, "赵志愿")
+
+    def page(query: str = "") -> str:
+        return text(client.get(f"/volunteering/fits/{query}"))
+
+    said = page()
+    assert PLAN.title in said and "您填过：为老服务" in said and "有空" in said and "别的为什么" not in said
+    assert "适合您的" in text(client.get("/volunteering/fits/", headers={"HX-Request": "true"}))
+    assert client.get("/volunteering/fits/")["Cache-Control"] == "no-store"
+    assert Client().get("/volunteering/fits/").status_code == 302 and "您填过" not in text(client.get("/volunteering/"))
+    assert "您还没有登记" in text(log_in(world, "薛师傅").get("/volunteering/fits/"))
+    for name, value, why in (
+        ("limits", ["stairs"], "不爬楼"), ("most_minutes", 60, "2 小时"), ("reach", 1, ""), ("state", "registered", "姓名还没核对"),
+    ):  # fmt: skip
+        before = getattr(me, name)
+        setattr(me, name, value)
+        me.save()
+        said = page()
+        if why:
+            assert "眼下没有适合您的" in said and why in said and PLAN.title in said, name
+        setattr(me, name, before)
+        me.save()
+    assert "在别的街道" in page("?area=370602001") and "您填过" in page("?area=370602003")
+    me.free = []
     me.save()
-    assert "您填过" not in text(log_in(world, "赵志愿").get("/volunteering/"))
+    assert PLAN.title in page("?when=1"), "nothing was said about when: nothing is left out"
+    me.free = [(found.part_of(at) + 1) % 21]
+    me.save()
+    assert "不在您有空的时候" in page("?when=1")
+    later = shifts.add_shift(activity_id=made.pk, times=times(soon(9)), by=who(world), at=timezone.now())
+    enrolled(world, made.shifts.exclude(pk=later.pk).get())
+    assert f"{later.starts.astimezone():%d}".lstrip("0") in page(), "the first one is theirs: the next is shown"
+    Rule.objects.filter(key="volunteering.silver.age").update(valid_to=timezone.localdate())
+    assert "缺一条规则" in page() and "您填过" not in page()
 
 
 def test_the_list_of_fifty_and_one_activity_cost_few_statements(world: Any) -> None:
@@ -142,6 +174,13 @@ def test_the_list_of_fifty_and_one_activity_cost_few_statements(world: Any) -> N
     with CaptureQueriesContext(connection) as seen:
         found.shown(first.pk, now)
     assert len(seen) <= 8, [q["sql"][:90] for q in seen]
+    verified(world, "赵志愿", now)
+    RoleSkill.objects.create(role=role, skill=Skill.objects.all()[0])
+    actor = who(world, "赵志愿")
+    with CaptureQueriesContext(connection) as seen:
+        fit = fitting.fits(actor, now)
+    assert fit is not None
+    assert fit.looked == 55 and len(seen) <= 8, [q["sql"][:90] for q in seen]
 
 
 def test_its_calendar(world: Any) -> None:

@@ -30,6 +30,7 @@ RULES: dict[str, Any] = {
     "volunteering.day": {"periods": [["06:00", "20:00"]]},
     "volunteering.heat": {"months": [6, 7, 8], "periods": [["11:00", "16:00"]]},
     "volunteering.silver.age": 60, "volunteering.silver.longest": 180, "volunteering.silver.spared": ["night", "heat"],
+    "volunteering.silver.paired": False,
 }  # fmt: skip
 EASY = Asked(
     first=THAT_DAY, last=THAT_DAY, minutes=120, conditions=frozenset(), min_age=14, max_age=None, minors=False,
@@ -76,6 +77,7 @@ SHUT = [  # what is asked and who comes; the gate that is shut; what opens it
     ("limit", {"conditions": frozenset({"standing"})}, {"limits": frozenset({"standing"})}, {"limits": frozenset({"stairs"})}),
     ("minutes", {}, {"most_minutes": 119}, {"most_minutes": 120}),
     ("silver_long", {"minutes": 181}, {"born": BORN_60, "papers": (paper("health"),)}, {"born": dt.date(1966, 11, 29)}),
+    ("silver_paired", {"rules": RULES | {"volunteering.silver.paired": True}}, {"born": BORN_60, "papers": (paper("health"),)}, {"paired": True}),
     ("silver_spared", {"conditions": frozenset({"heat"})}, {"born": BORN_60, "papers": (paper("health"),)}, {"born": dt.date(1966, 11, 29)}),
 ]  # fmt: skip
 

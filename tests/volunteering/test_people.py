@@ -304,6 +304,6 @@ def test_skills_come_from_the_file_and_reach_through_it(world: Any) -> None:
 
     role = slot(world).role
     RoleSkill.objects.create(role=role, skill=Skill.objects.get(key="cpr"))
-    by = gates.wanted(role.pk)[0].by
+    by = gates.wanted((role.pk,))[role.pk][0].by
     assert {Skill.objects.get(pk=k).key for k in by} == {"cpr", "first-aid", "nurse", "doctor", "lifeguard"}
     assert Role.objects.filter(pk=role.pk).exists()

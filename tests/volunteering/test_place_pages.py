@@ -13,8 +13,9 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from heli.volunteering import codes
+from heli.volunteering import codes, waiting
 from heli.volunteering.models import Enrolment, Scan
+from heli.volunteering.queries import enrol as queries
 from heli.volunteering.steps import enrol
 from tests.loop.staff import counted, log_in, picture, text_of
 from tests.volunteering.places import AT, HOUR, crowd, join, myself, shift, states, volunteer
@@ -157,6 +158,16 @@ def test_a_draw_shows_all_that_is_needed_to_do_it_again(world: Any) -> None:
     assert slot.shift.draw_mark in before
     enrol.draw(shift_id=slot.shift_id, at=slot.shift.draw_at)
     assert b"s".hex() * 32 in text_of(Client().get(url("draw", slot.shift_id)))
+    first = queries.draw(slot.shift_id, size=2)
+    rest = queries.draw(slot.shift_id, size=2, after=first.page.next)
+    paged = [(e.drawn, e.pk) for e in (*first.page.rows, *rest.page.rows)]
+    rows = Client().get(url("draw_tickets", slot.shift_id)).content.decode().split()
+    assert (
+        rows == ["place,ticket", *(f"{place},{ticket}" for place, ticket in paged)] and len(paged) == first.tickets == 3
+    )
+    again = waiting.drawn(b"s" * 32, [ticket for _place, ticket in paged])
+    assert again == [ticket for _place, ticket in paged], "anybody does it again from the file"
+    assert Client().get(url("draw_tickets", shift(world).shift_id)).status_code == 404
     assert Client().get(url("draw", shift(world).shift_id)).status_code == 404
     assert myself(volunteer(world, "赵志愿")).user_id
 

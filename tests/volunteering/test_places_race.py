@@ -9,9 +9,9 @@ from heli.volunteering import jobs
 from heli.volunteering.errors import NotOpen
 from heli.volunteering.models import Enrolment
 from heli.volunteering.states import HOLDING
-from heli.volunteering.steps import attend, enrol, shifts
+from heli.volunteering.steps import attend, enrol, pairs, shifts, telling
 from tests.database import race
-from tests.volunteering.places import AT, crowd, join, myself, shift
+from tests.volunteering.places import AT, DAY, HOUR, crowd, join, myself, shift, volunteer
 
 
 def test_races(fire_db: str, world: Any) -> None:
@@ -51,6 +51,18 @@ def test_races(fire_db: str, world: Any) -> None:
         enrol.lapse(slot_id=slot_.pk, at=AT)
     offered = Enrolment.objects.filter(slot__in=[a.pk, b.pk], state="offered")
     assert {e.slot_id for e in offered} == {a.pk, b.pk} and {e.volunteer_id for e in offered} == {both_.pk, next_.pk}
+
+    # two workers remind at once: each is told once; two ask one person to be at their side: one of them is
+    slot = shift(world, most=9, starts=AT + 2 * DAY)
+    some, old = crowd(world, 4), volunteer(world, "周银龄")
+    for v in (*some, old):
+        join(slot, v)
+    told = race(*[lambda: telling.remind_all(AT + DAY + HOUR)] * 2)
+    assert sum(told) == 5, told
+    asked = race(
+        *[lambda v=v: pairs.ask(shift_id=slot.shift_id, number=old.number, by=myself(v), at=AT) for v in some[:2]]
+    )
+    assert sorted(type(x).__name__ for x in asked) == ["PairedAlready", "Pairing"], asked
 
 
 def test_a_shift_that_ends_meanwhile_takes_nobody(fire_db: str, world: Any) -> None:

@@ -288,6 +288,12 @@ class Photos(forms.ClearableFileInput):
 class EndForm(Explained):
     """What came of it: public."""
 
+    whom = words(
+        label=_("Who was served"),
+        required=False,
+        max_length=60,
+        help_text=_("As a group: older people who live alone."),
+    )
     served = number(0, 100_000, label=_("How many people were served"))
     came_of_it = words(
         2, label=pgettext_lazy("activity", "What came of it"), help_text=_("Everybody reads it. No names.")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django import forms
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from heli.core.errors import HeliError
+from heli.volunteering.models.kind import WORDS, Felt, Quality
 
 OFF = {"autocomplete": "off"}
 
@@ -84,4 +87,58 @@ class PaperForm(Explained):
 
     paper = forms.FileField(
         label=_("Photo of the signed sheet"), widget=forms.ClearableFileInput(attrs={"accept": "image/*"})
+    )
+
+
+# Afterwards -----------------------------------------------------------------------------------------------------------
+def some_words(**more: Any) -> forms.CharField:
+    return forms.CharField(max_length=WORDS, widget=forms.Textarea(attrs={"rows": 3, **OFF}), **more)
+
+
+class SayForm(Explained):
+    """How a shift was, for who served in it."""
+
+    felt = forms.ChoiceField(label=_("How was this shift?"), choices=Felt.choices, widget=forms.RadioSelect)
+    words = some_words(
+        label=_("In your words"), required=False,
+        help_text=_("The organiser reads it together with what others said, without a name."),
+    )  # fmt: skip
+    concern = forms.BooleanField(
+        label=_("Somebody was not safe."), required=False,
+        help_text=_("Then who reviews activities here looks at it at once, with your volunteer number. The organiser does not see it."),
+    )  # fmt: skip
+
+
+class ObjectForm(Explained):
+    words = some_words(label=_("What you say to it"))
+
+
+class ThankForm(Explained):
+    words = some_words(label=_("Your thanks"), help_text=_("Only those you thank read it, each for themselves."))
+
+
+class EvaluateForm(Explained):
+    quality = forms.ChoiceField(label=_("How did the service go?"), choices=Quality.choices, widget=forms.RadioSelect)
+    words = some_words(
+        label=_("A few words on it"),
+        required=False,
+        help_text=_("Of the service, not of a person. Who served reads it."),
+    )
+
+
+class SettleForm(Explained):
+    found = some_words(label=_("What you found, and what was done"), help_text=_("The volunteer reads it."))
+
+
+class TellingForm(Explained):
+    remind = forms.BooleanField(label=_("Remind me before a shift, by text message."), required=False)
+    weekly = forms.BooleanField(
+        label=_("Tell me once a week what fits me."), required=False,
+        help_text=_("One text message a week, only when something fits. Nobody sees whether you open it."),
+    )  # fmt: skip
+
+
+class PairForm(Explained):
+    number = forms.CharField(
+        label=_("Their volunteer number"), required=False, max_length=12, widget=forms.TextInput(attrs=OFF)
     )

@@ -2,6 +2,7 @@
 
 from heli.volunteering.models.activities import Activity, Condition, Field, Role, RoleSkill, Series, Shift, Slot
 from heli.volunteering.models.enrolments import Enrolment, Scan
+from heli.volunteering.models.kind import Evaluation, Objection, Pairing, Remark, Reminder, Telling, Thanks
 from heli.volunteering.models.people import (
     Identity,
     Joining,
@@ -16,6 +17,7 @@ from heli.volunteering.models.people import (
 )
 
 __all__ = [
-    "Activity", "Condition", "Enrolment", "Field", "Identity", "Joining", "Level", "Limit", "Proof", "ProofKind", "Role",
-    "RoleSkill", "Scan", "Series", "Shift", "Skill", "SkillKind", "Slot", "Team", "Volunteer",
+    "Activity", "Condition", "Enrolment", "Evaluation", "Field", "Identity", "Joining", "Level", "Limit", "Objection",
+    "Pairing", "Proof", "ProofKind", "Remark", "Reminder", "Role", "RoleSkill", "Scan", "Series", "Shift", "Skill", "SkillKind",
+    "Slot", "Team", "Telling", "Thanks", "Volunteer",
 ]  # fmt: skip

@@ -130,6 +130,7 @@ class Activity(models.Model):
     posted_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
     reason = models.CharField(max_length=300, default="")  # sent back, or cancelled, why
+    whom = models.CharField(max_length=60, default="", db_default="", blank=True)  # who was served, as a group; public
     served = models.PositiveIntegerField(null=True)  # people who were served
     came_of_it = models.CharField(max_length=300, default="")  # in what way; public
     thanks = models.CharField(max_length=300, default="")  # from who was served, where they let it be read

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
@@ -25,13 +25,15 @@ from heli.core.errors import NotFound
 from heli.core.paging import Page, keyset
 from heli.core.scope import covers, within
 from heli.core.subjects import Subject
+from heli.ledger.models import Service
 from heli.places.models import Area
 from heli.places.outlines import apart
 from heli.volunteering.models import Activity, Condition, Enrolment, Field, Shift, Slot, Volunteer
 from heli.volunteering.states import HOLDING
+from heli.volunteering.steps.attend import SOURCE
 
 Words = str | Promise
-SIZE, BEST, LOOKED_AT, SHIFTS = 20, 6, 200, 30
+SIZE, LOOKED_AT, SHIFTS = 20, 600, 30
 PARTS: Mapping[str, tuple[Words, int, int]] = {  # part of the day: hours from, to
     "0": (pgettext_lazy("part of day", "morning"), 0, 12),
     "1": (pgettext_lazy("part of day", "afternoon"), 12, 18),
@@ -158,15 +160,7 @@ def streets() -> list[tuple[str, str]]:
     return list(rows.order_by("path").values_list("path", "name"))
 
 
-# For a volunteer ---------------------------------------------------------------------------------------------------------
-def own_volunteer(actor: Actor) -> Volunteer | None:
-    """The volunteer the actor is; None for everybody else. One statement."""
-    if actor.user_id is None:
-        return None
-    rows = Volunteer.objects.filter(user=actor.user_id).exclude(state__in=("left", "paused")).select_related("area")
-    return rows.first()
-
-
+# For a volunteer (see queries/fitting.py) -----------------------------------------------------------------------------------
 def part_of(at: dt.datetime) -> int:
     """Weekday × 3 + part of the day, as a volunteer says when they are free."""
     local = timezone.localtime(at)
@@ -174,21 +168,21 @@ def part_of(at: dt.datetime) -> int:
     return local.weekday() * 3 + part
 
 
-def fits(v: Volunteer, a: Any) -> tuple[int, tuple[Words, ...]] | None:
-    """(how well, why) one activity fits what this volunteer said of themselves; None where they said that it does not.
-    A plain sum of what they told us; it is shown to them alone, as reasons, and kept nowhere. Pure."""
-    minutes = (a.until - a.coming).total_seconds() / 60
-    if set(v.limits) & set(a.conditions) or (v.most_minutes and minutes > v.most_minutes):
+def away(v: Volunteer, a: Any) -> float | None:
+    """Kilometres from the middle of the community somebody registered in; None where a point is missing. Pure."""
+    if v.area.lat is None or v.area.lon is None or a.lat is None or a.lon is None:
         return None
-    score, why = 0, []
-    if v.area.lat is not None and v.area.lon is not None and a.lat is not None:
-        km = apart(float(v.area.lat), float(v.area.lon), a.lat, a.lon)
-        if v.reach and km * 1000 > v.reach:
-            return None
-        if km < 5:
-            score += 3 if km < 1 else 2 if km < 3 else 1
-            why.append(_("about %(km)s km from %(place)s") % {"km": f"{max(km, 0.1):.1f}", "place": v.area.name})
-    elif covers((v.area_path,), a.area_path):
+    return apart(float(v.area.lat), float(v.area.lon), a.lat, a.lon)
+
+
+def reasons(v: Volunteer, a: Any) -> tuple[int, tuple[Words, ...]]:
+    """(how well, why) an activity suits what this volunteer said of themselves: near, when they can, what they like. A plain
+    sum; it is shown to them alone, as reasons, and kept nowhere. Pure."""
+    score, why, km = 0, [], away(v, a)
+    if km is not None and km < 5:
+        score += 3 if km < 1 else 2 if km < 3 else 1
+        why.append(_("about %(km)s km from %(place)s") % {"km": f"{max(km, 0.1):.1f}", "place": v.area.name})
+    elif km is None and covers((v.area_path,), a.area_path):
         score += 3
         why.append(_("in %(place)s") % {"place": v.area.name})
     part = part_of(a.coming)
@@ -199,19 +193,7 @@ def fits(v: Volunteer, a: Any) -> tuple[int, tuple[Words, ...]] | None:
     if a.field in v.fields:
         score += 2
         why.append(_("you chose: %(field)s") % {"field": Field(a.field).label})
-    return (score, tuple(why)) if why else None
-
-
-def for_me(actor: Actor, now: dt.datetime, *, most: int = BEST) -> tuple[Volunteer | None, list[Row]]:
-    """What fits a volunteer best among the next ones with places left, each with its reasons. Two statements."""
-    v = own_volunteer(actor)
-    if v is None:
-        return None, []
-    best = []
-    for a in found(Filters(free=True), now).order_by("coming", "id")[:LOOKED_AT]:
-        if (said := fits(v, a)) is not None:
-            best.append((-said[0], a.coming, a.pk, replace(row(a), why=said[1])))
-    return v, [x[-1] for x in sorted(best, key=lambda x: x[:3])[:most]]
+    return score, tuple(why)
 
 
 # One activity ------------------------------------------------------------------------------------------------------------
@@ -252,6 +234,11 @@ class Shown:
     more: int  # shifts to come that are not in `times`
     roles: list[Any]
     over: int  # shifts that took place
+    minutes: int = 0  # of service that were recorded, of all together; counted once it has ended
+
+    @property
+    def hours(self) -> str:
+        return f"{round(self.minutes / 60, 1):g}"
 
 
 def times_of(shifts: Any, now: dt.datetime) -> list[Time]:
@@ -285,7 +272,7 @@ def public(activity_id: int) -> Activity:
 
 
 def shown(activity_id: int, now: dt.datetime, *, most: int = SHIFTS) -> Shown:
-    """One activity for everybody; NotFound (L-404) for one that is not posted. Six statements at most."""
+    """One activity for everybody; NotFound (L-404) for one that is not posted. Seven statements at most."""
     a = public(activity_id)
     coming = a.shifts.filter(state="planned", ends__gt=now).order_by("starts", "id")
     counts = a.shifts.aggregate(
@@ -294,7 +281,16 @@ def shown(activity_id: int, now: dt.datetime, *, most: int = SHIFTS) -> Shown:
     times = times_of(coming[:most], now)
     roles = list(a.roles.filter(ended=False).order_by("id").prefetch_related("skills__skill"))
     labels: list[Words] = [Condition(c).label for c in a.conditions]
-    return Shown(a, Field(a.field).label, labels, times, max(0, counts["coming"] - len(times)), roles, counts["over"])
+    given = minutes_given(a.pk) if a.state == "ended" else 0
+    more = max(0, counts["coming"] - len(times))
+    return Shown(a, Field(a.field).label, labels, times, more, roles, counts["over"], given)
+
+
+def minutes_given(activity_id: int) -> int:
+    """Minutes of service recorded for an activity, of everybody together. One statement."""
+    places = Enrolment.objects.filter(shift__activity=activity_id, state="attended")
+    rows = Service.objects.filter(source_type=SOURCE, source_id__in=places.values("pk"))
+    return int(rows.aggregate(n=Sum("credited"))["n"] or 0)
 
 
 def feed(activity_id: int, *, most: int = 400) -> tuple[Activity, list[Shift]]:

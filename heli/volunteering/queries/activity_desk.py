@@ -28,6 +28,7 @@ from heli.rulebook import queries as rulebook
 from heli.rulebook.queries import RuleVersion
 from heli.volunteering.models import Activity, Enrolment, Field, Shift, Slot
 from heli.volunteering.queries.activities import Time, times_of
+from heli.volunteering.queries.kind import concerns_of
 from heli.volunteering.states import HOLDING, LIVE
 from heli.volunteering.steps.checks import RULES, Check, checks
 from heli.volunteering.steps.shared import SUBJECT, rules
@@ -296,7 +297,7 @@ def review(actor: Actor, *, after: str | None = None, size: int = 30) -> Page[An
 
 # The staff's first page ------------------------------------------------------------------------------------------------------
 def next_acts(actor: Actor, now: dt.datetime) -> list[NextAct]:
-    """Two statements for who leads, three for who looks at plans."""
+    """Two statements for who leads, four for who looks at plans."""
     made: list[NextAct] = []
     if units_of(actor):
         n, url = counts(actor, now), reverse("volunteering:activity_desk")
@@ -309,6 +310,9 @@ def next_acts(actor: Actor, now: dt.datetime) -> list[NextAct]:
         url, waiting, open_ones = reverse("volunteering:review"), to_review(actor).count(), emergencies(actor, now)
         if waiting:
             made.append(NextAct(_("Look at plans of activities"), _("before they are posted"), waiting, url, "soon"))
+        if worries := concerns_of(actor).filter(state="open").count():
+            said, there = _("somebody was not safe, says who served"), reverse("volunteering:concerns")
+            made.append(NextAct(_("Look at worries of volunteers"), said, worries, there, "late"))
         if open_ones:
             late = any(x.late for x in open_ones)
             said = _("posted at once; a second person looks afterwards")

@@ -70,6 +70,10 @@ class Place:
     service: Service | None = None
 
     @property
+    def thanked(self) -> bool:
+        return hasattr(self.enrolment, "thanks")
+
+    @property
     def hours(self) -> Words:
         return HOURS[self.service.state] if self.service else ""
 
@@ -101,10 +105,13 @@ def asked_of(actor: Actor, now: dt.datetime) -> list[Enrolment]:
     return list(rows.select_related("shift__activity", "slot__role").order_by("starts"))
 
 
+AFTER = ("shift__activity__org", "slot__role", "passes_to", "remark", "thanks", "shift__evaluation")
+
+
 def past(volunteer: Volunteer, now: dt.datetime, after: str | None = None) -> Page[Place]:
     """What one served in, or not, the newest first, with what became of the hours. Two statements."""
     rows = _of(volunteer).filter(Q(ends__lte=now) | ~Q(state__in=(*HOLDING, "waiting")))
-    page = keyset(rows, order=("-starts", "-id"), after=after, size=20)
+    page = keyset(rows.select_related(*AFTER), order=("-starts", "-id"), after=after, size=20)
     services = {
         s.source_id: s for s in Service.objects.filter(source_type=SOURCE, source_id__in=[e.pk for e in page.rows])
     }
@@ -275,20 +282,33 @@ def by_number(numbers: Sequence[str]) -> list[int]:
 # The draw -------------------------------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class Draw:
-    """Everything needed to do the draw again."""
+    """What is needed to do the draw again; all tickets are in the file (`tickets`), a page of them here."""
 
     shift: Shift
-    order: Sequence[tuple[int, int]]  # place, ticket
+    page: Page[Enrolment]
     tickets: int
 
 
-def draw(shift_id: int) -> Draw:
-    """The draw of a public shift, before or after; NotFound (L-404) where nothing is drawn. Two statements."""
-    shift = Shift.objects.public().select_related("activity").filter(pk=shift_id).exclude(draw_at=None).first()
+def drawn_shift(shift_id: int) -> Shift:
+    """A public shift whose places are drawn; NotFound (L-404) for others. One statement."""
+    shift: Shift | None = (
+        Shift.objects.public().select_related("activity").filter(pk=shift_id).exclude(draw_at=None).first()
+    )
     if shift is None:
         raise NotFound
+    return shift
+
+
+def draw(shift_id: int, *, after: str | None = None, size: int = 50) -> Draw:
+    """The draw of a public shift, before or after, with a page of its tickets. Three statements, two before it."""
+    shift = drawn_shift(shift_id)
     if shift.drawn_at is None:
-        return Draw(shift, [], Enrolment.objects.filter(shift=shift, state="waiting").count())
-    order = Enrolment.objects.filter(shift=shift, drawn__isnull=False).order_by("drawn").values_list("drawn", "pk")
-    found = [(place, ticket) for place, ticket in order if place is not None]
-    return Draw(shift, found, len(found))
+        return Draw(shift, Page([]), Enrolment.objects.filter(shift=shift, state="waiting").count())
+    rows = Enrolment.objects.filter(shift=shift, drawn__isnull=False)
+    return Draw(shift, keyset(rows.only("drawn"), order=("drawn", "id"), after=after, size=size), rows.count())
+
+
+def tickets(shift: Shift) -> list[tuple[int, int]]:
+    """(place, ticket) of all who were in a draw, in the order drawn. One statement."""
+    rows = Enrolment.objects.filter(shift=shift, drawn__isnull=False)
+    return list(rows.order_by("drawn").values_list("drawn", "pk"))  # type: ignore[arg-type]  # not null by the filter

@@ -26,7 +26,20 @@ from heli.people.elsewhere import Row
 from heli.rulebook import keys as rule_keys
 from heli.rulebook import queries as rulebook
 from heli.volunteering.gates import born
-from heli.volunteering.models import Field, Joining, Level, Limit, Proof, ProofKind, Skill, Volunteer
+from heli.volunteering.models import (
+    Field,
+    Joining,
+    Level,
+    Limit,
+    Objection,
+    Proof,
+    ProofKind,
+    Remark,
+    Skill,
+    Thanks,
+    Volunteer,
+)
+from heli.volunteering.models.kind import Felt
 
 Words = str | Promise
 SOON = "volunteering.ends_soon"
@@ -67,7 +80,7 @@ def mine(actor: Actor) -> Volunteer | None:
 
 
 def own_rows(user_id: int) -> list[Row]:
-    """What is kept about a volunteer beside the vault, for their own file. Three statements."""
+    """What is kept about a volunteer beside the vault, for their own file. Six statements."""
     volunteer = Volunteer.objects.filter(user=user_id).select_related("area").first()
     if volunteer is None:
         return []
@@ -85,6 +98,13 @@ def own_rows(user_id: int) -> list[Row]:
         rows.append((part, title, said, p.shown_at))
     for j in Joining.objects.filter(volunteer=volunteer).select_related("team").order_by("id"):
         rows.append((_("Teams"), j.team.name, j.words, j.asked_at))
+    of_mine = {"enrolment__volunteer": volunteer}
+    for r in Remark.objects.filter(**of_mine).select_related("activity").order_by("said_at"):
+        rows.append((_("What you said"), r.activity.title, f"{Felt(r.felt).label} · {r.words}", r.said_at))
+    for t in Thanks.objects.filter(**of_mine).select_related("enrolment__shift__activity").order_by("at"):
+        rows.append((pgettext("volunteer", "Thanks"), t.enrolment.shift.activity.title, t.words, t.at))
+    for o in Objection.objects.filter(**of_mine).select_related("enrolment__shift__activity").order_by("at"):
+        rows.append((_("You answered"), o.enrolment.shift.activity.title, o.words, o.at))
     return rows
 
 

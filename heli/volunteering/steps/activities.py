@@ -404,11 +404,12 @@ def end(
     at: dt.datetime,
     served: int,
     came_of_it: str,
+    whom: str = "",
     thanks: str = "",
     photos: Sequence[IO[bytes]] = (),
 ) -> Activity:
-    """It is over: how many were served, what came of it, in public. Where it served a request that is still in its
-    unit's hands, that is answered, and its resident judges.
+    """It is over: who was served (a group, nobody's name), how many, what came of it, in public. Where it served a request
+    that is still in its unit's hands, that is answered, and its resident judges.
 
     Faces and number plates in photos are covered before anything is kept.
 
@@ -432,10 +433,15 @@ def end(
             shift.ended_at = at
             follow_up(s, shift, activity, (SHIFT, "close"), ("ended_at",))
         activity.served, activity.came_of_it, activity.thanks = served, by_staff(text), by_staff(thanks)
+        activity.whom = by_staff(whom, 60)
+        if activity.request is not None and (
+            found := gives_away(activity.request, f"{activity.whom}\n{text}\n{thanks}")
+        ):
+            raise errors.SaysWho(found=found, field="whom")
         activity.ended_at = at
         kept = files.keep_all(pictures, subject_type=SUBJECT, subject_id=activity.pk) if pictures else []
         activity.photos = [f.pk for f in kept]
-        names = ("served", "came_of_it", "thanks", "ended_at", "photos")
+        names = ("served", "whom", "came_of_it", "thanks", "ended_at", "photos")
         s.move(activity, ACTIVITY, "end", save=names)
         activity.series.update(ended=True)
         about(s, activity)

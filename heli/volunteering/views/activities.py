@@ -19,8 +19,10 @@ from heli.core.caps import Scope
 from heli.core.errors import NotFound
 from heli.core.models import StoredFile
 from heli.core.pages import HeliRequest, page
+from heli.loop.views.public import private
 from heli.volunteering.models import Activity, Field, Shift
 from heli.volunteering.queries import activities as found
+from heli.volunteering.queries import fitting
 from heli.volunteering.share import picture
 
 KEPT = 900  # seconds a picture or a calendar is kept by who asked for it
@@ -32,13 +34,11 @@ def find(request: HeliRequest) -> HttpResponse:
     """What is to be done: the next first, with the places left; for a volunteer what fits them, and why."""
     now, f = timezone.now(), found.Filters.read(request.GET)
     after = request.GET.get("after")
-    me, best = found.for_me(request.actor, now) if not f.kept() and not after else (None, [])
     context = {
         "f": f,
         "now": now,
         "page": found.listed(f, now, after=after),
-        "me": me,
-        "best": best,
+        "asks_me": request.actor.user_id is not None and not f.kept() and not after,
         "fields": Field.choices,
         "streets": found.streets(),
         "days": list(found.DAYS.items()),
@@ -46,10 +46,31 @@ def find(request: HeliRequest) -> HttpResponse:
         "narrowed": bool(f.kept()),
         "page_base": PUBLIC,
     }
-    response = render(request, "volunteering/activities/find.html", context)
-    if me is not None:
-        response["Cache-Control"] = "private, no-store"
-    return response
+    return render(request, "volunteering/activities/find.html", context)
+
+
+@page("fits/", name="fits", scope=Scope.SELF)
+def fits(request: HeliRequest) -> HttpResponse:
+    """What may I do, near me, when I can: only what is open to this volunteer on its day, with reasons; and when they ask,
+    why the rest is not shown. HTMX asks for the first few alone."""
+    now, street = timezone.now(), request.GET.get("area", "")
+    streets, field = found.streets(), request.GET.get("field", "")
+    context = {
+        "now": now,
+        "f": fitting.fits(
+            request.actor, now,
+            street=street if street in dict(streets) else "", when=request.GET.get("when") == "1",
+            field=field if field in Field.values else "",
+        ),
+        "street": street,
+        "field": field,
+        "when": request.GET.get("when") == "1",
+        "streets": streets,
+        "fields": Field.choices,
+        "why": request.GET.get("why") == "1",
+    }  # fmt: skip
+    name = "_fits" if request.htmx else "fits"
+    return private(render(request, f"volunteering/activities/{name}.html", context))
 
 
 def enrol_url(slot_id: int) -> str:

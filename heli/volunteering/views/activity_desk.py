@@ -36,6 +36,7 @@ from heli.volunteering.forms import activities as forms
 from heli.volunteering.models import Activity, Field, Role, Series, Shift, Skill
 from heli.volunteering.queries import activity_desk as desks
 from heli.volunteering.queries.activities import DAYS, Time
+from heli.volunteering.queries.kind import concerns_of
 from heli.volunteering.steps import activities as steps
 from heli.volunteering.steps import roles as role_steps
 
@@ -498,6 +499,7 @@ def review(request: HeliRequest) -> HttpResponse:
         "now": now,
         "rule": rule,
         "open": desks.emergencies(request.actor, now),
+        "worries": concerns_of(request.actor).filter(state="open").count(),
         "page": desks.review(request.actor, after=request.GET.get("after")),
         "home": settings.HELI_HOME_AREA,
     }

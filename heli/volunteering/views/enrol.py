@@ -26,7 +26,8 @@ from heli.volunteering.forms import enrol as forms
 from heli.volunteering.models import Enrolment
 from heli.volunteering.models.enrolments import How, Means
 from heli.volunteering.queries import enrol as queries
-from heli.volunteering.steps import attend, enrol
+from heli.volunteering.queries import kind as afterwards
+from heli.volunteering.steps import attend, enrol, kind
 
 
 def see_other(name: str, *args: Any) -> HttpResponse:
@@ -132,6 +133,7 @@ def mine(request: HeliRequest) -> HttpResponse:
         "me": me,
         "coming": queries.coming(me, now) if me else [],
         "asked": queries.asked_of(request.actor, now),
+        "say": afterwards.to_say(me, now) if me else None,
         "page": queries.past(me, now, request.GET.get("after")) if me else None,
     }
     return private(render(request, "volunteering/enrol/mine.html", context))
@@ -160,6 +162,13 @@ OWN_ACTS: dict[str, tuple[Any, Any, Any, Callable[..., Any], type[forms.Explaine
     "answer": (
         gettext_lazy("You are marked as not having come"), gettext_lazy("Send"),
         gettext_lazy("Sent. It stands beside what the leader wrote."), attend.answer, forms.AnswerForm,
+    ),
+    "say": (
+        gettext_lazy("How was this shift?"), gettext_lazy("Say it"), gettext_lazy("Said. Thank you."), kind.say, forms.SayForm,
+    ),
+    "object": (
+        gettext_lazy("How the service went"), gettext_lazy("Send"),
+        gettext_lazy("Sent. It stands beside what the leader wrote."), kind.object_, forms.ObjectForm,
     ),
 }  # fmt: skip
 
@@ -230,4 +239,15 @@ def check_in(request: HeliRequest, shift_id: int, moment: str) -> HttpResponse:
 @page("draw/<int:shift_id>/", name="draw", scope=Scope.PUBLIC)
 def draw(request: HeliRequest, shift_id: int) -> HttpResponse:
     """What is needed to do a draw again: the mark published before, the seed after, the order of the tickets."""
-    return render(request, "volunteering/enrol/draw.html", {"d": queries.draw(shift_id), "now": timezone.now()})
+    found = queries.draw(shift_id, after=request.GET.get("after"))
+    return render(request, "volunteering/enrol/draw.html", {"d": found, "now": timezone.now()})
+
+
+@page("draw/<int:shift_id>/tickets.csv", name="draw_tickets", scope=Scope.PUBLIC)
+def draw_tickets(request: HeliRequest, shift_id: int) -> HttpResponse:  # noqa: ARG001
+    """All tickets of a draw in their order, for a machine to do it again: two columns of numbers, nobody's name."""
+    rows = queries.tickets(queries.drawn_shift(shift_id))
+    body = "\r\n".join(["place,ticket", *(f"{place},{ticket}" for place, ticket in rows), ""])
+    answer = HttpResponse(body, content_type="text/csv; charset=utf-8")
+    answer["Content-Disposition"] = f'attachment; filename="draw-{shift_id}.csv"'
+    return answer

@@ -32,6 +32,7 @@ from heli.volunteering.forms import enrol as forms
 from heli.volunteering.models import Enrolment, Shift
 from heli.volunteering.models.enrolments import Means
 from heli.volunteering.queries import enrol as queries
+from heli.volunteering.queries import kind
 from heli.volunteering.steps import attend, enrol
 from heli.volunteering.views.enrol import point_of, see_other
 
@@ -66,6 +67,7 @@ def shift_page(
     context = {
         "d": desk, "now": now, "wrong": wrong, "begun": now >= first, "over": now > last,
         "pin": codes.pin_of(desk.shift), "reason": forms.ReasonForm(), "paper": forms.PaperForm(),
+        "pairs": kind.pairs_of(shift_id), "calls": kind.calls(shift_id),
         "leads": request.actor.can(Cap.LEAD_TEAM, org_id=desk.shift.activity.org_id), **more,
     }  # fmt: skip
     return private(render(request, "volunteering/enrol/shift.html", context, status=status))
