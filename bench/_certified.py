@@ -7,6 +7,7 @@ import datetime as dt
 import json
 import sys
 import time
+import uuid
 from typing import Any
 
 import django
@@ -33,19 +34,28 @@ HOUR, DAY = dt.timedelta(hours=1), dt.timedelta(days=1)
 
 
 def person(n: int, services: int, org: int, at: dt.datetime) -> None:
-    user = register(by=SYSTEM, at=at - 400 * DAY, username=f"bench-{n}", call_name=f"志愿者{n}", name=f"志愿者{n}").pk
-    first = at.replace(hour=1, minute=0, second=0, microsecond=0) - (services + 1) * DAY
+    user = register(
+        by=SYSTEM,
+        at=at - 400 * DAY,
+        username=f"bench-{uuid.uuid4().hex[:12]}",
+        call_name=f"志愿者{n}",
+        name=f"志愿者{n}",
+    ).pk
+    first = at.replace(hour=1, minute=0, second=0, microsecond=0) - (services // 2 + 1) * DAY
     with step("bench.hours", by=SYSTEM, at=at) as s:
         told = {
             "user_id": user, "org_id": org, "area_path": COUNTY, "title": "陪老人说话", "content": "上门陪伴，读报",
             "place": "大海阳社区居民委员会二楼", "field": "elder", "leader_id": None, "enrolled_at": first - 30 * DAY,
         }  # fmt: skip
-        days = [first + i * DAY for i in range(services)]
+        times = [first + i // 2 * DAY + i % 2 * 5 * HOUR for i in range(services)]
         openings: list[Any] = [
-            Opening(source_id=n * 10_000 + i, starts=day, ends=day + 2 * HOUR, **told) for i, day in enumerate(days)
+            Opening(source_id=at.microsecond * 10**9 + n * 10_000 + i, starts=x, ends=x + 2 * HOUR, **told)
+            for i, x in enumerate(times)
         ]
         opened = steps.open_services(s, "bench.shift", openings)
-        steps.approve(s, [Line(service_id=x.pk, grade="leader") for x in opened])
+        seen = {"minutes": 120, "grade": "scan"}
+        steps.attend(s, [Line(service_id=x.pk, starts=x.starts, ends=x.ends, **seen) for x in opened])
+        steps.approve(s, [Line(service_id=x.pk) for x in opened])
         s.about("bench.hours", user, COUNTY)
     certificate_steps.issue(
         user_id=user, first_day=first.date(), last_day=at.date(), language="zh", by=Actor(user), at=at

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import random
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from bench._server import serving
 from heli.engines import serial
 
 NAME = "bench_certificates"
+HELD = 250  # ms: a page that a person waits for
 
 
 def filled(people: int, services: int) -> dict[str, Any]:
@@ -59,30 +61,37 @@ def main() -> None:
     parser.add_argument("--people", type=int, default=200)
     parser.add_argument("--services", type=int, default=20)
     asked = parser.parse_args()
-    made = filled(asked.people, asked.services)
-    say(f"{len(made['codes'])} certificates of {asked.services} services, {made['leaves']} leaves signed")
-    for n, seconds, size in made["papers"]:
+    measure([float(r) for r in asked.rates.split(",")], asked.seconds, people=asked.people, services=asked.services)
+
+
+def measure(rates: list[float], seconds: float, *, people: int, services: int) -> None:
+    made = filled(people, services)
+    say(
+        f"{len(made['codes'])} certificates of {services} services, {made['leaves']} leaves signed; {os.cpu_count()} cores"
+    )
+    for n, spent, size in made["papers"]:
         say(
-            f"paper of {n} services: {seconds:.2f} s of CPU, {size / 1024:.0f} kB; checked offline in {made['checked']:.3f} s"
+            f"paper of {n} services: {spent:.2f} s of CPU, {size / 1024:.0f} kB; checked offline in {made['checked']:.3f} s"
         )
     within = 0.0
     with serving(NAME) as server:
         ask = look(made["codes"], random.Random(7))
-        arrive(server.port, [Stream("warm", 10, ask)], seconds=2)
+        arrive(server.port, [Stream("warm", 20, ask)], seconds=10)
         say(
-            f"{'offered/s':>10}{'answered/s':>12}{'p50 ms':>9}{'p95 ms':>9}{'errors':>8}{'web CPU':>9}{'db CPU':>8}{'client':>8}"
+            f"{'offered/s':>10}{'answered/s':>12}{'p50 ms':>9}{'p95 ms':>9}{'errors':>8}{'web CPU':>9}{'db CPU':>8}{'client':>8}{'load':>7}"
         )
-        for rate in (float(r) for r in asked.rates.split(",")):
+        for rate in rates:
             stream, before = Stream("look", rate, ask), server.cpu()
-            client = arrive(server.port, [stream], seconds=asked.seconds)
+            client = arrive(server.port, [stream], seconds=seconds)
             took, after = stream.took, server.cpu()
             web, db = (round(b - a, 1) for a, b in zip(before, after, strict=True))
             say(
                 f"{rate:>10.0f}{took.rate:>12}{took.at(0.5):>9}{took.at(0.95):>9}{len(took.errors):>8}{web:>9}{db:>8}{client:>8.1f}"
+                f"{os.getloadavg()[0]:>7.1f}"
             )
-            if took.at(0.95) < 1000 and not took.errors:
+            if took.at(0.95) < HELD and not took.errors:
                 within = max(within, rate)
-    say(f"ratio: {within:.0f}/s with a p95 below a second, of 300 asked for: {within / 300:.2f}")
+    say(f"ratio: {within:.0f}/s with a p95 below {HELD} ms, of 300 asked for: {within / 300:.2f}")
 
 
 if __name__ == "__main__":

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import OrderedDict
+from contextlib import suppress
 from typing import Any
 
 from django.conf import settings
@@ -10,6 +12,7 @@ from django.contrib import messages
 from django.db import transaction
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.translation import get_language, pgettext
 from django.utils.translation import gettext as _
@@ -101,19 +104,14 @@ def verify_file(request: HeliRequest) -> HttpResponse:
 
 @page("v/<str:serial_number>/", name="certificate", scope=Scope.PUBLIC, methods=("GET", "POST"))
 def certificate(request: HeliRequest, serial_number: str) -> HttpResponse:
-    """Six answers about one certificate, computed now. Statements: 4; 2 for a number that is none."""
-    found = certificates.find(serial_number)
-    if found is None:
-        tries.spend("certificate", tries.address(request), GUESSES)
-        typed, wrong = serial_number[:80], ""
-        try:
-            typed = serial.grouped(serial.normalise(serial_number))
-        except BadSerial as error:
-            wrong = _mistyped(error)
-        return _unkept(
-            render(request, "ledger/certificates/unknown.html", {"typed": typed, "wrong": wrong}, status=404)
-        )
-    now, name, wrong, status = timezone.now(), "", "", 200
+    """Six answers about one certificate, by the rows as they are now. Statements: 1 while they are as they were when it was
+    looked at before, else 6; 2 for a number that is none."""
+    now = timezone.now()
+    day, bad_day = _asked_day(request, now)
+    seen = certificates.look(serial_number, now, day)
+    if seen is None:
+        return _unknown(request, serial_number)
+    found, name, wrong, status = seen.standing.certificate, "", "", 200
     if request.method == "POST":
         who = f"{found.pk} {tries.address(request)}"
         tries.spend("certificate name", who, CODES)
@@ -124,9 +122,8 @@ def certificate(request: HeliRequest, serial_number: str) -> HttpResponse:
             tries.give_back("certificate name", who)
         except HeliError as error:
             wrong, status = error.words, error.status
-    day, bad_day = _asked_day(request, now)
     shown: dict[str, Any] = {
-        "s": certificates.standing(found, now, day),
+        "s": seen.standing,
         "c": found,
         "number": serial.grouped(found.code),
         "asked": day is not None,
@@ -136,7 +133,30 @@ def certificate(request: HeliRequest, serial_number: str) -> HttpResponse:
         "name_wrong": wrong,
         "own": found.issued_by == found.person.user_id,
     }
-    return _unkept(render(request, "ledger/certificates/one.html", shown, status=status))
+    kept = not (name or bad_day) and (*seen.key, get_language())
+    body = _bodies.get(kept) if kept else None
+    if body is None:
+        body = render_to_string("ledger/certificates/_answers.html", shown)
+        if kept:
+            _bodies[kept] = body
+            if len(_bodies) > certificates.KEPT:
+                with suppress(KeyError):
+                    _bodies.popitem(last=False)
+    return _unkept(render(request, "ledger/certificates/one.html", shown | {"body": body}, status=status))
+
+
+_bodies: OrderedDict[Any, str] = OrderedDict()  # the six answers as they were written, by what they follow from
+
+
+def _unknown(request: HeliRequest, typed: str) -> HttpResponse:
+    """There is no such certificate: what is wrong with the number, and no more guesses than a person makes."""
+    tries.spend("certificate", tries.address(request), GUESSES)
+    shown, wrong = typed[:80], ""
+    try:
+        shown = serial.grouped(serial.normalise(typed))
+    except BadSerial as error:
+        wrong = _mistyped(error)
+    return _unkept(render(request, "ledger/certificates/unknown.html", {"typed": shown, "wrong": wrong}, status=404))
 
 
 def _asked_day(request: HeliRequest, now: dt.datetime) -> tuple[dt.date | None, bool]:

@@ -35,8 +35,8 @@ DAY = 10**9  # minutes: hours of service are never said in days
 
 
 def length(minutes: int | None) -> str:
-    """2 小时 10 分; a dash where nothing is known."""
-    return "—" if minutes is None else words.amount(minutes, day_minutes=DAY)
+    """2 小时 10 分; 0 where there is nothing, a dash where nothing is known."""
+    return "—" if minutes is None else words.amount(minutes, day_minutes=DAY) if minutes else "0"
 
 
 @dataclass(frozen=True, slots=True)

@@ -200,14 +200,15 @@ def test_an_entry_that_is_not_what_was_written_does_not_prove_itself(m: Made) ->
 
 
 # The page --------------------------------------------------------------------------------------------------------------
-def test_the_page_answers_without_names_and_in_four_statements(m: Made) -> None:
+def test_the_page_answers_without_names_and_in_few_statements(m: Made) -> None:
     served(m)
     one = issue(m)
     sign()
-    with CaptureQueriesContext(connection) as sql:
-        answer = seen(one)
+    for statements in (6, 1):  # what was read once is looked over, not computed anew
+        with CaptureQueriesContext(connection) as sql:
+            answer = seen(one)
+        assert len(sql) == statements, [q["sql"][:90] for q in sql]
     page = answer.content.decode()
-    assert len(sql) == 4, [q["sql"][:90] for q in sql]
     assert (answer.status_code, answer["Cache-Control"], answer["X-Robots-Tag"]) == (200, "no-store", "noindex")
     assert 'data-state="valid"' in page and 'data-log="ok"' in page and "赵**" in page and "6 小时" in page
     assert "赵志愿" not in page and "13900000003" not in page

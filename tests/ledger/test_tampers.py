@@ -13,13 +13,14 @@ from typing import Any
 
 import pytest
 from django.db import connection, connections, transaction
+from django.test import Client
 from psycopg.conninfo import conninfo_to_dict
 
 from heli import localpg
 from heli.core import vault
-from heli.engines import merkle
+from heli.engines import merkle, serial
 from heli.engines.merkle import Head
-from heli.ledger import audit, log, steps
+from heli.ledger import audit, certificate_steps, log, steps
 from heli.ledger.models import Checkpoint, Entry, LogKey, Node, Sequenced, Service
 from heli.ledger.steps import Line
 from tests import database
@@ -295,3 +296,33 @@ def test_nothing_is_signed_over_a_changed_log(ledger: list[tuple[str, str]]) -> 
         with pytest.raises(LogBroken):
             log.checkpoint(MORNING + 100 * DAY + HOUR)
         transaction.set_rollback(True)
+
+
+def test_the_page_of_a_certificate_answers_by_the_rows_and_never_from_memory_alone(ledger: Any, world: Any) -> None:
+    at = MORNING + 90 * DAY
+    holder = world.actor(PEOPLE[0])
+    made_ = certificate_steps.issue(
+        user_id=holder.user_id, first_day=MORNING.date(), last_day=at.date(), language="zh", by=holder, at=at
+    )
+    while log.sequence():
+        pass
+    log.checkpoint(at)
+    entry = made_.lines.get(n=2).entry_id
+    for tamper in (
+        f"UPDATE ledger_entry SET minutes = minutes - 1 WHERE id = {entry}",
+        f"UPDATE ledger_sequenced SET hash = sha256(hash) WHERE source = 'entry' AND source_id = {entry}",
+        "UPDATE ledger_person SET mark = sha256(mark)",
+        "UPDATE ledger_certificate SET minutes = minutes - 1",
+        "UPDATE ledger_checkpoint SET note = 'x'",
+    ):
+        assert _said(made_) == "ok"  # and kept
+        with transaction.atomic():
+            sql("SET LOCAL session_replication_role = replica")
+            sql(tamper)
+            assert _said(made_) == "wrong", tamper
+            transaction.set_rollback(True)
+
+
+def _said(c: Any) -> str:
+    page = Client().get(f"/v/{serial.in_address(c.code)}/").content.decode()
+    return page.partition('data-log="')[2].partition('"')[0]

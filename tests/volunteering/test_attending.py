@@ -98,7 +98,7 @@ def test_a_shift_is_closed_when_everybody_is_accounted_for(world: Any) -> None:
     leader, start, end = world.actor("钱站长"), slot.shift.starts, slot.shift.ends
     with pytest.raises(WrongState):
         attend.close(shift_id=slot.shift_id, by=leader, at=start - MINUTE)
-    attend.see(shift_id=slot.shift_id, seen=[seen(came, start)], by=leader, at=start)
+    attend.see(shift_id=slot.shift_id, seen=[seen(came, start, device="tablet")], by=leader, at=start)
     with pytest.raises(StillOpen):
         attend.close(shift_id=slot.shift_id, by=leader, at=end)
     with pytest.raises(PaperMissing):

@@ -96,7 +96,8 @@ def test_the_leaders_page_the_code_the_list_and_the_kiosk(world: Any) -> None:
         assert outsider.get(url(name, sid)).status_code in {403, 404}
     _page, n = counted(lambda: qian.get(url("shift", sid)))
     assert n <= 16, "the same for two people and for two hundred"
-    assert "<svg" in qian.get(url("code", sid), headers={"HX-Request": "true"}).content.decode()
+    drawn = qian.get(url("code", sid), headers={"HX-Request": "true"}).content.decode()
+    assert "<svg" in drawn and "viewBox" in drawn and "<html" not in drawn, "as large as its frame"
 
     # one's own phone
     moment = codes.code(slot.shift, AT)
@@ -124,6 +125,7 @@ def test_the_leaders_page_the_code_the_list_and_the_kiosk(world: Any) -> None:
     assert nobody.post(url("kiosk_open", sid), {"pin": "000001"}).status_code == 403
     assert nobody.post(url("kiosk_open", sid), {"pin": codes.pin_of(slot.shift)}).status_code == 303
     assert nobody.get(url("kiosk", sid)).status_code == 200
+    assert "<html" not in nobody.get(url("kiosk", sid), headers={"HX-Request": "true"}).content.decode()
     assert nobody.post(url("kiosk", sid), {"number": "NOBODY", "go": "in"}).status_code == 400
     done = nobody.post(url("kiosk", sid), {"number": zhao.number, "go": "out"}, follow=True)
     assert "赵**" in text_of(done) or "赵*" in text_of(done)

@@ -44,7 +44,7 @@ KIOSK_HOURS = 16
 
 def qr(text: str) -> Any:
     """A code to scan, as SVG for the page."""
-    return mark_safe(segno.make(text, error="m").svg_inline(scale=8, border=2, dark="#000", light="#fff"))  # noqa: S308
+    return mark_safe(segno.make(text, error="m").svg_inline(border=2, dark="#000", light="#fff", omitsize=True))  # noqa: S308
 
 
 def address(shift: Shift, at: dt.datetime) -> str:
@@ -229,7 +229,7 @@ def _seen(x: dict[str, Any], device: str) -> attend.Seen:
     )  # fmt: skip
 
 
-@page("ticks.js", name="ticks_worker", scope=Scope.PUBLIC)
+@page("sw.js", name="ticks_worker", scope=Scope.PUBLIC)
 def ticks_worker(request: HeliRequest) -> HttpResponse:  # noqa: ARG001
     """The service worker of the list: it answers for the pages of this room while there is no network."""
     return HttpResponse((STATIC / "worker.js").read_text(encoding="utf-8"), content_type="text/javascript")
@@ -285,8 +285,9 @@ def kiosk(request: HeliRequest, shift_id: int) -> HttpResponse:
         except HeliError as error:
             form.put(error)
             status = error.status
-    context = {"shift": found, "form": form, "qr": qr(address(found, now))}
-    return private(render(request, "volunteering/enrol/kiosk.html", context, status=status))
+    context = {"shift": found, "form": form, "qr": qr(address(found, now)), "seconds": codes.WINDOW // 2}
+    name = "_code" if request.htmx and request.method == "GET" else "kiosk"
+    return private(render(request, f"volunteering/enrol/{name}.html", context, status=status))
 
 
 def _of_number(shift: Shift, number: str) -> Enrolment:

@@ -385,8 +385,11 @@ def options(pairs: Iterable[tuple[Any, Any]], chosen: Any = "") -> SafeString:
 
 
 @register.inclusion_tag("web/form_field.html")
-def field(field: BoundField, why: str = "", label: str = "", rows: int = 0, counter: bool = False) -> dict[str, Any]:
-    """A form field: label, "may be left empty", why we ask, the error beside it, all tied by aria-describedby."""
+def field(
+    field: BoundField, why: str = "", label: str = "", rows: int = 0, *, counter: bool = False, needed: bool = False
+) -> dict[str, Any]:
+    """A form field: label, "may be left empty" (not of what is `needed` later on), why we ask, the error beside it, all tied
+    by aria-describedby."""
     widget = field.field.widget
     css = next((name for kind, name in _INPUT_CLASS if isinstance(widget, kind)), "form-control")
     attrs: dict[str, Any] = {"class": " ".join(c for c in (widget.attrs.get("class", ""), css) if c)}
@@ -411,5 +414,5 @@ def field(field: BoundField, why: str = "", label: str = "", rows: int = 0, coun
         "label": label or field.label,
         "is_check": isinstance(widget, forms.CheckboxInput),
         "is_choice": isinstance(widget, forms.RadioSelect | forms.CheckboxSelectMultiple),
-        "optional": not field.field.required and not isinstance(widget, forms.CheckboxInput),
+        "optional": not (field.field.required or needed) and not isinstance(widget, forms.CheckboxInput),
     }

@@ -65,5 +65,12 @@
   window.addEventListener('online', send);
   show();
   send();
-  if ('serviceWorker' in navigator) { navigator.serviceWorker.register(list.dataset.worker, { scope: list.dataset.scope }).catch(() => {}); }
+  if ('serviceWorker' in navigator) {
+    // the first time the page was there before its worker: asked for once more, with what it is made of, it is kept
+    const parts = [...document.querySelectorAll('script[src], link[href]')].map((e) => e.src || e.href).filter((u) => u.includes('/static/'));
+    const icon = document.querySelector('use');
+    const keep = () => [location.href, ...parts, ...(icon ? [icon.href.baseVal] : [])].forEach((u) => fetch(u).catch(() => {}));
+    if (!navigator.serviceWorker.controller) { navigator.serviceWorker.addEventListener('controllerchange', keep); }
+    navigator.serviceWorker.register(list.dataset.worker, { scope: list.dataset.scope }).catch(() => {});
+  }
 })();
