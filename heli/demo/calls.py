@@ -11,8 +11,8 @@ from heli.demo.county import COUNTY, Staff
 from heli.loop import sampling, steps
 from heli.loop.models import Voice, said_of
 from heli.loop.oversight_models import Revisit
-from heli.rulebook.keys import hours
 from heli.rulebook.queries import in_force
+from heli.rulebook.shapes import hours
 
 DAY = dt.timedelta(days=1)
 

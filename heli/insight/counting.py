@@ -24,12 +24,12 @@ from heli.loop.clocks import local_day
 from heli.loop.models import Request
 from heli.loop.rates import UNCOUNTED
 from heli.loop.states import OPEN
-from heli.rulebook import keys as rulebook_keys
 from heli.rulebook.queries import RuleVersion
+from heli.rulebook.shapes import SETS
 
 NOW_SETS = ("open", "overdue", "due_soon", "bounced", "redo")  # each a part of "open"
 BESIDE = ("counted", "unrated", "waiting", "excluded")  # counted over the span beside the sets the formulas name
-SPAN_SETS = (*rulebook_keys.SETS, *BESIDE)
+SPAN_SETS = (*SETS, *BESIDE)
 COLUMNS = (*(f"now_{n}" for n in NOW_SETS), *SPAN_SETS)  # of Rollup
 TOO_MANY = 5000  # marks, one for each change
 STATE = "#"  # no area

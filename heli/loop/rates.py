@@ -1,5 +1,5 @@
 """The rates as versioned formulas: a rule row says which set is counted out of which; the sets are defined here, and
-each opens its rows. Names of the sets are the rulebook's (rulebook.keys.SETS).
+each opens its rows. Names of the sets are the rulebook's (rulebook.shapes.SETS).
 
 Sources: 国办函〔2025〕66号 (evaluate by tiers, no one-sided ranking); an open request past its deadline counts as not on time;
 who was not reached or did not judge is in no numerator and, for the judged rates, in no denominator either: it is shown.
@@ -20,9 +20,9 @@ from heli.core.scope import within
 from heli.loop.clocks import local_day
 from heli.loop.models import Clock, Request
 from heli.loop.states import AFTER_REPLY, OPEN
-from heli.rulebook import keys as rulebook_keys
 from heli.rulebook import queries as rulebook
 from heli.rulebook.queries import RuleVersion
+from heli.rulebook.shapes import SETS
 
 REPLY_KINDS = ("reply", "redo")
 UNCOUNTED = ("merged", "withdrawn", "declined")  # a twin counts with its main request; the others were never ours to do
@@ -57,7 +57,7 @@ TITLES: Mapping[str, Words] = {
 KEYS: Mapping[str, str] = {name: f"rates.formula.{name}" for name in TITLES}
 # what the list of a set is called
 SET_WORDS: Mapping[str, Words] = {
-    **rulebook_keys.SETS,
+    **SETS,
     "counted": _("received"),
     "open": _("in hand"),
     "overdue": _("overdue and not done"),

@@ -25,8 +25,8 @@ from heli.loop.errors import CallTaken, NotDrawn
 from heli.loop.models import ClockKind, Confidentiality, Dispatch, Handling, Kind, Request, Review, Urgency, Voice
 from heli.loop.oversight_models import Attempt, Recheck, Revisit
 from heli.rulebook import queries as rulebook
-from heli.rulebook.keys import hours
 from heli.rulebook.queries import RuleVersion
+from heli.rulebook.shapes import hours
 
 RULES = ("revisit.sample", "revisit.always", "revisit.channels", "revisit.hours")
 STARTING = (ClockKind.REVISIT, ClockKind.REVIEW)

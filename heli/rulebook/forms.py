@@ -16,7 +16,7 @@ from heli.core.actor import Actor
 from heli.core.caps import Cap
 from heli.core.fields import wrong
 from heli.engines.identifiers import BadIdentifier, area_path
-from heli.rulebook import keys, queries
+from heli.rulebook import keys, queries, shapes
 from heli.rulebook.models import Rule
 from heli.rulebook.steps import NewRule
 
@@ -73,7 +73,7 @@ WAYS = {1: _("The first way"), 2: _("The second way"), 3: _("The third way")}  #
 def _ways() -> Fields:
     made: Fields = {}
     for n, label in WAYS.items():
-        choices = [*(() if n == 1 else (("", "–"),)), *keys.REACHED_BY.items()]
+        choices = [*(() if n == 1 else (("", "–"),)), *shapes.REACHED_BY.items()]
         made[f"way_{n}"] = forms.ChoiceField(label=label, choices=choices, required=n == 1)
         made[f"hours_{n}"] = _number(_("Hours it is waited for"), 0, 240, required=False)
     return made
@@ -122,7 +122,10 @@ _SHAPES: dict[str, tuple[Fields, Callable[[Data], Any], Callable[[Any], Data]]] 
     "cases": (
         {
             "cases": forms.MultipleChoiceField(
-                label=_("Value"), choices=list(keys.CALLED.items()), required=False, widget=forms.CheckboxSelectMultiple
+                label=_("Value"),
+                choices=list(shapes.CALLED.items()),
+                required=False,
+                widget=forms.CheckboxSelectMultiple,
             )
         },
         lambda d: list(d["cases"]),
@@ -137,8 +140,8 @@ _SHAPES: dict[str, tuple[Fields, Callable[[Data], Any], Callable[[Any], Data]]] 
     "nearby": _named("metres", "days"),
     "formula": (
         {
-            "count": forms.ChoiceField(label=_("What is counted"), choices=list(keys.SETS.items())),
-            "of": forms.ChoiceField(label=_("Out of"), choices=list(keys.SETS.items())),
+            "count": forms.ChoiceField(label=_("What is counted"), choices=list(shapes.SETS.items())),
+            "of": forms.ChoiceField(label=_("Out of"), choices=list(shapes.SETS.items())),
         },
         lambda d: {"count": d["count"], "of": d["of"]},
         dict,
@@ -238,7 +241,7 @@ class RuleForm(forms.Form):
         if not self.errors:
             try:
                 keys.check(self.key.key, self._applies_to(), self._read(data))
-            except keys.BadValue as error:
+            except shapes.BadValue as error:
                 self.add_error(self.value_names[-1], str(error))
         return data
 

@@ -17,7 +17,7 @@ from heli.core.errors import NotFound
 from heli.core.scope import ancestors
 from heli.engines.workdays import Calendar
 from heli.places.models import Area
-from heli.rulebook import keys
+from heli.rulebook import keys, shapes
 from heli.rulebook.errors import RuleMissing
 from heli.rulebook.models import CalendarDay, CalendarYear, Rule
 
@@ -225,7 +225,7 @@ def with_calendar(
     found = decided(rules, wanted, facts or {})
     if hours is None:
         raise RuleMissing(HOURS)
-    return found, Calendar(overrides, frozenset(years), keys.hours(hours))
+    return found, Calendar(overrides, frozenset(years), shapes.hours(hours))
 
 
 def on_the_day(wanted: Collection[str], *, path: str, at: dt.datetime) -> tuple[dict[str, RuleVersion], bool | None]:

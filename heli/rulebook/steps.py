@@ -18,6 +18,7 @@ from heli.core.steps import step
 from heli.rulebook import keys
 from heli.rulebook.errors import RuleAmbiguous, RuleChanged
 from heli.rulebook.models import CalendarDay, CalendarYear, Rule
+from heli.rulebook.shapes import BadValue
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +154,7 @@ def write(new: NewRule, *, by: Actor, at: dt.datetime, after_version: int | None
 def _check(new: NewRule, applies_to: dict[str, str]) -> None:
     try:
         keys.check(new.key, applies_to, new.value)
-    except keys.BadValue as error:
+    except BadValue as error:
         raise Invalid(str(error), field="value") from error
     if not new.citation.strip():
         raise Invalid(_("Name the law, standard or notice the value comes from."), field="citation")

@@ -20,8 +20,8 @@ from django.utils.translation import pgettext
 from heli.core import vault, words
 from heli.engines.identifiers import BadIdentifier, resident_id
 from heli.loop.clocks import local_day
-from heli.rulebook import keys as rule_keys
 from heli.rulebook import queries as rulebook
+from heli.rulebook.shapes import hours as hours_of
 from heli.volunteering.models import (
     Activity,
     Condition,
@@ -254,7 +254,7 @@ def _inside(
     """How much of a time lies within these hours, on days of these months."""
     total, day, zone = dt.timedelta(), local_day(starts), timezone.get_default_timezone()
     while day <= local_day(ends):
-        for opens, closes in rule_keys.hours(hours) if day.month in months else ():
+        for opens, closes in hours_of(hours) if day.month in months else ():
             begin = max(starts, dt.datetime.combine(day, opens, zone))
             total += max(min(ends, dt.datetime.combine(day, closes, zone)) - begin, dt.timedelta())
         day += dt.timedelta(days=1)

@@ -17,7 +17,7 @@ from heli.loop.queries import revisits as bench
 from heli.orgs.queries import actor_for
 from heli.orgs.steps import add_member, give_grant
 from heli.people.steps import register
-from heli.rulebook.keys import hours
+from heli.rulebook.shapes import hours
 from heli.rulebook.steps import NewRule, set_rule
 from tests.database import race
 from tests.loop.told import AT, HOUR, tell

@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from heli.rulebook.errors import RuleMissing
-from heli.rulebook.keys import BODY
 from heli.rulebook.models import Rule
+from heli.rulebook.shapes import BODY
 from heli.volunteering import gates
 from heli.volunteering.gates import Asked, Paper, Person, Wanted, weigh
 from heli.volunteering.models import Condition, Limit, Proof, ProofKind, RoleSkill, Skill, Volunteer

@@ -30,7 +30,7 @@ from heli.loop.queries import parts
 from heli.loop.queries.inbox import Filters, narrowed, place_of
 from heli.rulebook import queries as rulebook
 from heli.rulebook.errors import RuleMissing
-from heli.rulebook.keys import hours
+from heli.rulebook.shapes import hours
 
 Words = str | Promise
 TABS: Mapping[str, Words] = {

@@ -19,7 +19,7 @@ from heli.loop.models import Request
 from heli.loop.oversight_models import Attempt, Recheck, Revisit
 from heli.loop.states import RECHECK
 from heli.loop.steps.judge import check_hands
-from heli.rulebook.keys import hours
+from heli.rulebook.shapes import hours
 
 ABOUT = "loop.revisit"
 LEASE = ("revisit.lease", "revisit.hours")

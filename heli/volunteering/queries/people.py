@@ -23,8 +23,8 @@ from heli.core.scope import within
 from heli.core.subjects import Subject
 from heli.loop.clocks import local_day
 from heli.people.elsewhere import Row
-from heli.rulebook import keys as rule_keys
 from heli.rulebook import queries as rulebook
+from heli.rulebook.shapes import BODY
 from heli.volunteering.gates import born
 from heli.volunteering.models import (
     Field,
@@ -178,7 +178,7 @@ def needs(volunteer: Volunteer, proofs: list[Shown], at: dt.datetime) -> list[Ne
     listed = pgettext("list", ", ")
 
     def conditions(key: str) -> str:
-        return listed.join(str(rule_keys.BODY[c]) for c in rules[key])
+        return listed.join(str(BODY[c]) for c in rules[key])
 
     rows = [
         Need(

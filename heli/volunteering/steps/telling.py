@@ -23,7 +23,7 @@ from heli.core.steps import step
 from heli.loop.clocks import local_day
 from heli.loop.sampling import allowed
 from heli.rulebook import queries as rulebook
-from heli.rulebook.keys import hours
+from heli.rulebook.shapes import hours
 from heli.volunteering.models import Enrolment, Reminder, Telling, Volunteer
 from heli.volunteering.queries import fitting
 from heli.volunteering.steps.people import about, for_them, lock_volunteer
