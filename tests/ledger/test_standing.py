@@ -15,8 +15,8 @@ from heli.ledger import standing_steps as stars
 from heli.ledger.standing import Line, bank, in_force, reckon
 from heli.ledger.standing_models import Award, Objection, Withdrawal
 from heli.ledger.states import AWARD, PERK, SPENDING, TAKEN
-from heli.rulebook.keys import SERVICE_FIELDS
 from heli.rulebook.queries import RuleVersion
+from heli.rulebook.shape import SERVICE_FIELDS
 from heli.volunteering.models import Field
 from tests import arrows
 from tests.ledger.made import DAY, NOW, ZONE, Made, made
