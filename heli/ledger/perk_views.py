@@ -33,6 +33,10 @@ GIVERS = tuple(cap for cap, _scope in GIVER)
 DESK: dict[str, Any] = {"needs": (*GIVERS, Cap.REVIEW_HOURS), "scope": Scope.AREA}
 
 
+def day_field() -> forms.DateInput:
+    return forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"})
+
+
 class PerkForm(forms.Form):
     """What is given."""
 
@@ -55,8 +59,8 @@ class PerkForm(forms.Form):
         label=lazy("How many there are"), min_value=1, max_value=1_000_000, required=False,
         help_text=lazy("Empty: as many as come."),
     )  # fmt: skip
-    first_day = forms.DateField(label=lazy("First day"), widget=forms.DateInput(attrs={"type": "date"}))
-    last_day = forms.DateField(label=lazy("Last day"), required=False, widget=forms.DateInput(attrs={"type": "date"}))
+    first_day = forms.DateField(label=lazy("First day"), widget=day_field())
+    last_day = forms.DateField(label=lazy("Last day"), required=False, widget=day_field())
 
     def __init__(self, *args: Any, orgs: list[tuple[int, str]], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -74,8 +78,11 @@ def _perks(request: HeliRequest, error: HeliError | None = None) -> HttpResponse
     own = queries.counties(me) if me is not None else []
     area = request.GET.get("area", "")
     path = area if area in own else own[0] if own else settings.HELI_HOME_AREA[: queries.COUNTY]
+    found = queries.perks(path, now, after=request.GET.get("after"))
+    given, stored = queries.standing_of(me, path, now) if own and me is not None else (0, 0)
+    rows = found.map(lambda p: (p, bool(own) and p.stars <= given and p.stored * 60 <= stored))
     context = {
-        "page": queries.perks(path, now, after=request.GET.get("after")), "wrong": error, "now": now, "own": bool(own),
+        "page": rows, "wrong": error, "now": now, "own": bool(own),
         "areas": area_names(own).items() if len(own) > 1 else [], "path": path, "me": me is not None,
         "codes": [(t, t.state == "taken" and t.until >= now) for t in queries.my_codes(request.actor)],
     }  # fmt: skip

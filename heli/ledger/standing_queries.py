@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Count, F, Func, IntegerField, Prefetch, Q, QuerySet, Sum
+from django.db.models import Count, F, Func, IntegerField, Max, Prefetch, Q, QuerySet, Sum
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import Promise
@@ -345,6 +345,14 @@ COLUMNS_OUT: list[Column[Award]] = [
 ]
 
 
+COLUMNS_SPENDING: list[Column[Spending]] = [
+    (gettext_lazy("What is needed"), lambda x: x.words),
+    (gettext_lazy("Minutes"), lambda x: x.minutes),
+    (gettext_lazy("State"), lambda x: str(SPENDING_CHIP[x.state][1])),
+    (gettext_lazy("Asked on"), lambda x: x.asked_at),
+]
+
+
 # Perks ----------------------------------------------------------------------------------------------------------------
 def open_now(day: dt.date) -> Q:
     return Q(state="open", first_day__lte=day) & (Q(last_day=None) | Q(last_day__gte=day))
@@ -354,6 +362,15 @@ def perks(path: str, now: dt.datetime, *, after: str | None = None, size: int = 
     """What is given now to people of a county or of the areas above it. One statement."""
     rows = Perk.objects.filter(open_now(timezone.localdate(now)), area_path__in=[*ancestors(path), path])
     return keyset(rows.select_related("org"), order=("-id",), after=after, size=size)
+
+
+def standing_of(user_id: int, path: str, at: dt.datetime) -> tuple[int, int]:
+    """(stars given, minutes that lie in the bank) of somebody in a county. Five statements."""
+    given = (
+        Award.objects.filter(person__user=user_id, area_path=path, state="given").aggregate(n=Max("stars"))["n"] or 0
+    )
+    person = Person.objects.filter(user=user_id).values_list("pk", flat=True).first()
+    return given, balance(person, path, at) if person is not None else 0
 
 
 def given_by(actor: Actor, *, after: str | None = None, size: int = 30) -> Page[Perk]:

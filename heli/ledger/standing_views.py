@@ -224,13 +224,17 @@ def _desk(
 
 @page("hours/standing/desk/export/", name="standing_export", methods=("POST",), **REVIEW)
 def standing_export(request: HeliRequest) -> HttpResponse:
-    """Stars of one tab as a spreadsheet: names as they are shown, no hours."""
+    """One tab as a spreadsheet: names as they are shown, no sums; of hours to spend not for whom."""
     now, tab = timezone.now(), request.GET.get("tab", "")
-    tab = tab if tab in {*queries.STATES, "below"} else "asked"
     cap = row_cap(request.actor, now)
-    rows = queries.awards(request.actor, tab, size=cap + 1).rows
+    columns: Any = queries.COLUMNS_OUT
+    if tab == "spending":
+        rows, columns = queries.spendings(request.actor, size=cap + 1).rows, queries.COLUMNS_SPENDING
+    else:
+        tab = tab if tab in {*queries.STATES, "below"} else "asked"
+        rows = queries.awards(request.actor, tab, size=cap + 1).rows
     purpose = purpose_of(request, "stars", Cap.REVIEW_HOURS, len(rows), now)
-    book = export.workbook(_("Stars"), queries.COLUMNS_OUT, rows, cap=cap, notes=[purpose])
+    book = export.workbook(str(queries.TABS[tab]), columns, rows, cap=cap, notes=[purpose])
     return export.download(book, f"stars-{timezone.localdate():%Y%m%d}.xlsx")
 
 

@@ -184,5 +184,6 @@ def test_lists_are_exported_for_a_purpose_without_names(m: Made) -> None:
     stars.ask(area_path=COUNTY, stars=1, shown=False, by=m.who(PERSON), at=timezone.now())
     lv = at(m, FIRST)
     assert lv.post(url("standing_export", tab="asked"), {"purpose": ""}).status_code == 400
-    assert lv.post(url("standing_export", tab="asked"), {"purpose": "复核"})["Content-Type"].endswith("sheet")
+    for tab in ("asked", "below", "spending"):
+        assert lv.post(url("standing_export", tab=tab), {"purpose": "复核"})["Content-Type"].endswith("sheet")
     assert lv.post(url("perks_export"), {"purpose": "复核"}).status_code == 200
