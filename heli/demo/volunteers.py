@@ -19,7 +19,7 @@ from heli.orgs.models import Member, Organisation
 from heli.people import queries as accounts
 from heli.people.models import User
 from heli.places.models import Area
-from heli.volunteering.models import Field, Skill, Volunteer
+from heli.volunteering.models import Field, Skill, Team, Volunteer
 from heli.volunteering.steps import people, proofs, teams
 
 TEAMS, PEOPLE = 40, 600
@@ -163,7 +163,7 @@ def _person(
         asked = proofs.name_guardian(volunteer_id=made.pk, name=f"{name[0]}家长", phone=phone, by=me, at=at)
         if n % 5:
             proofs.confirm(proof_id=asked.pk, by=keeper, at=at, how="电话里同意")
-    if n % 10 == 0:
+    if n % 10 == 0 and Team.objects.filter(org=team, takes=True).exists():
         teams.ask(team_id=team.pk, volunteer_id=made.pk, by=me, at=at, words="家就在附近，周末有空")
     elif not Member.objects.filter(user=made.user_id, org=team).exists():
         orgs.add_member(org_id=team.pk, user_id=made.user_id, by=SYSTEM, at=at)
