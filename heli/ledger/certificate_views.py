@@ -24,7 +24,7 @@ from heli.engines import certificate as paper
 from heli.engines import serial
 from heli.engines.serial import BadSerial
 from heli.ledger import certificate_steps as steps
-from heli.ledger import certificates, log
+from heli.ledger import certificates, log, national
 from heli.ledger.certificate_forms import DeskForm, MakeForm
 from heli.ledger.certificate_models import Certificate
 from heli.ledger.certificate_pdf import sealed
@@ -101,7 +101,7 @@ def verify_file(request: HeliRequest) -> HttpResponse:
 
 @page("v/<str:serial_number>/", name="certificate", scope=Scope.PUBLIC, methods=("GET", "POST"))
 def certificate(request: HeliRequest, serial_number: str) -> HttpResponse:
-    """Six answers about one certificate, computed now. Statements: 4; 2 for a number that is none."""
+    """Six answers about one certificate, computed now. Statements: 5; 2 for a number that is none."""
     found = certificates.find(serial_number)
     if found is None:
         tries.spend("certificate", tries.address(request), GUESSES)
@@ -125,8 +125,13 @@ def certificate(request: HeliRequest, serial_number: str) -> HttpResponse:
         except HeliError as error:
             wrong, status = error.words, error.status
     day, bad_day = _asked_day(request, now)
+    standing = certificates.standing(found, now, day)
+    told = national.receipts(standing.services)
     shown: dict[str, Any] = {
-        "s": certificates.standing(found, now, day),
+        "s": standing,
+        "receipts": list(dict.fromkeys(told.values())),
+        "placed": len(told),
+        "services": len(standing.services),
         "c": found,
         "number": serial.grouped(found.code),
         "asked": day is not None,

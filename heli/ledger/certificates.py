@@ -6,7 +6,7 @@ import datetime as dt
 import hmac
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.utils import timezone
@@ -20,32 +20,46 @@ from heli.engines.serial import BadSerial
 from heli.ledger import log
 from heli.ledger.certificate_models import Certificate, CertificateLine
 from heli.ledger.models import Checkpoint, Entry, Kind, Person, Service
-from heli.ledger.queries import length
+from heli.ledger.queries import length, midnight
 from heli.people.models import User
 
 
-def midnight(day: dt.date) -> dt.datetime:
-    return timezone.make_aware(dt.datetime.combine(day, dt.time.min))
-
-
 # The name -------------------------------------------------------------------------------------------------------------
-Keeper = Callable[[int], VaultRecord | None]
+class Kept(NamedTuple):
+    """A name that a room keeps, and whether the check of the real name was done."""
+
+    record: VaultRecord
+    checked: bool
+
+
+Keeper = Callable[[int], Kept | None]
 _keepers: list[Keeper] = []
 
 
 def names_from(keeper: Keeper) -> None:
-    """Said once, at start, by a room that keeps names which somebody verified: account → its record. The last one counts;
-    where it has none, the account's own record is used."""
+    """Said once, at start, by a room that keeps names and has them checked: account → what it keeps. The last one counts;
+    where it has none, the account's own record is used, and nobody has checked that."""
     _keepers[:] = [keeper]
 
 
-def record_of(user_id: int) -> VaultRecord | None:
-    """Whose name is printed."""
+def _kept(user_id: int) -> Kept | None:
     for keeper in _keepers:
         if (kept := keeper(user_id)) is not None:
             return kept
     user = User.objects.select_related("record").filter(pk=user_id).first()
-    return user.record if user is not None else None
+    return Kept(user.record, checked=False) if user is not None and user.record is not None else None
+
+
+def record_of(user_id: int) -> VaultRecord | None:
+    """Whose name is printed."""
+    kept = _kept(user_id)
+    return kept.record if kept else None
+
+
+def name_checked(user_id: int) -> bool:
+    """Whether somebody compared this name with the identity card. One statement, two for who never registered."""
+    kept = _kept(user_id)
+    return kept is not None and kept.checked
 
 
 def name_of(user_id: int) -> str:
@@ -204,6 +218,7 @@ class Standing:
     then: OnDay
     units: tuple[str, ...]
     log: InLog
+    services: tuple[int, ...] = ()
 
     @property
     def hours(self) -> str:
@@ -227,6 +242,7 @@ def standing(c: Certificate, at: dt.datetime, on: dt.date | None = None) -> Stan
         OnDay(day, "before" if day < timezone.localdate(c.issued_at) else _state(c, until, then), then),
         tuple(dict.fromkeys(e.facts["unit"] for e in entries)),
         _in_log(c, entries),
+        tuple(e.service_id for e in entries),
     )
 
 

@@ -11,6 +11,7 @@ from django.db.models import Count, Sum
 from django.db.models.functions import TruncDate
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from heli.core import files
 from heli.core.actor import SYSTEM, Actor
@@ -131,7 +132,7 @@ def spare(*, rule: str, service_id: int, for_unit: bool, days: int, reason: str,
         if rule not in BY_ID or BY_ID[rule].kind is not Class.HOLD or not 0 < days <= min(int(row.value), 180):
             raise Invalid(_("Choose a rule, and at most %(days)s days.") % {"days": row.value}, field="days")
         if not reason.strip():
-            raise PaperMissing(field="reason", paper=_("the reason"))
+            raise PaperMissing(field="reason", paper=pgettext("doubt", "the reason"))
         made = Spared.objects.create(
             rule=rule, person=None if for_unit else service.person, org=service.org if for_unit else None,
             area_path=service.area_path, since=at, until=at + dt.timedelta(days=days), by_id=by.user_id,

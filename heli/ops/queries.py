@@ -41,6 +41,7 @@ WORK = {
     "ops.logs": _("Putting old logs away"),
     "oversight.forget": _("Destroying tips whose time of keeping is over"),
     "people.sweep": _("Forgetting sign-ups that were never finished"),
+    "volunteering.forget_rosters": _("Forgetting tables of people that nobody took"),
     "places.forget_drafts": _("Forgetting tables of places that nobody finished"),
     "places.import_sites": _("Taking in a table of places"),
     "snaps.forget": _("Forgetting fingerprints of photos that are older than the rule keeps them"),

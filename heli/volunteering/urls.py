@@ -1,13 +1,26 @@
 """Routes under /volunteering/."""
 
 from heli.core.pages import routes
-from heli.volunteering.views import activities, activity_desk, activity_shifts, enrol, keep, people, shift, teams
+from heli.volunteering.views import (
+    activities,
+    activity_desk,
+    activity_shifts,
+    enrol,
+    exchange,
+    keep,
+    people,
+    roster,
+    shift,
+    teams,
+)
 
 app_name = "volunteering"
 urlpatterns = [
     pattern
     for module in (
         enrol,
+        roster,
+        exchange,
         shift,
         activities,
         activity_shifts,

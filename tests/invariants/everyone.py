@@ -106,6 +106,7 @@ MISSING: dict[str, Any] = {
     "enrolment_id": 10**9, "own_act": "accept", "leader_act": "admit", "moment": "a" * 16,
     "activity_id": 10**9, "series_id": 10**9, "shift_id": 10**9, "slot_id": 10**9, "role_id": 10**9, "photo_no": 10**6,
     "snap_id": 10**9, "snap_photo": "00000000-0000-4000-8000-000000000000",
+    "roster_id": 10**9, "roster_act": "take", "parcel_id": 10**9, "parcel_act": "send", "outgoing_id": 10**9,
     "volunteer_id": 10**9, "proof_id": 10**9, "team_id": 10**9, "joining_id": 10**9,
     "held_id": 10**9, "flag_id": 10**9, "dispute_id": 10**9, "dispute_act": "withdraw", "hours_paper": "00000000-0000-4000-8000-000000000000",
     "tip_id": 10**9, "tip_photo": "00000000-0000-4000-8000-000000000000", "told": "A" * 30,

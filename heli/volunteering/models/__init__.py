@@ -2,6 +2,7 @@
 
 from heli.volunteering.models.activities import Activity, Condition, Field, Role, RoleSkill, Series, Shift, Slot
 from heli.volunteering.models.enrolments import Enrolment, Scan
+from heli.volunteering.models.outbox import Mapping, Outgoing, Parcel, SharedEntry, Sharing
 from heli.volunteering.models.people import (
     Identity,
     Joining,
@@ -14,8 +15,10 @@ from heli.volunteering.models.people import (
     Team,
     Volunteer,
 )
+from heli.volunteering.models.rosters import Roster
 
 __all__ = [
-    "Activity", "Condition", "Enrolment", "Field", "Identity", "Joining", "Level", "Limit", "Proof", "ProofKind", "Role",
-    "RoleSkill", "Scan", "Series", "Shift", "Skill", "SkillKind", "Slot", "Team", "Volunteer",
+    "Activity", "Condition", "Enrolment", "Field", "Identity", "Joining", "Level", "Limit", "Mapping", "Outgoing",
+    "Parcel", "Proof", "ProofKind", "Role", "RoleSkill", "Roster", "Scan", "Series", "SharedEntry", "Sharing",
+    "Shift", "Skill", "SkillKind", "Slot", "Team", "Volunteer",
 ]  # fmt: skip
