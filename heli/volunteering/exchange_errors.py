@@ -17,7 +17,7 @@ class GuardianFirst(HeliError):
     code = "L-991"
     status = 409
     sentence = _(
-        "Under 14 a guardian decides on this. Come to the community office with them; it is written down there."
+        "Under %(n)s a guardian decides on this. Come to the community office with them; it is written down there."
     )
 
 

@@ -277,7 +277,7 @@ def _of_state(person: Person) -> list[Refusal]:
     return [Refusal.of("state", *what)]
 
 
-def _age(born_on: dt.date, on: dt.date) -> int:
+def age_on(born_on: dt.date, on: dt.date) -> int:
     return on.year - born_on.year - ((on.month, on.day) < (born_on.month, born_on.day))
 
 
@@ -290,7 +290,7 @@ def _of_age(person: Person, asked: Asked) -> list[Refusal]:
                 _("Have your name and identity number checked."),
             )
         ]
-    age, rules, found = _age(person.born, asked.first), asked.rules, []
+    age, rules, found = age_on(person.born, asked.first), asked.rules, []
     if age < asked.min_age:
         found.append(
             Refusal.of(
@@ -335,7 +335,7 @@ def _has(person: Person, kind: ProofKind, *, since: dt.date | None = None) -> bo
 
 def silver(person: Person, asked: Asked) -> bool:
     """Whether somebody is a silver-age volunteer on that day; where the age is not known another gate is shut."""
-    return person.born is not None and _age(person.born, asked.last) >= asked.rules["volunteering.silver.age"]
+    return person.born is not None and age_on(person.born, asked.last) >= asked.rules["volunteering.silver.age"]
 
 
 def _since(asked: Asked, rule: str) -> dt.date:

@@ -26,7 +26,7 @@ from heli.people.elsewhere import Row
 from heli.rulebook import keys as rule_keys
 from heli.rulebook import queries as rulebook
 from heli.volunteering.gates import born
-from heli.volunteering.models import Field, Joining, Level, Limit, Proof, ProofKind, Skill, Volunteer
+from heli.volunteering.models import Field, Joining, Level, Limit, Outgoing, Proof, ProofKind, Sharing, Skill, Volunteer
 
 Words = str | Promise
 SOON = "volunteering.ends_soon"
@@ -67,7 +67,7 @@ def mine(actor: Actor) -> Volunteer | None:
 
 
 def own_rows(user_id: int) -> list[Row]:
-    """What is kept about a volunteer beside the vault, for their own file. Three statements."""
+    """What is kept about a volunteer beside the vault, for their own file. Five statements."""
     volunteer = Volunteer.objects.filter(user=user_id).select_related("area").first()
     if volunteer is None:
         return []
@@ -85,6 +85,14 @@ def own_rows(user_id: int) -> list[Row]:
         rows.append((part, title, said, p.shown_at))
     for j in Joining.objects.filter(volunteer=volunteer).select_related("team").order_by("id"):
         rows.append((_("Teams"), j.team.name, j.words, j.asked_at))
+    part = _("National system")
+    for c in Sharing.objects.filter(volunteer=volunteer).order_by("id"):
+        until = f"{c.ended_at:%Y-%m-%d}" if c.ended_at else ""
+        rows.append(
+            (part, _("You agreed that it is reported"), f"{c.how} {c.given_at:%Y-%m-%d} – {until}".strip(), c.given_at)
+        )
+    for o in Outgoing.objects.filter(volunteer=volunteer).defer("payload").order_by("id"):
+        rows.append((part, str(o.get_kind_display()), f"{o} {o.state} {o.receipt} {o.words}".strip(), o.made_at))
     return rows
 
 

@@ -30,6 +30,7 @@ from heli.core.tables import RowError
 from heli.engines.identifiers import without_personal
 from heli.ledger.models import Entry, Kind
 from heli.loop.clocks import local_day
+from heli.rulebook import queries as rulebook
 from heli.volunteering import gates
 from heli.volunteering.exchange_errors import GuardianFirst, MappingChanged, NoMapping, NothingToPack
 from heli.volunteering.models import Activity, Enrolment, Field, Mapping, Outgoing, Parcel, Sharing, Volunteer
@@ -42,7 +43,7 @@ from heli.volunteering.steps.shared import to_tell
 
 SUBJECT = "volunteering.outgoing"
 COUNTY = 6
-CHILD = 14  # years: 个人信息保护法 art. 31
+SEPARATE = "volunteering.age.separate"  # below it a guardian says so: 个人信息保护法 art. 31
 
 
 # Who agrees -----------------------------------------------------------------------------------------------------------
@@ -50,17 +51,16 @@ def share(*, volunteer_id: int, by: Actor, at: dt.datetime, consent: str = "") -
     """The volunteer agrees, or a worker writes down that they did. What stands approved until now is told as well.
 
     Raises: NotFound (L-404), Forbidden (L-403), PaperMissing: by a worker without saying how (L-103). GuardianFirst
-    (L-991): under 14, or nobody knows, and not at the office.
+    (L-991): too young to say so alone, or nobody knows how old, and not at the office.
     """
     with step("volunteer.share", by=by, at=at) as s:
         volunteer = lock_volunteer(s, volunteer_id)
         for_them(s, volunteer, consent)
+        rule = rulebook.in_force((SEPARATE,), path=volunteer.area_path, on=local_day(at))[SEPARATE]
+        s.rule(rule)
         born = gates.born(volunteer, at)
-        today = local_day(at)
-        if not consent.strip() and (
-            born is None or born > today.replace(year=today.year - CHILD, day=min(today.day, 28))
-        ):
-            raise GuardianFirst
+        if not consent.strip() and (born is None or gates.age_on(born, local_day(at)) < int(rule.value)):
+            raise GuardianFirst(n=rule.value)
         if volunteer.state == "left":
             raise WrongState
         if not Sharing.objects.filter(volunteer=volunteer, ended_at=None).exists():

@@ -174,7 +174,7 @@ ACTS: dict[str, Act] = {
     ),
     "share": Act(
         gettext_lazy("They agree that the national system is told"),
-        gettext_lazy("Name, identity number and hours. Under 14 the guardian says so. Write down how they said yes."),
+        gettext_lazy("Name, identity number and hours. Of a child the guardian says so. Write down how they said yes."),
         pgettext_lazy("volunteer", "Keep it"), forms.ConsentForm, exchange.share, ("registered", "verified"),
     ),
     "stop_sharing": Act(
