@@ -7,7 +7,6 @@ import datetime as dt
 import json
 import sys
 import time
-import uuid
 from typing import Any
 
 import django
@@ -15,6 +14,7 @@ import django
 django.setup()
 
 from django.utils import timezone
+from stdnum.cn import ric
 
 from bench._place import COUNTY
 from heli.core.actor import SYSTEM, Actor
@@ -26,21 +26,19 @@ from heli.ledger.models import LogKey
 from heli.ledger.steps import Line, Opening
 from heli.orgs.models import Organisation
 from heli.orgs.steps import create_org
-from heli.people.steps import register
 from heli.places.steps import import_areas
 from heli.rulebook import files as rulebook
+from heli.volunteering.steps.people import register_for
 
 HOUR, DAY = dt.timedelta(hours=1), dt.timedelta(days=1)
 
 
 def person(n: int, services: int, org: int, at: dt.datetime) -> None:
-    user = register(
-        by=SYSTEM,
-        at=at - 400 * DAY,
-        username=f"bench-{uuid.uuid4().hex[:12]}",
-        call_name=f"志愿者{n}",
-        name=f"志愿者{n}",
-    ).pk
+    body = f"370602{dt.date(1960, 1, 1) + n // 900 * DAY:%Y%m%d}{n % 900 + 1:03d}"
+    user = register_for(
+        by=SYSTEM, at=at - 400 * DAY, area_path=f"{COUNTY}003006", name=f"志愿者{n}", id_number=body + ric.calc_check_digit(body + "0"),
+        consent="在柜台当面说的", seen_card=True,
+    ).user_id  # fmt: skip
     first = at.replace(hour=1, minute=0, second=0, microsecond=0) - (services // 2 + 1) * DAY
     with step("bench.hours", by=SYSTEM, at=at) as s:
         told = {

@@ -22,12 +22,14 @@ from django.utils.translation import pgettext_lazy
 from heli.core.actor import Actor
 from heli.core.models import Event
 from heli.insight.models import Problem
+from heli.ledger.models import Service
 from heli.loop.models import Request
 from heli.loop.oversight_models import Order
 from heli.notices.models import Notice
 from heli.orgs.models import Organisation
 from heli.places.models import Area
 from heli.suggestions.models import Call
+from heli.volunteering.models import Activity, Shift
 from heli.wishes.models import Wish
 
 TEST = "hooks.test"  # a step like any other; its event goes to its own endpoint and to no other
@@ -145,6 +147,20 @@ AREA_STEPS: dict[str, Words] = {
     "places.move": pgettext_lazy("hook", "area moved"),
     "places.end": pgettext_lazy("hook", "area ended"),
 }
+ACTIVITY_STEPS: dict[str, Words] = {
+    "activity.post": pgettext_lazy("hook", "activity posted"),
+    "activity.post_emergency": pgettext_lazy("hook", "activity posted as an emergency"),
+    "activity.cancel": pgettext_lazy("hook", "activity cancelled"),
+    "activity.end": pgettext_lazy("hook", "activity ended, with its report"),
+}
+SHIFT_STEPS: dict[str, Words] = {  # the hours of a shift are put forward when it is closed
+    "shift.close": pgettext_lazy("hook", "shift over, its hours with the ledger"),
+}
+HOURS_STEPS: dict[str, Words] = {
+    "hours.decide_approve": pgettext_lazy("hook", "hours approved"),
+    "hours.decide_correct": pgettext_lazy("hook", "hours corrected"),
+    "hours.decide_reverse": pgettext_lazy("hook", "hours taken back"),
+}
 GROUPS: tuple[tuple[Words, str, dict[str, Words]], ...] = (  # title, type of the subject, steps
     (_("A request"), "loop.request", REQUEST_STEPS),
     (_("A suggestion, beside its request"), "loop.request", SUGGESTION_STEPS),
@@ -153,6 +169,9 @@ GROUPS: tuple[tuple[Words, str, dict[str, Words]], ...] = (  # title, type of th
     (_("A supervision order"), "loop.order", ORDER_STEPS),
     (_("A standing problem"), "insight.problem", PROBLEM_STEPS),
     (_("A notice"), "notices.notice", NOTICE_STEPS),
+    (_("A volunteer activity"), "volunteering.activity", ACTIVITY_STEPS),
+    (_("A shift of an activity"), "volunteering.shift", SHIFT_STEPS),
+    (_("Hours of one service, without whose they are"), "ledger.service", HOURS_STEPS),
     (_("An organisation"), "orgs.organisation", ORGANISATION_STEPS),
     (_("An area"), "places.area", AREA_STEPS),
 )
@@ -167,6 +186,7 @@ def _leaves() -> Q:
     for _title, subject, named in GROUPS:
         one = Q(subject_type=subject, step__in=list(named))
         found |= one & Q(public=True) if subject in MARKED else one & ~Q(after="") if subject in MOVED else one
+    found &= ~Q(step="activity.cancel", before__in=("draft", "review"))  # nobody had seen it
     return found & ~Q(step="order.issue", after="")  # the same form once more
 
 
@@ -200,6 +220,9 @@ KINDS: Mapping[str, tuple[str, Callable[[Actor, list[int]], dict[int, str]]]] = 
     "loop.order": ("order", _by_id(Order)),
     "insight.problem": ("problem", _by_id(Problem)),
     "notices.notice": ("notice", _by_id(Notice)),
+    "volunteering.activity": ("activity", _by_id(Activity)),
+    "volunteering.shift": ("shift", _by_id(Shift)),
+    "ledger.service": ("hours", _by_id(Service)),
     "orgs.organisation": ("organisation", _by_id(Organisation)),
     "places.area": ("area", _areas),
     "hooks.endpoint": ("endpoint", _endpoints),

@@ -18,8 +18,9 @@ from heli.engines.identifiers import AREA_LENGTHS, mask_name, without_personal
 from heli.ledger import certificates
 from heli.ledger.certificate_models import Certificate, CertificateLine
 from heli.ledger.certificate_pdf import NEWEST
-from heli.ledger.errors import NameCodeWrong, NameMissing, NothingToCertify, TooManyToCertify
+from heli.ledger.errors import NameCodeWrong, NameMissing, NameUnchecked, NothingToCertify, TooManyToCertify
 from heli.ledger.models import Entry, Kind, Person
+from heli.ledger.queries import midnight
 
 SUBJECT = "ledger.certificate"
 MOST = 1000  # services on one paper: about 60 pages
@@ -41,7 +42,7 @@ def issue(
 
     Raises:
         Forbidden: neither oneself nor the unit's recorder (L-403).
-        NothingToCertify (L-970), TooManyToCertify (L-971), NameMissing (L-972).
+        NothingToCertify (L-970), TooManyToCertify (L-971), NameMissing (L-972), NameUnchecked (L-976).
     """
     with step("certificate.issue", by=by, at=at) as s:
         if by.user_id != user_id or by.user_id is None:
@@ -58,6 +59,8 @@ def issue(
         name = certificates.name_of(user_id)
         if not name:
             raise NameMissing
+        if not certificates.name_checked(user_id):
+            raise NameUnchecked
         made = Certificate.objects.create(
             code=serial.new(), person=person, template=NEWEST, language=language, org_id=org_id,
             area_path=_around([path for _entry, path in standing]), first_day=first_day, last_day=last_day,
@@ -78,8 +81,8 @@ def _standing(person: Person, first: dt.date, last: dt.date, org_id: int | None)
         service__person=person,
         kind=Kind.APPROVED,
         superseded_by=None,
-        starts__gte=certificates.midnight(first),
-        starts__lt=certificates.midnight(last + dt.timedelta(days=1)),
+        starts__gte=midnight(first),
+        starts__lt=midnight(last + dt.timedelta(days=1)),
     )
     if org_id is not None:
         rows = rows.filter(service__org=org_id)

@@ -27,7 +27,7 @@ from heli.engines import certificate as paper
 from heli.engines import serial
 from heli.engines.serial import BadSerial
 from heli.ledger import certificate_steps as steps
-from heli.ledger import certificates, log
+from heli.ledger import certificates, log, national
 from heli.ledger.certificate_forms import DeskForm, MakeForm
 from heli.ledger.certificate_models import Certificate
 from heli.ledger.certificate_pdf import sealed
@@ -104,8 +104,8 @@ def verify_file(request: HeliRequest) -> HttpResponse:
 
 @page("v/<str:serial_number>/", name="certificate", scope=Scope.PUBLIC, methods=("GET", "POST"))
 def certificate(request: HeliRequest, serial_number: str) -> HttpResponse:
-    """Six answers about one certificate, by the rows as they are now. Statements: 1 while they are as they were when it was
-    looked at before, else 6; 2 for a number that is none."""
+    """Six answers about one certificate, by the rows as they are now. Statements: 2 while they are as they were when it was
+    looked at before, else 7; 2 for a number that is none."""
     now = timezone.now()
     day, bad_day = _asked_day(request, now)
     seen = certificates.look(serial_number, now, day)
@@ -122,8 +122,12 @@ def certificate(request: HeliRequest, serial_number: str) -> HttpResponse:
             tries.give_back("certificate name", who)
         except HeliError as error:
             wrong, status = error.words, error.status
+    told = national.receipts(seen.standing.services)
     shown: dict[str, Any] = {
         "s": seen.standing,
+        "receipts": list(dict.fromkeys(told.values())),
+        "placed": len(told),
+        "services": len(seen.standing.services),
         "c": found,
         "number": serial.grouped(found.code),
         "asked": day is not None,
@@ -133,7 +137,7 @@ def certificate(request: HeliRequest, serial_number: str) -> HttpResponse:
         "name_wrong": wrong,
         "own": found.issued_by == found.person.user_id,
     }
-    kept = not (name or bad_day) and (*seen.key, get_language())
+    kept = not (name or bad_day) and (*seen.key, *sorted(told.items()), get_language())
     body = _bodies.get(kept) if kept else None
     if body is None:
         body = render_to_string("ledger/certificates/_answers.html", shown)

@@ -8,7 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import connection
 from django.db.models import Count, OuterRef, QuerySet, Subquery
@@ -23,32 +23,46 @@ from heli.engines.serial import BadSerial
 from heli.ledger import log
 from heli.ledger.certificate_models import Certificate, CertificateLine
 from heli.ledger.models import Checkpoint, Entry, Kind, Person, Service
-from heli.ledger.queries import length
+from heli.ledger.queries import length, midnight
 from heli.people.models import User
 
 
-def midnight(day: dt.date) -> dt.datetime:
-    return timezone.make_aware(dt.datetime.combine(day, dt.time.min))
-
-
 # The name -------------------------------------------------------------------------------------------------------------
-Keeper = Callable[[int], VaultRecord | None]
+class Kept(NamedTuple):
+    """A name that a room keeps, and whether the check of the real name was done."""
+
+    record: VaultRecord
+    checked: bool
+
+
+Keeper = Callable[[int], Kept | None]
 _keepers: list[Keeper] = []
 
 
 def names_from(keeper: Keeper) -> None:
-    """Said once, at start, by a room that keeps names which somebody verified: account → its record. The last one counts;
-    where it has none, the account's own record is used."""
+    """Said once, at start, by a room that keeps names and has them checked: account → what it keeps. The last one counts;
+    where it has none, the account's own record is used, and nobody has checked that."""
     _keepers[:] = [keeper]
 
 
-def record_of(user_id: int) -> VaultRecord | None:
-    """Whose name is printed."""
+def _kept(user_id: int) -> Kept | None:
     for keeper in _keepers:
         if (kept := keeper(user_id)) is not None:
             return kept
     user = User.objects.select_related("record").filter(pk=user_id).first()
-    return user.record if user is not None else None
+    return Kept(user.record, checked=False) if user is not None and user.record is not None else None
+
+
+def record_of(user_id: int) -> VaultRecord | None:
+    """Whose name is printed."""
+    kept = _kept(user_id)
+    return kept.record if kept else None
+
+
+def name_checked(user_id: int) -> bool:
+    """Whether somebody compared this name with the identity card. One statement, two for who never registered."""
+    kept = _kept(user_id)
+    return kept is not None and kept.checked
 
 
 def name_of(user_id: int) -> str:
@@ -207,6 +221,7 @@ class Standing:
     then: OnDay
     units: tuple[str, ...]
     log: InLog
+    services: tuple[int, ...] = ()
 
     @property
     def hours(self) -> str:
@@ -230,6 +245,7 @@ def standing(c: Certificate, at: dt.datetime, on: dt.date | None = None) -> Stan
         OnDay(day, "before" if day < timezone.localdate(c.issued_at) else _state(c, until, then), then),
         tuple(dict.fromkeys(e.facts["unit"] for e in entries)),
         _in_log(c, entries),
+        tuple(e.service_id for e in entries),
     )
 
 
@@ -261,7 +277,7 @@ class Look:
     key: tuple[Any, ...]
 
 
-_kept: OrderedDict[tuple[Any, ...], Standing] = OrderedDict()
+_looks: OrderedDict[tuple[Any, ...], Standing] = OrderedDict()
 
 
 def look(typed: str, at: dt.datetime, on: dt.date | None = None) -> Look | None:
@@ -279,17 +295,17 @@ def look(typed: str, at: dt.datetime, on: dt.date | None = None) -> Look | None:
         return None
     today = timezone.localdate(at)
     key = (rows, today, on)
-    if (known := _kept.get(key)) is not None:
+    if (known := _looks.get(key)) is not None:
         return Look(known, key)
     found = find(code)
     if found is None:
         return None
     said = standing(found, at, on)
     if _state_of(code) == rows:  # nothing changed in between: this is the answer to these rows
-        _kept[key] = said
-        if len(_kept) > KEPT:
+        _looks[key] = said
+        if len(_looks) > KEPT:
             with suppress(KeyError):  # another thread was as quick
-                _kept.popitem(last=False)
+                _looks.popitem(last=False)
     return Look(said, key)
 
 

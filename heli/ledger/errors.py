@@ -163,6 +163,15 @@ class NameCodeWrong(HeliError):
     sentence = _("This code does not open the name, or its ten minutes are over. Ask the holder for a new one.")
 
 
+class NameUnchecked(HeliError):
+    code = "L-976"
+    status = 409
+    sentence = _(
+        "A certificate names somebody whose real name was checked, and this was not done yet. Register as a volunteer, show"
+        " the identity card at the community office, then make the certificate."
+    )
+
+
 class BackOffice(HeliError):
     code = "L-918"
     status = 400

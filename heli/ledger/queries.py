@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import Count, Prefetch, Q, QuerySet, Sum
+from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
@@ -15,8 +16,10 @@ from heli.core import words
 from heli.core.actor import Actor
 from heli.core.caps import Cap
 from heli.core.errors import NotFound
+from heli.core.export import Column
 from heli.core.paging import Page, keyset
 from heli.core.scope import within
+from heli.ledger import national
 from heli.ledger.models import Entry, Sequenced, Service
 from heli.ledger.states import SERVICE, TO_RECORD
 from heli.rulebook import keys
@@ -57,6 +60,7 @@ class Row:
 
     service: Service
     lines: list[Said]
+    receipt: str = ""  # of the national system; without one it is a record of this platform
 
     @property
     def words(self) -> Words:
@@ -96,14 +100,16 @@ def sums(actor: Actor) -> dict[str, str]:
 
 
 def mine(actor: Actor, *, after: str | None = None, size: int = 20) -> Page[Row]:
-    """One's own services, the latest first, with their entries and their places in the log. Three statements."""
+    """One's own services, the latest first, with their entries, their places in the log and what the national system answered.
+    Four statements."""
     entries = Prefetch("entries", Entry.objects.order_by("pk"))
     found = keyset(
         _own(actor).select_related("org").prefetch_related(entries), order=("-starts", "-id"), after=after, size=size
     )
     ids = [e.pk for s in found.rows for e in s.entries.all()]
     places = dict(Sequenced.objects.filter(source="entry", source_id__in=ids).values_list("source_id", "index"))
-    return found.map(lambda s: Row(s, [Said(e, places.get(e.pk)) for e in s.entries.all()]))
+    told = national.receipts([s.pk for s in found.rows if s.credited is not None])
+    return found.map(lambda s: Row(s, [Said(e, places.get(e.pk)) for e in s.entries.all()], told.get(s.pk, "")))
 
 
 # The desk -------------------------------------------------------------------------------------------------------------
@@ -136,12 +142,89 @@ def counts(actor: Actor, now: dt.datetime, today: dt.date) -> dict[str, int]:
     return _desk(actor).aggregate(**{k: Count("pk", filter=_work(k, now, today)) for k in WORK})
 
 
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What the desk shows: an organisation, days of service, words of the service. A name has no place in an address."""
+
+    org: int | None = None
+    first: dt.date | None = None
+    last: dt.date | None = None
+    q: str = ""
+
+    @classmethod
+    def read(cls, typed: Mapping[str, str]) -> Filters:
+        def day(name: str) -> dt.date | None:
+            try:
+                return dt.date.fromisoformat(typed.get(name, ""))
+            except ValueError:
+                return None
+
+        org = typed.get("org", "")
+        return cls(
+            int(org) if org.isdigit() and len(org) < 12 else None,
+            day("first"),
+            day("last"),
+            typed.get("q", "").strip()[:40],
+        )
+
+    def kept(self) -> dict[str, str]:
+        named = {"org": self.org, "first": self.first, "last": self.last, "q": self.q}
+        return {k: str(v) for k, v in named.items() if v}
+
+    def narrow(self, rows: Any) -> Any:
+        if self.org is not None:
+            rows = rows.filter(org=self.org)
+        if self.first:
+            rows = rows.filter(starts__gte=midnight(self.first))
+        if self.last:
+            rows = rows.filter(starts__lt=midnight(self.last + dt.timedelta(days=1)))
+        return rows.filter(Q(title__icontains=self.q) | Q(content__icontains=self.q)) if self.q else rows
+
+
+def midnight(day: dt.date) -> dt.datetime:
+    return timezone.make_aware(dt.datetime.combine(day, dt.time.min))
+
+
+def listed(actor: Actor, do: str, now: dt.datetime, today: dt.date, f: Filters | None = None) -> Any:
+    """Services of one kind of work, as they are narrowed."""
+    rows = _desk(actor).filter(_work(do, now, today)).select_related("org", "record_rule", "person__user")
+    return (f or Filters()).narrow(rows)
+
+
 def desk(
-    actor: Actor, do: str, now: dt.datetime, today: dt.date, *, after: str | None = None, size: int = 50
+    actor: Actor,
+    do: str,
+    now: dt.datetime,
+    today: dt.date,
+    f: Filters | None = None,
+    *,
+    after: str | None = None,
+    size: int = 50,
 ) -> Page[Row]:
-    """Services of one kind of work, what is due first. One statement."""
-    rows: Any = _desk(actor).filter(_work(do, now, today)).select_related("org", "record_rule", "person__user")
+    """What is due first. One statement."""
+    rows = listed(actor, do, now, today, f)
     return keyset(rows, order=("record_due", "id"), after=after, size=size).map(lambda s: Row(s, []))
+
+
+def desk_orgs(actor: Actor) -> list[tuple[int, str]]:
+    """(unit, its name) of those that record here. One statement."""
+    return list(_desk(actor).order_by("org__name").values_list("org", "org__name").distinct()[:200])
+
+
+def columns() -> list[Column[Service]]:
+    """Of the desk as a table: whose hours they are stands in the service's number alone."""
+    return [
+        (gettext_lazy("Record"), lambda s: s.pk),
+        (pgettext_lazy("hours", "Service"), lambda s: s.title),
+        (gettext_lazy("Begins"), lambda s: s.starts),
+        (gettext_lazy("Ends"), lambda s: s.ends),
+        (gettext_lazy("Minutes planned"), lambda s: s.planned),
+        (gettext_lazy("Minutes checked in"), lambda s: s.checked),
+        (gettext_lazy("Minutes claimed"), lambda s: s.claimed),
+        (gettext_lazy("Record by"), lambda s: s.record_due),
+        (pgettext_lazy("hours", "Organisation"), lambda s: s.org.name),
+        (gettext_lazy("State"), lambda s: str(STATES[s.state])),
+    ]
 
 
 def one(actor: Actor, service_id: int) -> Row:

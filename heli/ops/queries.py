@@ -44,6 +44,7 @@ WORK = {
     "people.sweep": _("Forgetting sign-ups that were never finished"),
     "places.lapse_bookings": _("what was asked for at a site and nobody answered ends"),
     "places.tell_booking": _("news of something asked for at a site"),
+    "volunteering.forget_rosters": _("Forgetting tables of people that nobody took"),
     "places.forget_drafts": _("Forgetting tables of places that nobody finished"),
     "places.import_sites": _("Taking in a table of places"),
     "snaps.forget": _("Forgetting fingerprints of photos that are older than the rule keeps them"),

@@ -30,7 +30,7 @@ from heli.hooks.secrets import kind_of as endpoint_kind
 from heli.ledger.models import LogKey, Person
 from heli.loop.batch_models import Batch
 from heli.places.site_tables import SiteTable
-from heli.volunteering.models import Shift
+from heli.volunteering.models import Outgoing, Roster, Shift
 
 BATCH = 500
 PASSES = 5  # what others held during one pass is met in the next
@@ -162,6 +162,8 @@ def everything() -> list[Sealed]:
         Columns("answers", Once.objects.all(), ("answer",), "once:", lambda once: f"once:{once.who}:{once.key}"),
         Columns("batches", Batch.objects.exclude(content=""), ("content",), "batch:", attrgetter("bound")),
         Columns("site tables", SiteTable.objects.exclude(content=""), ("content",), "site-table:", attrgetter("bound")),
+        Columns("rosters", Roster.objects.exclude(content=""), ("content",), "roster:", attrgetter("bound")),
+        Columns("outbox", Outgoing.objects.exclude(payload=""), ("payload",), "outgoing:", attrgetter("bound")),
         Columns(
             "salts", Person.objects.exclude(salt=""), ("salt",), "ledger.salt:", lambda p: f"ledger.salt:{p.user_id}"
         ),

@@ -17,11 +17,12 @@ class VolunteeringConfig(AppConfig):
     def ready(self) -> None:
         from heli.core import subjects
         from heli.core.caps import Cap
-        from heli.ledger import certificates, dispute_steps
+        from heli.ledger import certificates, dispute_steps, national
         from heli.loop import ways
         from heli.loop.models import Kind
         from heli.people import elsewhere
         from heli.volunteering.queries.activities import describe_activities
+        from heli.volunteering.queries.exchange import receipts_of
         from heli.volunteering.queries.names import registered_name
         from heli.volunteering.queries.people import describe_volunteers, own_rows
         from heli.volunteering.steps import attend
@@ -33,6 +34,7 @@ class VolunteeringConfig(AppConfig):
         subjects.register(SUBJECT, describe_activities)
         elsewhere.register(account_closes, own_rows)
         certificates.names_from(registered_name)
+        national.register(receipts_of)
         ways.offer(
             ways.Way(
                 kind=KIND,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from django.conf import settings
 from django.db.models import Q
@@ -15,24 +14,24 @@ from procrastinate.contrib.django import app
 
 from heli.core import vault
 from heli.core.jobs import BACKOFF
-from heli.core.models import Once
+from heli.core.models import Once, VaultRecord
 from heli.core.steady import steady
 
 MOBILE = 11  # digits
 WHO = "job"  # whose keys of sent messages are (core.models.Once)
 
 
-def _send(job: object, news: str, to: Iterable[tuple[int, Any]]) -> int:
-    """One message each to (enrolment, volunteer); what was sent before under the same job is passed over."""
+def _send(job: object, news: str, to: Iterable[tuple[int, VaultRecord | None, str, str]]) -> int:
+    """One message each to (enrolment, record, code, page); what was sent before under the same job is passed over."""
     from heli.adapters import sms
 
-    link, told = f"{settings.HELI_PUBLIC_URL}{reverse('volunteering:mine')}", 0
-    for pk, volunteer in to:
-        key, record = f"volunteering:{job}:{pk}", volunteer.record
-        phone = vault.open_own(record)["phone"] if record.erased_at is None else ""
+    told = 0
+    for pk, record, code, page in to:
+        key = f"volunteering:{job}:{pk}"
+        phone = vault.open_own(record)["phone"] if record is not None and record.erased_at is None else ""
         if len(phone) != MOBILE or not phone.startswith("1") or Once.objects.filter(who=WHO, key=key).exists():
             continue
-        sms.sender().send(phone, "news", {"code": volunteer.number, "news": news, "link": link}, key)
+        sms.sender().send(phone, "news", {"code": code, "news": news, "link": settings.HELI_PUBLIC_URL + page}, key)
         Once.objects.create(who=WHO, key=key, fingerprint=b"", status=200, at=timezone.now())
         told += 1
     return told
@@ -40,12 +39,20 @@ def _send(job: object, news: str, to: Iterable[tuple[int, Any]]) -> int:
 
 @app.task(name="volunteering.tell", queue="tell", retry=BACKOFF, pass_context=True)
 def tell(context: JobContext, ids: Sequence[int], news: str) -> int:
-    """News of their place for each of these enrolments. Who is asked to come instead is told, not who asks."""
+    """News of their place for each of these enrolments. Who is asked to come instead is told, not who asks; that somebody
+    has stopped (given_back) the leader is told, with the volunteer's number."""
     from heli.volunteering.models import Enrolment
 
-    rows = Enrolment.objects.filter(pk__in=list(ids)).select_related("volunteer__record", "passes_to__record")
-    who = ((e.pk, e.passes_to if news == "passed_on" else e.volunteer) for e in rows.order_by("id"))
-    return _send(context.job.id, f"place_{news}", [(pk, v) for pk, v in who if v is not None])
+    who = ("volunteer__record", "passes_to__record", "shift__activity__leader__record")
+    rows = Enrolment.objects.filter(pk__in=list(ids)).select_related(*who).order_by("id")
+    to: list[tuple[int, VaultRecord | None, str, str]] = []
+    for e in rows:
+        if news == "given_back":
+            page = reverse("volunteering:shift", args=[e.shift_id])
+            to.append((e.pk, e.shift.activity.leader.record, e.volunteer.number, page))
+        elif v := e.passes_to if news == "passed_on" else e.volunteer:
+            to.append((e.pk, v.record, v.number, reverse("volunteering:mine")))
+    return _send(context.job.id, f"place_{news}", to)
 
 
 @app.task(name="volunteering.tell_people", queue="tell", retry=BACKOFF, pass_context=True)
@@ -54,7 +61,8 @@ def tell_people(context: JobContext, ids: Sequence[int], news: str) -> int:
     from heli.volunteering.models import Volunteer
 
     rows = Volunteer.objects.filter(pk__in=list(ids)).select_related("record").order_by("id")
-    return _send(context.job.id, news, [(v.pk, v) for v in rows])
+    page = reverse("volunteering:mine")
+    return _send(context.job.id, news, [(v.pk, v.record, v.number, page) for v in rows])
 
 
 @app.periodic(cron="*/5 * * * *")
@@ -108,3 +116,12 @@ def make_shifts(timestamp: int) -> int:
     from heli.volunteering.steps.shifts import make_ahead
 
     return make_ahead(at=timezone.now()) if steady() else 0
+
+
+@app.periodic(cron="44 * * * *")
+@app.task(name="volunteering.forget_rosters", queue="imports", queueing_lock="volunteering.forget_rosters")
+def forget_rosters(timestamp: int) -> int:
+    """Every hour: tables of people that were looked at a day ago and not taken. Returns how many; harmless when run twice."""
+    from heli.volunteering.steps.roster import forget_rosters as forget
+
+    return forget(at=timezone.now())

@@ -82,7 +82,26 @@ PAIRING = Lifecycle(
     arrow("end", "wanted proposed agreed", "ended", scope=Scope.SELF, also=(LEADER,)),
 )
 
-LIFECYCLES = (VOLUNTEER, PROOF, JOINING, ACTIVITY, SHIFT, ENROLMENT, REMARK, PAIRING)
+# A table of people for a shift.
+ROSTER = Lifecycle(
+    "roster",
+    arrow("finish", "draft", "done", Cap.LEAD_TEAM, UNIT),
+    arrow("drop", "draft", "dropped", Cap.LEAD_TEAM, UNIT),
+)
+
+# What goes to the national system. `sent` is the word of who uploaded the batch, a receipt that of the other side.
+OUTGOING = Lifecycle(
+    "outgoing",
+    arrow("pack", "waiting", "packed", Cap.KEEP_VOLUNTEERS),
+    arrow("unpack", "packed", "waiting", Cap.KEEP_VOLUNTEERS),  # the batch is thrown away
+    arrow("send", "packed", "sent", Cap.KEEP_VOLUNTEERS),
+    arrow("accept", "packed sent refused", "accepted", Cap.KEEP_VOLUNTEERS, papers="receipt"),
+    arrow("refuse", "packed sent", "refused", Cap.KEEP_VOLUNTEERS, papers="words"),
+    arrow("again", "refused dropped", "waiting", Cap.KEEP_VOLUNTEERS),  # dropped: consent was given again
+    arrow("drop", "waiting packed refused", "dropped", scope=Scope.SELF),  # consent ended, or it was taken back unsent
+)
+
+LIFECYCLES = (VOLUNTEER, PROOF, JOINING, ACTIVITY, SHIFT, ENROLMENT, REMARK, PAIRING, ROSTER, OUTGOING)
 
 HOLDING = ("asked", "offered", "confirmed", "attended")  # a place is theirs, or kept for them
 LIVE = (*HOLDING, "waiting", "absent")  # once a person and shift

@@ -1,7 +1,19 @@
 """Routes under /volunteering/."""
 
 from heli.core.pages import routes
-from heli.volunteering.views import activities, activity_desk, activity_shifts, enrol, keep, kind, people, shift, teams
+from heli.volunteering.views import (
+    activities,
+    activity_desk,
+    activity_shifts,
+    enrol,
+    exchange,
+    keep,
+    kind,
+    people,
+    roster,
+    shift,
+    teams,
+)
 
 app_name = "volunteering"
 urlpatterns = [
@@ -9,6 +21,8 @@ urlpatterns = [
     for module in (
         enrol,
         kind,
+        roster,
+        exchange,
         shift,
         activities,
         activity_shifts,

@@ -70,6 +70,12 @@ MENU: tuple[tuple[str, str, Words, frozenset[Cap]], ...] = (
     ),
     ("sites:desk", "station", pgettext_lazy("nav", "Stations"), frozenset({Cap.MANAGE_SITES, Cap.KEEP_SITE})),
     ("volunteering:keep", "users", pgettext_lazy("nav", "Volunteers"), frozenset({Cap.KEEP_VOLUNTEERS})),
+    (
+        "volunteering:exchange",
+        "send",
+        pgettext_lazy("nav", "National system"),
+        frozenset({Cap.KEEP_VOLUNTEERS, Cap.MANAGE_RULES}),
+    ),
     ("volunteering:led", "flag", pgettext_lazy("nav", "Teams I lead"), frozenset({Cap.LEAD_TEAM})),
     ("notices:desk", "bell", pgettext_lazy("nav", "Notices"), frozenset({Cap.PUBLISH_NOTICES})),
     ("loop:duty", "book", pgettext_lazy("nav", "Duty list"), frozenset({Cap.MANAGE_DUTY, Cap.DISPATCH})),

@@ -210,12 +210,13 @@ def test_every_step_of_the_catalogue_is_a_step_and_has_chinese() -> None:
 
     code = "".join(p.read_text() for p in (ROOT / "heli").glob("*/steps*") if p.is_file())
     code += "".join(p.read_text() for p in (ROOT / "heli").glob("*/steps/*.py"))
-    code += (ROOT / "heli/insight/problem_steps.py").read_text()
+    code += "".join((ROOT / "heli" / x).read_text() for x in ("insight/problem_steps.py", "ledger/desk_steps.py"))
     for written, named in {
         'f"exclusion.{arrow}"': '"exclusion.confirm"',
         'f"request.order_{arrow}"': '"request.order_close" "request.order_withdraw"',
         'f"order.{arrow}"': '"order.close" "order.withdraw"',
         'f"suggestions.{arrow}"': '"suggestions.confirm" "suggestions.let_go"',
+        'f"hours.decide_{verb}"': '"hours.decide_approve" "hours.decide_correct" "hours.decide_reverse"',
         'f"wish.{name}"': '"wish.fill" "wish.rise" "wish.deliver"',
     }.items():
         assert written in code

@@ -15,17 +15,22 @@ from heli.hooks.models import Delivery
 from heli.hooks.relay import relay_all
 from heli.hooks.sending import claim
 from heli.insight import problem_steps as problems
+from heli.ledger.desk_steps import decide
 from heli.loop import steps as loop
 from heli.notices import steps as notices
 from heli.suggestions import steps as suggestions
+from heli.volunteering.steps import activities, attend, enrol
 from heli.wishes import steps as wishes
 from tests.hooks.receiver import listen
 from tests.insight.test_problems import closed
 from tests.insight.water import named
+from tests.ledger.made import NOW, made
 from tests.loop.test_orders import issue, part
 from tests.loop.told import tell
 from tests.notices.test_notices import published
 from tests.suggestions.said import call, suggest
+from tests.volunteering import places
+from tests.volunteering.made import PLAN
 from tests.wishes.made import post
 from tests.world import COUNTY, NEXT_COUNTY
 
@@ -106,6 +111,27 @@ def a_notice(world: Any) -> None:
     notices.withdraw_notice(notice_id=new.pk, reason="时间有变", by=by, at=now)
 
 
+def an_activity(world: Any) -> None:
+    slot, zhao = places.shift(world), places.volunteer(world, "赵志愿")
+    starts, lead = slot.shift.starts, world.actor("钱站长")
+    e = places.join(slot, zhao)
+    enrol.withdraw(enrolment_id=e.pk, by=places.myself(zhao), at=places.AT, reason="家里有事")
+    attend.close(shift_id=slot.shift_id, by=lead, at=starts + places.DAY)
+    activities.end(
+        activity_id=slot.shift.activity_id, by=lead, at=starts + places.DAY, served=3, came_of_it="现场聊得好"
+    )
+    draft = activities.draft(org_id=world.org("银龄队").pk, plan=PLAN, by=lead, at=places.AT)
+    activities.cancel(activity_id=draft.pk, by=lead, at=places.AT, reason="有变")
+
+
+def hours(world: Any) -> None:
+    m = made(world)
+    service = m.one()
+    decide(service_id=service.pk, verb="approve", grade="leader", by=m.who("李社工"), at=NOW)
+    decide(service_id=service.pk, verb="correct", minutes=60, grade="leader", reason="早走", by=m.who("李社工"), at=NOW)
+    decide(service_id=service.pk, verb="reverse", reason="有变", by=m.who("李社工"), at=NOW)
+
+
 ROOMS: list[tuple[Callable[[Any], None], str, str, tuple[str, ...], str]] = [  # lived, sees, sees not, type, steps
     (a_wish, "孙坐席", "曲科员", ("wish",), "wish.publish wish.fill wish.pledge wish.rise pledge.give_up "
      "wish.pledge wish.fill wish.pledge pledge.deliver pledge.receive pledge.deliver wish.deliver pledge.receive wish.follow"),
@@ -115,6 +141,8 @@ ROOMS: list[tuple[Callable[[Any], None], str, str, tuple[str, ...], str]] = [  #
     (an_order, "于科员", "曲科员", ("order",), "order.issue order.acknowledge order.report order.accept order.close"),
     (a_problem, "吕部长", "曲科员", ("problem",), "problem.name problem.plan problem.measure problem.begin "
      "problem.measure_done problem.report problem.close problem.name problem.give_up"),
+    (an_activity, "吕部长", "曲科员", ("activity", "shift"), "shift.close activity.end"),
+    (hours, "李社工", "曲科员", ("hours",), "hours.decide_approve hours.decide_correct hours.decide_reverse"),
     (a_notice, "姜管理", "", ("notice",), "notice.publish notice.replace notice.publish notice.withdraw"),
 ]  # fmt: skip
 

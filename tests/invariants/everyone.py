@@ -108,6 +108,7 @@ MISSING: dict[str, Any] = {
     "activity_id": 10**9, "series_id": 10**9, "shift_id": 10**9, "slot_id": 10**9, "role_id": 10**9, "photo_no": 10**6,
     "snap_id": 10**9, "snap_photo": "00000000-0000-4000-8000-000000000000",
     "remark_id": 10**9, "pairing_id": 10**9,
+    "roster_id": 10**9, "roster_act": "take", "parcel_id": 10**9, "parcel_act": "send", "outgoing_id": 10**9,
     "volunteer_id": 10**9, "proof_id": 10**9, "team_id": 10**9, "joining_id": 10**9,
     "held_id": 10**9, "flag_id": 10**9, "dispute_id": 10**9, "dispute_act": "withdraw", "hours_paper": "00000000-0000-4000-8000-000000000000",
     "award_id": 10**9, "spending_id": 10**9, "perk_id": 10**9, "taken_id": 10**9,

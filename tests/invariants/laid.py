@@ -49,9 +49,11 @@ from heli.snaps import steps as snaps
 from heli.suggestions import steps as suggestions
 from heli.suggestions.models import Measure
 from heli.suggestions.steps.answer import Plan
-from heli.volunteering.models import Pairing, Remark
+from heli.volunteering.models import Outgoing, Pairing, Remark, Volunteer
 from heli.volunteering.steps import activities, proofs, shifts, teams
+from heli.volunteering.steps import exchange as national
 from heli.volunteering.steps import people as volunteers
+from heli.volunteering.steps import roster as rosters
 from heli.volunteering.steps.activities import Plan as Planned
 from heli.volunteering.steps.enrol import enrol
 from heli.volunteering.steps.roles import Wanted
@@ -385,6 +387,10 @@ def told_places(laid: Laid, *, community: str, org_id: int, lat: float, lon: flo
 def certified(laid: Laid, *, org_id: int, community: str, user: Any, now: dt.datetime) -> dict[str, Any]:
     """A certificate of one service of a county. Anybody who has its number sees it, so neither mark nor name stand on it."""
     change_name(user_id=user.pk, name=f"{laid.mark}名", by=SYSTEM, at=now)
+    if not Volunteer.objects.filter(user=user).exists():
+        told = {"name": f"{laid.mark}名", "id_number": number(dt.date(1991, 2, 3), user.pk)}
+        made = volunteers.register(by=Actor(user.pk), at=now, area_path=community, **told)
+        volunteers.verify(volunteer_id=made.pk, name=told["name"], last=told["id_number"][-6:], by=SYSTEM, at=now)
     with step("hours.laid", by=SYSTEM, at=now) as s:
         opening = hours.Opening(
             source_id=org_id, user_id=user.pk, org_id=org_id, area_path=community, title=f"{laid.mark}：陪伴", content=laid.mark,
@@ -394,10 +400,10 @@ def certified(laid: Laid, *, org_id: int, community: str, user: Any, now: dt.dat
         hours.approve(s, [hours.Line(service_id=service.pk, grade="leader")])
         s.about("tests.laid", service.pk, community)
     day = (now - HOUR * 30).date()
-    made = certificate_steps.issue(
+    issued = certificate_steps.issue(
         user_id=user.pk, first_day=day - HOUR * 48, last_day=now.date(), language="zh", org_id=org_id, by=SYSTEM, at=now
     )
-    return {"certificate_id": made.pk, "serial_number": made.code}
+    return {"certificate_id": issued.pk, "serial_number": issued.code}
 
 
 def hooked(laid: Laid, *, area_path: str, grant_id: int, now: dt.datetime) -> dict[str, Any]:
@@ -546,6 +552,34 @@ def active(
     }  # fmt: skip
 
 
+def exchanged(laid: Laid, *, county: str, now: dt.datetime) -> dict[str, Any]:
+    """A table of people for the shift, a batch for the national system, and a row of it that was refused there."""
+    of = laid.values
+    table = rosters.lay_roster(
+        shift_id=of["shift_id"],
+        name=f"{laid.mark}.csv",
+        raw=f"志愿者编号,岗位\n{laid.mark},读报\n".encode(),
+        by=SYSTEM,
+        at=now,
+    )
+    national.save_mapping(
+        county=county, kind="volunteer", columns=[("number", f"{laid.mark}列")], values={}, reason=laid.mark, seen=0, by=SYSTEM,
+        at=now,
+    )  # fmt: skip
+    national.share(volunteer_id=of["volunteer_id"], by=SYSTEM, at=now, consent=f"{laid.mark}：监护人同意")
+    parcel = national.pack(county=county, kind="volunteer", by=SYSTEM, at=now)
+    row = Outgoing.objects.get(parcel=parcel)
+    answer = f"平台编号,结果,原因\n{row},失败,{laid.mark}重名\n".encode()
+    assert national.receive(raw=answer, name="r.csv", by=SYSTEM, at=now).refused == 1
+    return {
+        "roster_id": table.pk,
+        "roster_act": "take",
+        "parcel_id": parcel.pk,
+        "parcel_act": "send",
+        "outgoing_id": row.pk,
+    }
+
+
 def ours(world: Any, now: dt.datetime) -> Laid:
     """Things of 芝罘区."""
     laid = lay(world, mark="芝罘标记", community=COMMUNITY, unit="城管局", helper="住建局", now=now)
@@ -574,6 +608,7 @@ def ours(world: Any, now: dt.datetime) -> Laid:
     laid.values |= standing(laid, community=COMMUNITY, org_id=laid.values["org_id"], now=now)
     team = (world.qian_keeper, world.lv_supervisor)
     laid.values |= active(world, laid, community=COMMUNITY, unit="银龄队", people=team, now=now)
+    laid.values |= exchanged(laid, county=COMMUNITY[:6], now=now)
     return laid
 
 
@@ -616,4 +651,5 @@ def theirs(world: Any, now: dt.datetime) -> Laid:
     laid.values |= standing(laid, community=community, org_id=org, now=now)
     team = (world.outsider, world.yu_officer)
     laid.values |= active(world, laid, community=community, unit="莱山诉求中心", people=team, now=now)
+    laid.values |= exchanged(laid, county=NEXT_COUNTY, now=now)
     return laid

@@ -21,6 +21,8 @@ from heli.ledger import audit, certificate_steps, certificates, errors, log, ste
 from heli.ledger.certificate_models import Certificate, CertificateLine
 from heli.ledger.models import Entry, LogKey, Waiting
 from heli.ledger.steps import Line
+from heli.volunteering.models import Volunteer
+from heli.volunteering.steps import people as volunteers
 from tests.ledger.made import DAY, MORNING, NOW, Made, made
 from tests.world import COUNTY
 
@@ -122,6 +124,18 @@ def test_who_may_have_one_made(m: Made, by: str, unit: str, error: type[HeliErro
             issue(m, by=by, org_id=org)
 
 
+def test_the_name_was_checked_before(m: Made) -> None:
+    served(m, 1), served(m, 1, who="薛师傅")
+    zhao = Volunteer.objects.get(user=m.world.user("赵志愿"))
+    call = {"volunteer_id": zhao.pk, "by": m.who("韩网格"), "at": NOW}
+    volunteers.pause(reason="三次没来", **call)
+    issue(m)  # a pause takes nothing from the check
+    volunteers.resume(**call)
+    for who in ("赵志愿", "薛师傅"):  # to be checked once more; never registered
+        with pytest.raises(errors.NameUnchecked):
+            issue(m, who)
+
+
 @pytest.mark.parametrize(
     ("by", "of_unit", "error"),
     [
@@ -204,7 +218,7 @@ def test_the_page_answers_without_names_and_in_few_statements(m: Made) -> None:
     served(m)
     one = issue(m)
     sign()
-    for statements in (6, 1):  # what was read once is looked over, not computed anew
+    for statements in (7, 2):  # what was read once is looked over, not computed anew
         with CaptureQueriesContext(connection) as sql:
             answer = seen(one)
         assert len(sql) == statements, [q["sql"][:90] for q in sql]
@@ -283,8 +297,9 @@ def test_another_name_is_not_printed_on_it(m: Made) -> None:
 
     served(m, 1)
     one = issue(m)
-    record = registered_name(m.world.user("赵志愿").pk)
-    assert record is not None
+    kept = registered_name(m.world.user("赵志愿").pk)
+    assert kept is not None
+    record = kept.record
     vault.fill(record, name="钱别人")
     record.save()
     answer = browser(m, "赵志愿").post(f"/hours/certificates/{one.pk}/pdf/")

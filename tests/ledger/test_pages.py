@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from openpyxl import load_workbook
 
 from heli.core.actor import Actor
 from heli.ledger import log, queries, steps
@@ -50,7 +52,7 @@ def test_ones_own_hours_with_their_place_in_the_log(m: Made) -> None:
         connection,
     ) as seen:
         sums, page = queries.sums(actor), queries.mine(actor)
-    assert len(seen) == 4
+    assert len(seen) == 5
     assert (sums["approved"], sums["waiting"]) == (queries.length(180), queries.length(90))
     assert [x.index is not None for r in page.rows for x in r.lines] == [True] * 8
     me = client(m, "赵志愿")
@@ -84,6 +86,32 @@ def test_the_desk_says_what_is_late_and_decides(m: Made) -> None:
         assert gone.status_code == 302 and Service.objects.get(pk=service.pk).credited == credited
         assert then in desk.get(f"/hours/{service.pk}/").content.decode()
     assert client(m, "外县人").get(f"/hours/{late.pk}/").status_code in {403, 404}
+
+
+def test_the_desk_is_narrowed_and_taken_away_without_names(m: Made) -> None:
+    now = timezone.now()
+    days = (40, 30, 20)
+    for n in days:
+        m.one(starts=now - n * DAY, enrolled_at=now - 60 * DAY, title=f"第 {n} 天")
+    desk, today = client(m, "李社工"), timezone.localdate(now)
+    for asked, left in (
+        ({}, 3),
+        ({"q": "第 30"}, 1),
+        ({"first": str(today - 31 * DAY)}, 2),
+        ({"last": str(today - 30 * DAY)}, 2),
+        ({"org": str(m.world.org("银龄队").pk)}, 0),
+        ({"first": "gestern", "org": "x"}, 3),
+    ):
+        page = desk.get("/hours/desk/", {"do": "late"} | asked).content.decode()
+        assert sum(f"第 {n} 天" in page for n in days) == left, asked
+    book = desk.post("/hours/desk/export/?do=late&q=第 30", {"purpose": "月底核对"})
+    (rows,) = [list(load_workbook(BytesIO(book.content)).worksheets[0].iter_rows(values_only=True))]
+    assert [r[1] for r in rows] == ["服务", "第 30 天"] and "赵志愿" not in str(rows)
+    assert desk.post("/hours/desk/export/?do=late", {"purpose": ""}).status_code == 400
+    f, actor = queries.Filters(q="第"), m.who("李社工")
+    with CaptureQueriesContext(connection) as seen:
+        queries.desk(actor, "late", now, today, f)
+    assert len(seen) == 1
 
 
 def test_the_log_is_open_to_everybody(m: Made) -> None:

@@ -10,8 +10,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from hypothesis import given
 from hypothesis import strategies as st
+from procrastinate.contrib.django.models import ProcrastinateJob
 
 from heli.core.errors import Forbidden, NotFound, PaperMissing, WrongState
+from heli.people.steps import close_account
 from heli.volunteering import jobs
 from heli.volunteering.errors import (
     EnrolledAlready,
@@ -222,3 +224,22 @@ def test_more_places_go_to_who_waits_and_a_worker_says_that_somebody_cannot_come
         enrol.withdraw(enrolment_id=e.pk, by=world.actor("外县人"), at=AT, reason="不来")
     enrol.withdraw(enrolment_id=e.pk, by=han, at=AT, reason="打电话说要去医院")
     assert states(slot) == ["withdrawn", "offered", "offered"]
+
+
+def test_who_stops_gives_all_that_lies_ahead_back_and_the_leader_is_told(world: Any) -> None:
+    later, now = shift(world, most=1, starts=AT + 4 * DAY), shift(world, most=1)
+    full, offered = shift(world, most=1, starts=AT + 5 * DAY), shift(world, most=1, starts=AT + 6 * DAY)
+    zhao, xue, wang = (volunteer(world, n) for n in ("赵志愿", "薛师傅", "王桂兰"))
+    join(later, zhao), join(now, zhao), join(now, xue)
+    join(full, xue), join(full, zhao)  # 赵志愿 waits
+    first = join(offered, wang)
+    join(offered, zhao), join(offered, xue)
+    enrol.withdraw(enrolment_id=first.pk, by=myself(wang), at=AT, reason="不来")
+    assert states(offered) == ["withdrawn", "offered", "waiting"]
+    close_account(user_id=zhao.user_id, by=myself(zhao), at=AT)
+    assert [states(x) for x in (later, now, full, offered)] == [
+        ["withdrawn"], ["withdrawn", "offered"], ["confirmed", "withdrawn"], ["withdrawn", "declined", "offered"],
+    ]  # fmt: skip
+    job = Enrolment.objects.filter(volunteer=zhao).order_by("shift_id").values_list("pk", flat=True)
+    told = ProcrastinateJob.objects.filter(task_name="volunteering.tell", args__news="given_back").values_list("args")
+    assert [sorted(args["ids"]) for (args,) in told] == [sorted(job)]

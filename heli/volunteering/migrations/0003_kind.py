@@ -12,7 +12,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('orgs', '0003_caps_of_volunteering'),
-        ('volunteering', '0001_initial'),
+        ('volunteering', '0002_exchange'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

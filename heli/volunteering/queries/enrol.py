@@ -17,13 +17,11 @@ from django.utils.translation import pgettext_lazy
 from heli.core.actor import Actor
 from heli.core.caps import Cap
 from heli.core.errors import NotFound
-from heli.core.export import Column
 from heli.core.paging import Page, keyset
 from heli.core.scope import within
 from heli.ledger.models import Service
 from heli.volunteering import waiting
 from heli.volunteering.models import Enrolment, Scan, Shift, Slot, Volunteer
-from heli.volunteering.models.enrolments import How, Means
 from heli.volunteering.states import HOLDING
 from heli.volunteering.steps.attend import SOURCE
 from heli.volunteering.waiting import Ticket, Why
@@ -255,20 +253,6 @@ def desk(actor: Actor, shift_id: int) -> ShiftDesk:
     queue = sorted((p for p in made if p.enrolment.state == "waiting"), key=lambda p: (p.enrolment.slot_id, p.turn))
     others = [p for p in made if p not in people and p not in queue]
     return ShiftDesk(shift, slots, people, queue, others)
-
-
-def columns() -> Sequence[Column[Person]]:
-    """Of a shift's list as a file: volunteer numbers, no names, no numbers of telephones."""
-    return [
-        (_("Volunteer number"), lambda p: p.enrolment.volunteer.number),
-        (pgettext_lazy("shift", "Role"), lambda p: p.enrolment.slot.role.name),
-        (_("State"), lambda p: str(p.chip[1])),
-        (pgettext_lazy("column", "Enrolled"), lambda p: str(How(p.enrolment.how).label)),
-        (pgettext_lazy("column", "Came"), lambda p: p.came),
-        (pgettext_lazy("column", "Left"), lambda p: p.left),
-        (_("Seen by"), lambda p: " ".join(str(Means(m).label) for m in sorted({x.means for x in p.scans}))),
-        (pgettext_lazy("column", "Why"), lambda p: p.enrolment.reason),
-    ]
 
 
 def by_number(numbers: Sequence[str]) -> list[int]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from heli.core.models import VaultRecord
+from heli.ledger.certificates import Kept
 from heli.volunteering.models import Volunteer
 
 
-def registered_name(user_id: int) -> VaultRecord | None:
-    """Where a volunteer's registered name lies; None for an account that never registered. One statement."""
+def registered_name(user_id: int) -> Kept | None:
+    """A volunteer's registered name, and whether it was checked (a pause or leaving takes nothing from that, a doubt does);
+    None for an account that never registered. One statement."""
     found = Volunteer.objects.select_related("record").filter(user=user_id).first()
-    return None if found is None or found.record.erased_at else found.record
+    if found is None or found.record.erased_at:
+        return None
+    return Kept(found.record, checked=found.verified_at is not None)

@@ -32,9 +32,11 @@ from heli.volunteering.models import (
     Level,
     Limit,
     Objection,
+    Outgoing,
     Proof,
     ProofKind,
     Remark,
+    Sharing,
     Skill,
     Thanks,
     Volunteer,
@@ -80,7 +82,7 @@ def mine(actor: Actor) -> Volunteer | None:
 
 
 def own_rows(user_id: int) -> list[Row]:
-    """What is kept about a volunteer beside the vault, for their own file. Six statements."""
+    """What is kept about a volunteer beside the vault, for their own file. Eight statements."""
     volunteer = Volunteer.objects.filter(user=user_id).select_related("area").first()
     if volunteer is None:
         return []
@@ -105,6 +107,14 @@ def own_rows(user_id: int) -> list[Row]:
         rows.append((pgettext("volunteer", "Thanks"), t.enrolment.shift.activity.title, t.words, t.at))
     for o in Objection.objects.filter(**of_mine).select_related("enrolment__shift__activity").order_by("at"):
         rows.append((_("You answered"), o.enrolment.shift.activity.title, o.words, o.at))
+    part = _("National system")
+    for c in Sharing.objects.filter(volunteer=volunteer).order_by("id"):
+        until = f"{c.ended_at:%Y-%m-%d}" if c.ended_at else ""
+        rows.append(
+            (part, _("You agreed that it is reported"), f"{c.how} {c.given_at:%Y-%m-%d} – {until}".strip(), c.given_at)
+        )
+    for o in Outgoing.objects.filter(volunteer=volunteer).defer("payload").order_by("id"):
+        rows.append((part, str(o.get_kind_display()), f"{o} {o.state} {o.receipt} {o.words}".strip(), o.made_at))
     return rows
 
 

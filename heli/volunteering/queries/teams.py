@@ -8,14 +8,18 @@ from dataclasses import dataclass
 from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext, pgettext_lazy
 
 from heli.core.actor import Actor
 from heli.core.caps import Cap
 from heli.core.errors import NotFound
+from heli.core.export import Column
 from heli.core.paging import Page, keyset
 from heli.orgs.models import Member, Organisation, OrgKind
 from heli.places.models import Area
 from heli.volunteering.models import Field, Joining, Volunteer
+from heli.volunteering.queries.people import STATES
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +140,24 @@ def members(team_id: int, *, q: str = "", after: str | None = None, size: int = 
     if q:
         rows = rows.filter(user__volunteer__number=q.upper())
     return keyset(rows, order=("id",), after=after, size=size)
+
+
+def all_members(team_id: int, most: int) -> list[Member]:
+    """One statement."""
+    rows = Member.objects.filter(org=team_id, valid_to=None, user__volunteer__isnull=False)
+    return list(rows.select_related("user__volunteer__area").order_by("id")[:most])
+
+
+def columns() -> list[Column[Member]]:
+    """Of a team's members as a table: numbers and days, nobody's name."""
+    listed = pgettext("list", ", ")
+    return [
+        (_("Volunteer number"), lambda m: m.user.volunteer.number),
+        (_("Community"), lambda m: m.user.volunteer.area.name),
+        (_("State"), lambda m: str(STATES[m.user.volunteer.state][1])),
+        (_("Fields"), lambda m: listed.join(str(Field(f).label) for f in m.user.volunteer.fields)),
+        (pgettext_lazy("member", "Since"), lambda m: m.valid_from),
+    ]
 
 
 def of_joining(actor: Actor, joining_id: int) -> int:

@@ -33,10 +33,11 @@ from heli.places.site_queries import in_service
 from heli.volunteering import activity_errors as errors
 from heli.volunteering.models import Activity, Condition, Enrolment, Field
 from heli.volunteering.models.activities import TITLE, WORDS
+from heli.volunteering.models.outbox import Sent
 from heli.volunteering.states import ACTIVITY, LIVE, SHIFT
 from heli.volunteering.steps.checks import FIRST, RULES, Check, checks
 from heli.volunteering.steps.roles import Asked, Wanted, put_role
-from heli.volunteering.steps.shared import SUBJECT, UNIT, about, follow_up, lock_activity, rules
+from heli.volunteering.steps.shared import SUBJECT, UNIT, about, follow_up, lock_activity, rules, to_tell
 
 COUNTY = 6  # digits of a county's path
 PHOTOS = 6
@@ -444,6 +445,7 @@ def end(
         names = ("served", "whom", "came_of_it", "thanks", "ended_at", "photos")
         s.move(activity, ACTIVITY, "end", save=names)
         activity.series.update(ended=True)
+        to_tell(Sent.ACTIVITY, activity.pk, activity.area_path, at)
         about(s, activity)
         s.record(served=served, public=True)
         if activity.request_id is not None:

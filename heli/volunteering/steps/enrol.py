@@ -42,6 +42,7 @@ from heli.volunteering.states import ENROLMENT, HOLDING, LIVE
 
 SUBJECT = "volunteering.shift"
 OFFER, NEWCOMERS, NOTICE = "volunteering.offer", "volunteering.newcomers", "volunteering.notice"
+AHEAD = ("asked", "waiting", "offered", "confirmed")  # what can still be given back
 LEAST_OFFER = dt.timedelta(minutes=15)  # an offer made right before the start still leaves time to read it
 
 
@@ -514,3 +515,29 @@ def let_go(s: Step, shift: Shift, arrow: str, reason: str = "") -> list[int]:
         inner.defer(jobs.tell, ids=ids, news=target)
         inner.close()
     return ids
+
+
+def give_back(s: Step, volunteer: Volunteer, reason: str) -> list[int]:
+    """All that lies ahead of somebody who stops: each place goes to the next in line, and the leaders are told. Events of
+    the system's, in the caller's transaction. Call while holding the volunteer's lock; the slots are locked shift by shift,
+    as by who cancels many shifts. Returns the enrolments."""
+    ahead = Enrolment.objects.filter(volunteer=volunteer, ends__gt=s.at, state__in=AHEAD)
+    given: list[int] = []
+    for slot_id in list(ahead.order_by("shift_id", "slot_id").values_list("slot_id", flat=True)):
+        slot = lock_slot(slot_id)
+        e = ahead.filter(slot=slot).select_for_update(of=("self",)).first()
+        if e is None:  # the shift was cancelled while we waited for it
+            continue
+        arrow = "decline" if e.state == "offered" else "withdraw"
+        inner, held = Step(f"enrolment.{arrow}", SYSTEM, s.at), e.state in HOLDING
+        e.ended_at, e.reason = s.at, reason
+        papers = {"reason": reason} if arrow == "withdraw" else {}
+        inner.move(e, ENROLMENT, arrow, save=("ended_at", "reason"), **papers)
+        about(inner, slot.shift)
+        inner.close()
+        given.append(e.pk)
+        if held:
+            fill(slot, s.at)
+    if given:
+        s.defer(jobs.tell, ids=given, news="given_back")
+    return given

@@ -1,6 +1,6 @@
 """Every write about volunteers: registering, the check of the name, what they can and do not do, leaving, coming back.
 
-Lock order: the account, the volunteer, then a proof or a wish to join a team.
+Lock order: the account, the volunteer, then a proof, a wish to join a team, or the slots of places given back.
 """
 
 from __future__ import annotations
@@ -256,7 +256,7 @@ def verify(*, volunteer_id: int, name: str, last: str, by: Actor, at: dt.datetim
 
 
 def doubt(*, volunteer_id: int, reason: str, by: Actor, at: dt.datetime) -> Volunteer:
-    """The identity was not theirs: until it is checked again no gate opens."""
+    """The identity was not theirs: until it is checked again no gate opens, and no certificate is made."""
     return _by_keeper("doubt", volunteer_id, by, at, reason=reason)
 
 
@@ -275,7 +275,10 @@ def _by_keeper(arrow: str, volunteer_id: int, by: Actor, at: dt.datetime, reason
         volunteer = lock_volunteer(s, volunteer_id)
         by_keeper(s, volunteer)
         volunteer.end_reason = said(reason)
-        s.move(volunteer, VOLUNTEER, arrow, save=("end_reason",), **({"reason": said(reason)} if reason else {}))
+        if VOLUNTEER.arrows[arrow].target == "registered":
+            volunteer.verified_at, volunteer.verified_how = None, ""
+        save = ("end_reason", "verified_at", "verified_how")
+        s.move(volunteer, VOLUNTEER, arrow, save=save, **({"reason": said(reason)} if reason else {}))
     return volunteer
 
 
@@ -314,7 +317,8 @@ def change(
 
 # Leaving and coming back ----------------------------------------------------------------------------------------------
 def leave(*, volunteer_id: int, by: Actor, at: dt.datetime, reason: str = "") -> Volunteer:
-    """They stop; teams are left, questions to teams taken back. What they served stays recorded. No reason is asked."""
+    """They stop; teams are left, questions to teams taken back, places to come given to the next in line. What they served
+    stays recorded. No reason is asked."""
     with step("volunteer.leave", by=by, at=at) as s:
         volunteer = lock_volunteer(s, volunteer_id)
         own(s, volunteer)
@@ -323,11 +327,15 @@ def leave(*, volunteer_id: int, by: Actor, at: dt.datetime, reason: str = "") ->
 
 
 def _leave(s: Step, volunteer: Volunteer, reason: str) -> None:
+    from heli.volunteering.steps.enrol import give_back
+    from heli.volunteering.steps.exchange import end_sharing
     from heli.volunteering.steps.teams import leave_all
 
     volunteer.ended_at, volunteer.end_reason = s.at, said(reason)
     s.move(volunteer, VOLUNTEER, "leave", save=("ended_at", "end_reason"))
     leave_all(volunteer, s.at)
+    give_back(s, volunteer, _("Has stopped volunteering."))
+    end_sharing(s, volunteer)
 
 
 def come_back(*, volunteer_id: int, by: Actor, at: dt.datetime) -> Volunteer:
@@ -336,17 +344,21 @@ def come_back(*, volunteer_id: int, by: Actor, at: dt.datetime) -> Volunteer:
         volunteer = lock_volunteer(s, volunteer_id)
         own(s, volunteer)
         volunteer.ended_at, volunteer.end_reason = None, ""
-        s.move(volunteer, VOLUNTEER, "return", save=("ended_at", "end_reason"))
+        volunteer.verified_at, volunteer.verified_how = None, ""
+        s.move(volunteer, VOLUNTEER, "return", save=("ended_at", "end_reason", "verified_at", "verified_how"))
     return volunteer
 
 
 def account_closes(*, user_id: int, by: Actor, at: dt.datetime) -> None:
     """With the account the volunteer ends, and the mark of their identity number is gone; the vault erases the rest.
     Called by people/elsewhere.py inside that step."""
-    volunteer = Volunteer.objects.filter(user=user_id).select_for_update(of=("self",)).first()
+    volunteer = Volunteer.objects.filter(user=user_id).select_for_update(of=("self",), no_key=True).first()
     if volunteer is None:
         return
+    from heli.volunteering.steps.exchange import forget_sent
+
     Identity.objects.filter(volunteer=volunteer).delete()
+    forget_sent(volunteer)
     if volunteer.state != "left":
         with step("volunteer.leave", by=by, at=at) as s:
             about(s, volunteer)

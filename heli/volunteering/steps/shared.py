@@ -14,7 +14,7 @@ from heli.core.steps import Step
 from heli.loop.clocks import local_day
 from heli.rulebook import queries as rulebook
 from heli.rulebook.queries import RuleVersion
-from heli.volunteering.models import Activity
+from heli.volunteering.models import Activity, Outgoing, Volunteer
 
 SUBJECT = "volunteering.activity"
 UNIT = Scope.OWN_UNIT
@@ -59,3 +59,9 @@ def wrote(s: Step, activity: Activity) -> None:
         activity.changed_by_id = s.by.user_id
         activity.save(update_fields=["changed_by"])
     about(s, activity)
+
+
+def to_tell(kind: str, subject_id: int, area_path: str, at: dt.datetime, volunteer: Volunteer | None = None) -> None:
+    """It waits to be told to the national system, once. One statement; call inside the step in which it happened."""
+    row = Outgoing(kind=kind, subject_id=subject_id, volunteer=volunteer, area_path=area_path, made_at=at)
+    Outgoing.objects.bulk_create([row], ignore_conflicts=True)

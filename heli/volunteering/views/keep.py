@@ -29,6 +29,8 @@ from heli.volunteering.models import Field, Limit, Proof, Volunteer
 from heli.volunteering.queries import enrol as places
 from heli.volunteering.queries import people as reads
 from heli.volunteering.queries import teams as team_reads
+from heli.volunteering.queries.exchange import shares
+from heli.volunteering.steps import exchange
 from heli.volunteering.steps import people as steps
 from heli.volunteering.steps import proofs as proof_steps
 from heli.volunteering.views.people import chosen, first_of, first_proof, week
@@ -170,6 +172,15 @@ ACTS: dict[str, Act] = {
         gettext_lazy("See name and number"), gettext_lazy("It is written down that you read it, and what for."),
         gettext_lazy("Show them"), forms.PurposeForm, steps.reveal, ("registered", "verified", "paused"),
     ),
+    "share": Act(
+        gettext_lazy("They agree that the national system is told"),
+        gettext_lazy("Name, identity number and hours. Of a child the guardian says so. Write down how they said yes."),
+        pgettext_lazy("volunteer", "Keep it"), forms.ConsentForm, exchange.share, ("registered", "verified"),
+    ),
+    "stop_sharing": Act(
+        gettext_lazy("They take that back"), gettext_lazy("What was not uploaded yet is not told."),
+        pgettext_lazy("volunteer", "Keep it"), forms.ConsentForm, exchange.stop_sharing, ("registered", "verified", "paused"),
+    ),
     "doubt": Act(
         gettext_lazy("The identity is doubtful"), gettext_lazy("Until it is checked again no shift is open to them."),
         gettext_lazy("Have it checked again"), forms.ReasonForm, steps.doubt, ("verified",),
@@ -270,6 +281,8 @@ def one_page(
     themself = volunteer.user_id == request.actor.user_id
     first = {"change": first_of(volunteer), "show": first_proof(request, local_day(now))}
 
+    hidden = "share" if shares(volunteer) else "stop_sharing"
+
     def form_of(of: int, verb: str, act: Act) -> forms.Explained:
         if typed is not None and typed[:2] == (of, verb):
             return typed[2]
@@ -293,7 +306,7 @@ def one_page(
             "open": (typed is not None and typed[:2] == (0, verb)) or (verb == "verify" and typed is None),
         }
         for verb, act in ACTS.items()
-        if not themself and volunteer.state in act.states
+        if not themself and volunteer.state in act.states and verb != hidden
     ]  # fmt: skip
     change: Any = next((a["form"] for a in acts if a["verb"] == "change"), None)
     context = {

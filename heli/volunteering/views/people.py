@@ -28,6 +28,7 @@ from heli.volunteering.forms import people as forms
 from heli.volunteering.models import Field, Limit, Volunteer
 from heli.volunteering.queries import people as reads
 from heli.volunteering.queries import teams as team_reads
+from heli.volunteering.queries.exchange import shares
 from heli.volunteering.steps import people as steps
 from heli.volunteering.steps import proofs as proof_steps
 
@@ -79,6 +80,7 @@ def me(request: HeliRequest) -> HttpResponse:
         "teams": team_reads.belongs(volunteer),
         "asked": team_reads.asked(volunteer),
         "led": team_reads.led(request.actor),
+        "sharing": shares(volunteer),
     }
     return private(render(request, "volunteering/people/me.html", context))
 

@@ -19,7 +19,7 @@ from django.utils.dateparse import parse_datetime
 from django.utils.safestring import mark_safe
 from django.utils.translation import gettext as _
 
-from heli.core import export, files
+from heli.core import files
 from heli.core.caps import Cap, Scope
 from heli.core.errors import HeliError, Invalid, NotFound
 from heli.core.models import StoredFile
@@ -33,7 +33,9 @@ from heli.volunteering.models import Enrolment, Shift
 from heli.volunteering.models.enrolments import Means
 from heli.volunteering.queries import enrol as queries
 from heli.volunteering.queries import kind
+from heli.volunteering.queries.roster import recent
 from heli.volunteering.steps import attend, enrol
+from heli.volunteering.steps import roster as rosters
 from heli.volunteering.views.enrol import point_of, see_other
 
 STATIC = Path(__file__).parents[1] / "static" / "volunteering"
@@ -67,7 +69,8 @@ def shift_page(
     context = {
         "d": desk, "now": now, "wrong": wrong, "begun": now >= first, "over": now > last,
         "pin": codes.pin_of(desk.shift), "reason": forms.ReasonForm(), "paper": forms.PaperForm(),
-        "pairs": kind.pairs_of(shift_id), "calls": kind.calls(shift_id),
+        "pairs": kind.pairs_of(shift_id), "calls": kind.calls(shift_id), "laid": recent(shift_id),
+        "may_name": rosters.may_name(request.actor, desk.shift.activity.area_path),
         "leads": request.actor.can(Cap.LEAD_TEAM, org_id=desk.shift.activity.org_id), **more,
     }  # fmt: skip
     return private(render(request, "volunteering/enrol/shift.html", context, status=status))
@@ -159,20 +162,6 @@ def sheet(request: HeliRequest, shift_id: int, file_id: uuid.UUID) -> HttpRespon
     if found is None:
         raise NotFound
     return files.serve(found, request)
-
-
-@page("shift/<int:shift_id>/export/", name="shift_export", methods=("POST",), needs=Cap.LEAD_TEAM, scope=Scope.OWN_UNIT)
-def shift_export(request: HeliRequest, shift_id: int) -> HttpResponse:
-    """The list as a file for a stated purpose: volunteer numbers, nobody's name."""
-    desk, now, purpose = queries.desk(request.actor, shift_id), timezone.now(), request.POST.get("purpose", "")
-    rows = [*desk.people, *desk.queue, *desk.others]
-    export.take_away(
-        name="shift", by=request.actor, at=now, purpose=purpose, rows=len(rows), filters={"shift": str(shift_id)},
-        path=desk.shift.activity.area_path, org_id=desk.shift.activity.org_id, cap=Cap.LEAD_TEAM,
-    )  # fmt: skip
-    notes = [purpose, _("No personal data is in this file. It was recorded that it was made.")]
-    book = export.workbook(_("Shift"), queries.columns(), rows, cap=len(rows) + 1, notes=notes)
-    return export.download(book, f"shift-{shift_id}.xlsx")
 
 
 # The code to scan -------------------------------------------------------------------------------------------------------
