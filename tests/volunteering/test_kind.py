@@ -226,6 +226,7 @@ def test_where_the_rule_asks_for_a_pair_the_gate_is_shut_until_there_is_one(worl
         assert url("pair", slot.shift_id) in old.get(url("enrol", slot.pk)).content.decode(), "it says what to do"
         there = url("pair", slot.shift_id)
         assert "结对" in text_of(old.get(there))
+        assert old.post(there, {"do": "ask", "number": ""}).status_code == 400 and not Pairing.objects.exists()
         assert old.post(there, {"do": "ask", "number": zhao.number.lower()}).status_code == 303
         assert "周银龄" in text_of(young.get(there)) and young.post(there, {"do": "yes"}).status_code == 303
         assert shut() == []

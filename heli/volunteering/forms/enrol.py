@@ -139,6 +139,4 @@ class TellingForm(Explained):
 
 
 class PairForm(Explained):
-    number = forms.CharField(
-        label=_("Their volunteer number"), required=False, max_length=12, widget=forms.TextInput(attrs=OFF)
-    )
+    number = forms.CharField(label=_("Their volunteer number"), max_length=12, widget=forms.TextInput(attrs=OFF))

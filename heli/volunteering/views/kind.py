@@ -164,16 +164,17 @@ def pair(request: HeliRequest, shift_id: int) -> HttpResponse:
         say: dict[str, Any] = {"by": request.actor, "at": now}
         form = forms.PairForm(request.POST if do == "ask" else None)
         try:
-            if do in {"ask", "find"}:
-                number = form.cleaned_data["number"] if do == "ask" and form.is_valid() else ""
-                pairs.ask(shift_id=shift_id, number=number, **say)
+            if do == "ask" and not form.is_valid():
+                status = 400
+            elif do in {"ask", "find"}:
+                pairs.ask(shift_id=shift_id, number=form.cleaned_data["number"] if do == "ask" else "", **say)
             elif found is None or do not in {"yes", "no", "call"}:
                 raise NotFound
             elif do == "call":
                 phone = pairs.number_of_other(pairing_id=found.p.pk, **say)
             else:
                 {"yes": pairs.agree, "no": pairs.end}[do](pairing_id=found.p.pk, **say)
-            if do != "call":
+            if do != "call" and status == 200:
                 return private(see_other("pair", shift_id))
         except NotFound:
             raise
