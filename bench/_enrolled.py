@@ -16,7 +16,6 @@ from bench._place import COUNTY, owner
 from heli.core import vault
 from heli.core.actor import SYSTEM
 from heli.core.models import VaultRecord
-from heli.orgs.models import Organisation
 from heli.orgs.steps import create_org
 from heli.people.models import User
 from heli.places.models import Area
@@ -170,5 +169,6 @@ def now() -> dt.datetime:
     return timezone.now()
 
 
-def team() -> Organisation:
-    return Organisation.objects.get(kind="team")
+def morning(after: dt.datetime) -> dt.datetime:
+    """Ten o'clock in China two days later: at night a shift asks for an insurance."""
+    return after.replace(hour=2, minute=0, second=0, microsecond=0) + 2 * DAY

@@ -4,16 +4,28 @@ this platform, and every page calls them that."""
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from typing import Any
 
-Tell = Callable[[Collection[int]], dict[int, str]]
-_tells: list[Tell] = []
+from django.db.models import CharField, OuterRef, Subquery, Value
+
+_taken: list[Callable[[], Any]] = []
 
 
-def register(tell: Tell) -> None:
-    """Said once, at start: services → {service: number of the receipt} of those that were taken there as they stand."""
-    _tells[:] = [tell]
+def register(taken: Callable[[], Any]) -> None:
+    """Said once, at start: the rows (subject_id: a service, receipt: its number) of hours that were taken there as they
+    stand now."""
+    _taken[:] = [taken]
 
 
 def receipts(services: Collection[int]) -> dict[int, str]:
-    """One statement; none for no services."""
-    return {pk: n for tell in _tells for pk, n in tell(services).items()} if services else {}
+    """{service: number of the receipt}. One statement; none for no services."""
+    if not services or not _taken:
+        return {}
+    return dict(_taken[0]().filter(subject_id__in=list(services)).values_list("subject_id", "receipt"))
+
+
+def receipt(service: str) -> Any:
+    """The same as a column of a query; `service`: its name for the service there."""
+    if not _taken:
+        return Value("", output_field=CharField())
+    return Subquery(_taken[0]().filter(subject_id=OuterRef(service)).values("receipt")[:1])

@@ -22,7 +22,7 @@ class VolunteeringConfig(AppConfig):
         from heli.loop.models import Kind
         from heli.people import elsewhere
         from heli.volunteering.queries.activities import describe_activities
-        from heli.volunteering.queries.exchange import receipts_of
+        from heli.volunteering.queries.exchange import taken
         from heli.volunteering.queries.names import registered_name
         from heli.volunteering.queries.people import describe_volunteers, own_rows
         from heli.volunteering.steps import attend
@@ -34,7 +34,7 @@ class VolunteeringConfig(AppConfig):
         subjects.register(SUBJECT, describe_activities)
         elsewhere.register(account_closes, own_rows)
         certificates.names_from(registered_name)
-        national.register(receipts_of)
+        national.register(taken)
         ways.offer(
             ways.Way(
                 kind=KIND,

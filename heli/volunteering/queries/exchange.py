@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
 from collections.abc import Mapping as Map
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Count, Exists, OuterRef, Q
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Left
 from django.utils.functional import Promise
 from django.utils.translation import pgettext_lazy
@@ -109,11 +109,11 @@ def shares(volunteer: Volunteer) -> Sharing | None:
     return Sharing.objects.filter(volunteer=volunteer, ended_at=None).first()
 
 
-def receipts_of(services: Collection[int]) -> dict[int, str]:
-    """{service: number of the receipt} of hours that were taken there as they stand now. One statement."""
+def taken() -> QuerySet[Outgoing]:
+    """Hours (subject_id: the service) that were taken there as they stand now."""
     stands = Entry.objects.filter(pk=OuterRef("entry_id"), kind=Kind.APPROVED, superseded_by=None)
-    found = Outgoing.objects.filter(Exists(stands), kind=Sent.HOURS, subject_id__in=list(services), state="accepted")
-    return dict(found.values_list("subject_id", "receipt"))
+    rows: QuerySet[Outgoing] = Outgoing.objects.filter(Exists(stands), kind=Sent.HOURS, state="accepted")
+    return rows
 
 
 def parcel_of(actor: Actor, parcel_id: int) -> Parcel:
