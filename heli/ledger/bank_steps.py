@@ -233,6 +233,8 @@ def end_perk(*, perk_id: int, reason: str, by: Actor, at: dt.datetime) -> Perk:
     """No more are taken; codes that somebody has still hold."""
     with step("perk.end", by=by, at=at) as s:
         perk = s.lock(Perk, perk_id)
+        if not gives(by, perk) and not by.can(Cap.REVIEW_HOURS, path=perk.area_path):
+            raise NotFound  # everybody reads it; of another's desk it is no part
         s.allow(perk, PERK.arrows["end"].needs, PERK.arrows["end"].scope, *GIVER)
         perk.reason, perk.ended_at = words_of(reason, 200, "reason", _("why")), at
         s.move(perk, PERK, "end", reason=perk.reason, save=("reason", "ended_at"))

@@ -99,6 +99,8 @@ def one(request: HeliRequest, service_id: int) -> HttpResponse:
 def _one(request: HeliRequest, row: queries.Row, wrong: tuple[str, ActForm] | None = None) -> HttpResponse:
     acts: list[dict[str, Any]] = []
     for verb in queries.open_acts(request.actor, row.service):
+        if verb not in ACTS:  # what ends a dispute is done on the page of the dispute
+            continue
         mine = wrong is not None and wrong[0] == verb
         form = wrong[1] if wrong is not None and mine else ActForm(verb=verb, service=row.service, prefix=verb)
         acts.append({"verb": verb, "title": ACTS[verb], "form": form, "open": mine})
