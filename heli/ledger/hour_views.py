@@ -37,7 +37,7 @@ ACTS: Mapping[str, str | Promise] = {
 
 @page("hours/", name="mine", scope=Scope.SELF)
 def mine(request: HeliRequest) -> HttpResponse:
-    """What I served: approved, waiting and planned kept apart, each with its entries. Five statements."""
+    """What I served: approved, waiting and planned kept apart, each with its entries. Four statements, and three of the account."""
     shown = {
         "sums": queries.sums(request.actor),
         "page": queries.mine(request.actor, after=request.GET.get("after")),

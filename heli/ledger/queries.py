@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Count, Prefetch, Q, QuerySet, Sum
+from django.db.models import Count, OuterRef, Prefetch, Q, QuerySet, Subquery, Sum
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy, pgettext_lazy
@@ -101,15 +101,16 @@ def sums(actor: Actor) -> dict[str, str]:
 
 def mine(actor: Actor, *, after: str | None = None, size: int = 20) -> Page[Row]:
     """One's own services, the latest first, with their entries, their places in the log and what the national system answered.
-    Four statements."""
-    entries = Prefetch("entries", Entry.objects.order_by("pk"))
+    Three statements."""
+    place = Sequenced.objects.filter(source="entry", source_id=OuterRef("pk")).values("index")
+    entries = Prefetch("entries", Entry.objects.annotate(place=Subquery(place)).order_by("pk"))
     found = keyset(
         _own(actor).select_related("org").prefetch_related(entries), order=("-starts", "-id"), after=after, size=size
     )
-    ids = [e.pk for s in found.rows for e in s.entries.all()]
-    places = dict(Sequenced.objects.filter(source="entry", source_id__in=ids).values_list("source_id", "index"))
     told = national.receipts([s.pk for s in found.rows if s.credited is not None])
-    return found.map(lambda s: Row(s, [Said(e, places.get(e.pk)) for e in s.entries.all()], told.get(s.pk, "")))
+    return found.map(
+        lambda s: Row(s, [Said(e, getattr(e, "place", None)) for e in s.entries.all()], told.get(s.pk, ""))
+    )
 
 
 # The desk -------------------------------------------------------------------------------------------------------------
