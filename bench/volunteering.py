@@ -53,7 +53,7 @@ def _timed(call: Callable[[Any], str], one: Any) -> tuple[float, str]:
     try:
         said = call(one)
     except Exception as error:
-        said = type(error).__name__
+        said = f"{type(error).__name__}: {error}"[:120]
     return time.perf_counter() - began, said
 
 
@@ -174,7 +174,7 @@ def places(clients: int, most: int, rounds: int, back: int, at_once: int) -> Non
     of, who = rows.activity(at), rows.people(clients, at)
     rows.naive(NAME)
     last = Enrolment.objects.order_by("-ends").values_list("ends", flat=True).first()
-    first = max(last or at, at).replace(minute=0, second=0, microsecond=0) + 2 * rows.DAY
+    first = rows.morning(max(last or at, at))
     crowd = Crowd(at_once)
     took: dict[str, Told] = {"enrol": [], "naive": [], "withdraw": []}
     spent, over, wrong = dict.fromkeys(took, 0.0), 0, []
@@ -186,7 +186,7 @@ def places(clients: int, most: int, rounds: int, back: int, at_once: int) -> Non
             spent[name] += seconds
 
     for n in range(rounds):
-        slot = rows.slot(of, first + n * 3 * rows.HOUR, most, at)
+        slot = rows.slot(of, first + n * rows.DAY, most, at)
         with connection.cursor() as cur:
             cur.execute("INSERT INTO bench.slot SELECT * FROM volunteering_slot WHERE id = %s", [slot.pk])
         both(slot)
@@ -237,7 +237,7 @@ def check_in(scans: int, at_once: int) -> None:
     at = rows.now()
     of, who = rows.activity(at), rows.people(scans, at)
     last = Enrolment.objects.order_by("-ends").values_list("ends", flat=True).first()
-    starts = max(last or at, at) + rows.DAY
+    starts = rows.morning(max(last or at, at))
     work = []
     for n in range(0, scans, 200):
         group = who[n : n + 200]
@@ -247,7 +247,7 @@ def check_in(scans: int, at_once: int) -> None:
         work += [(slot.shift_id, e.pk, u, code, starts) for e, (_v, u) in zip(seats, group, strict=True)]
     with CaptureQueriesContext(connection) as said:
         assert _scan(work[0]) == "in"
-    statements = len([q for q in said if "SAVEPOINT" not in q["sql"]])
+    statements = len([q for q in said if q["sql"] not in {"BEGIN", "COMMIT"} and "SAVEPOINT" not in q["sql"]])
     before = Scan.objects.count()
     crowd = Crowd(at_once)
     seconds, told = crowd.do("scan", work[1:])
@@ -274,7 +274,7 @@ def growth(sizes: list[int]) -> None:
     if not of.shifts.exists():
         rows.slot(of, at + rows.DAY, 1, at)
     last = Enrolment.objects.order_by("-ends").values_list("ends", flat=True).first()
-    free = max(last or at, at) + rows.DAY
+    free = rows.morning(max(last or at, at))
     say(f"\nenrolling beside past enrolments; {load()}")
     say(f"{'past':>10}{'p50 ms':>10}{'p95 ms':>10}{'CPU ms':>10}{'statements':>12}")
     cost = {}
