@@ -16,7 +16,6 @@ from bench._place import COUNTY, owner
 from heli.core import vault
 from heli.core.actor import SYSTEM
 from heli.core.models import VaultRecord
-from heli.orgs.models import Organisation
 from heli.orgs.steps import create_org
 from heli.people.models import User
 from heli.places.models import Area
