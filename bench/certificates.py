@@ -32,7 +32,7 @@ def filled(people: int, services: int) -> dict[str, Any]:
     if not exists(NAME):
         with owner() as db:
             db.execute(f"CREATE DATABASE {NAME}")
-        migrate(NAME)
+    migrate(NAME)  # also one that older tables were made for
     env = surroundings(NAME, HELI_BENCH_VAR=str(VAR), HELI_LOG_LEVEL="ERROR")
     made = subprocess.run(
         [sys.executable, "-m", "bench._certified", str(people), str(services)], env=env, cwd=ROOT, stdout=subprocess.PIPE,
