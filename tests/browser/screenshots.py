@@ -14,7 +14,7 @@ from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
 OUT = Path(__file__).parents[2] / "docs" / "screenshots"
-# name, width, whose eyes, address; {code} and {track} are filled in from what is there
+# name, width, whose eyes, address; what stands in braces is filled in from what is there
 SHOTS = (
     ("home-390", 390, "", "/"),
     ("submit-390", 390, "", "/submit/"),
@@ -36,7 +36,12 @@ SHOTS = (
     ("duty-1280", 1280, "jiang.guanli", "/loop/duty/"),
     ("grants-1280", 1280, "jiang.guanli", "/orgs/grants/"),
     ("me-390", 390, "wang.guilan", "/me/"),
+    ("fits-390", 390, "zhao.zhiyuan", "/volunteering/fits/"),
+    ("activity-390", 390, "", "/volunteering/a/1/"),
+    ("hours-390", 390, "zhao.zhiyuan", "/hours/"),
+    ("certificate-390", 390, "zhao.zhiyuan", "{paper}"),
 )
+LINKS = {"{code}": ("/loop/inbox/", r"^/loop/r/"), "{paper}": ("/hours/certificates/", r"^/v/\w")}
 
 
 def enter(page: Page, base: str, who: str) -> None:
@@ -55,20 +60,21 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--base", default="http://127.0.0.1:8000")
     parser.add_argument("--track", default="/", help="path of a secret link that waits for a judgement")
+    parser.add_argument("--only", default="", help="names that begin so")
     parser.add_argument("--chromium", default="/usr/bin/chromium")
     asked = parser.parse_args()
     OUT.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as p:
         browser = p.chromium.launch(executable_path=asked.chromium, args=["--no-sandbox", "--disable-gpu"])
-        for name, width, who, where in SHOTS:
+        for name, width, who, where in (x for x in SHOTS if x[0].startswith(tuple(asked.only.split(",")))):
             context = browser.new_context(
                 viewport={"width": width, "height": 844 if width < 600 else 860}, locale="zh-CN"
             )
             page = context.new_page()
             if who:
                 enter(page, asked.base, who)
-            if where == "{code}":
-                where = first_link(page, asked.base, "/loop/inbox/", r"^/loop/r/")  # noqa: PLW2901
+            if where in LINKS:
+                where = first_link(page, asked.base, *LINKS[where])  # noqa: PLW2901
             page.goto(asked.base + (asked.track if where == "{track}" else where))
             page.wait_for_timeout(600)
             raw = page.screenshot(full_page=width < 600)
