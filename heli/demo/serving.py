@@ -198,9 +198,12 @@ def live(
             for n, shift in enumerate(todo[first : first + 20], first):
                 if shift.starts > again and (not n or todo[n - 1].starts <= again):
                     serving.well(again)
-                serving.fill(shift, slots[shift.pk])
-                if shift.ends < now - HOUR * 2:
-                    serving.over(shift)
+                try:
+                    serving.fill(shift, slots[shift.pk])
+                    if shift.ends < now - HOUR * 2:
+                        serving.over(shift)
+                except HeliError as error:
+                    serving.done[f"refused {error.code}"] += 1
         tell(min(20, len(todo) - first) / len(todo))
     for user in users if share == 0 else ():
         own_words(user, now, serving.done)

@@ -71,7 +71,7 @@ def live_year(share: int, shares: int, now: dt.datetime, days: int, planned: Any
     """One process of the volunteers' year: the first writes down the teams, the people and what is planned; then each
     lives the shifts that fall to it, of so many days."""
     _ready()
-    from heli.demo import activities, county, serving, stars, volunteers
+    from heli.demo import activities, afterwards, county, serving, stars, volunteers
 
     staff, start = county.staff(now), now - dt.timedelta(days=days)
     total: Counter[str] = Counter()
@@ -96,4 +96,5 @@ def live_year(share: int, shares: int, now: dt.datetime, days: int, planned: Any
     )
     if share == 0:
         total.update(stars.live(now))
+        total.update(afterwards.live(staff, leaders, now, random.Random(SEED)))
     told.put((share, "served", dict(total)))

@@ -71,19 +71,11 @@ def live(now: dt.datetime) -> Counter[str]:
         reached[person.user_id] = reckon(standing_queries.lines([person.pk], COUNTY)[person.pk], row.value).stars
     askers = [pk for pk in people if reached.get(pk)][:7]
     for n, pk in enumerate(askers):
-        asked = now - DAY * (14 if n == 0 else 3) - HOUR * n
-        award = standing_steps.ask(
-            area_path=COUNTY, stars=reached[pk] if n else 1, shown=n % 3 != 2, by=Actor(pk), at=asked
-        )
-        done["stars asked"] += 1
-        if n in {0, 1, 2, 4}:
-            award = standing_steps.put_out(award_id=award.pk, by=reviewer, at=asked + HOUR * 5)
-        if n == 0 and award.due_at is not None:
-            standing_steps.give(award_id=award.pk, at=award.due_at)
-        if n == 4:
-            standing_steps.object_to(
-                award_id=award.pk, text="上个月那两场他没有来，是别人签的到。", by=PUBLIC, at=now - DAY
-            )
+        try:
+            _asked(n, pk, reached[pk], reviewer, now)
+            done["stars asked"] += 1
+        except HeliError as error:
+            done[f"refused {error.code}"] += 1
     try:
         spent = bank_steps.ask_to_spend(
             area_path=COUNTY,
@@ -97,3 +89,17 @@ def live(now: dt.datetime) -> Counter[str]:
     except (HeliError, IndexError):
         done["hours to spend"] += 0
     return done
+
+
+def _asked(n: int, user: int, reached: int, reviewer: Actor, now: dt.datetime) -> None:
+    """The first has theirs, the next ones wait, are put out, or somebody speaks against it."""
+    at = now - DAY * (14 if n == 0 else 3) - HOUR * n
+    award = standing_steps.ask(area_path=COUNTY, stars=reached if n else 1, shown=n % 3 != 2, by=Actor(user), at=at)
+    if n in {0, 1, 2, 4}:
+        award = standing_steps.put_out(award_id=award.pk, by=reviewer, at=at + HOUR * 5)
+    if n == 0 and award.due_at is not None:
+        standing_steps.give(award_id=award.pk, at=award.due_at)
+    if n == 4:
+        standing_steps.object_to(
+            award_id=award.pk, text="上个月那两场他没有来，是别人签的到。", by=PUBLIC, at=now - DAY
+        )
