@@ -45,7 +45,7 @@ def live(county: Staff, leaders: dict[int, Actor], now: dt.datetime, rng: random
     """The last weeks."""
     done: Counter[str] = Counter()
 
-    def did(name: str, act: Callable[..., Any], **told: Any) -> Any:
+    def did(name: str, act: Callable[..., Any], /, **told: Any) -> Any:
         try:
             made = act(**told)
         except HeliError as error:
