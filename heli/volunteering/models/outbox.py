@@ -15,6 +15,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import pgettext_lazy
 
+from heli.core import vault
 from heli.core.actor import Actor
 from heli.core.caps import Cap
 from heli.core.scope import PathField, within
@@ -159,6 +160,12 @@ class Outgoing(models.Model):
     def bound(self) -> str:
         """What the sealed payload is bound to."""
         return f"outgoing:{self.pk}"
+
+    def seal(self, raw: bytes) -> None:
+        self.payload = vault.seal_bytes(self.bound, raw)
+
+    def opened(self) -> bytes:
+        return vault.open_bytes(self.bound, self.payload)
 
 
 # In the ledger's own transaction, whoever writes it: for who agreed, an approval and what takes it back wait to be told.

@@ -176,7 +176,7 @@ def pack(*, county: str, kind: str, by: Actor, at: dt.datetime) -> Parcel:
             area_path=county, kind=kind, mapping=mapping, rows=len(rows), made_at=at, made_by_id=by.user_id
         )
         for row, values in zip(rows, _values(s, kind, rows, mapping), strict=True):
-            row.payload = vault.seal_bytes(row.bound, json.dumps(values, ensure_ascii=False).encode())
+            row.seal(json.dumps(values, ensure_ascii=False).encode())
             row.parcel, row.packed_at, row.receipt, row.words = parcel, at, "", ""
             row.sent_at = row.ended_at = None
         _go(rows, "pack", ("payload", "parcel", "packed_at", "receipt", "words", "sent_at", "ended_at"))
@@ -326,7 +326,7 @@ def parcel_file(*, parcel_id: int, purpose: str, by: Actor, at: dt.datetime) -> 
         name="national", by=by, at=at, purpose=purpose, rows=len(rows), filters={"batch": str(parcel.pk)},
         path=parcel.area_path, cap=Cap.KEEP_VOLUNTEERS,
     )  # fmt: skip
-    opened = [(r, json.loads(vault.open_bytes(r.bound, r.payload))) for r in rows]
+    opened = [(r, json.loads(r.opened())) for r in rows]
     return adapter.pack(parcel.mapping, opened)
 
 
