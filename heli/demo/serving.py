@@ -126,7 +126,7 @@ class Serving:
         gone = [e for e in rows if e.volunteer_id not in self.cast and self.rng.random() < 0.03]
         here = [e for e in rows if e not in gone]
         lately = self.now - AFTER - DAY * 4 < shift.ends < self.now - AFTER - DAY
-        late = shift.ends < self.now - AFTER - DAY and shift.pk % (LATE // 9 if lately else LATE) == 0
+        late = shift.ends < self.now - AFTER - DAY and shift.pk % (2 if lately else LATE) == 0
         at = shift.ends + (AFTER if late else MINUTE * 10)
         phone = shift.starts > self.now - OF_LATE and shift.activity_id % 3 == 0
         if phone and not late:
@@ -145,7 +145,7 @@ class Serving:
         held = Service.objects.filter(org=shift.activity.org_id, starts=shift.starts, state="held") if late else ()
         if late and not lately and (ids := [x.pk for x in held]):  # what was doubted long ago is decided
             doubt_steps.decide(
-                service_ids=ids, outcome="reject" if shift.pk % 4 else "settle", reason="查了当天的群消息和签到纸",
+                service_ids=ids, outcome="reject" if shift.pk // LATE % 2 else "settle", reason="查了当天的群消息和签到纸",
                 by=self.second, at=at + DAY * 2,
             )  # fmt: skip
         self.done["shifts closed"] += 1
