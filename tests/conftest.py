@@ -101,7 +101,7 @@ def counties(django_db_setup: None, template_database: str, django_db_blocker: A
     everyone.Asker asks of them is rolled back."""
     if database.world_error:
         pytest.fail(f"tests.world.build() failed\n{database.world_error}", pytrace=False)
-    from tests.invariants import laid
+    from tests.invariants.counties import ours, theirs
     from tests.world import World
 
     name, where = database.clone(template_database), connections["default"].settings_dict
@@ -111,7 +111,7 @@ def counties(django_db_setup: None, template_database: str, django_db_blocker: A
         where["NAME"] = name
         try:
             world, now = World.load(), timezone.now()
-            yield world, laid.ours(world, now), laid.theirs(world, now)
+            yield world, ours(world, now), theirs(world, now)
         finally:
             connections.close_all()
             where["NAME"] = shared

@@ -12,7 +12,7 @@ Cost beside the step's own statements: BEGIN, one INSERT of the Event, COMMIT.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol, TypeVar
 
@@ -92,6 +92,21 @@ class Step:
             self.event.before = before
         self.event.after = arrow.target
         self.event.data.update({k: v for k, v in papers.items() if isinstance(v, str | int | float | bool | list)})
+
+    def move_many(self, things: Sequence[Any], lifecycle: Lifecycle, name: str, *, save: tuple[str, ...] = ()) -> None:
+        """As `move` for many rows of one table; a paper is a field of each. One statement for each 500. Call while holding
+        their locks."""
+        arrow = lifecycle.arrows[name]
+        for thing in things:
+            self.allow(thing, arrow.needs, arrow.scope, *arrow.also)
+            if thing.state not in arrow.sources:
+                raise WrongState
+            for paper in arrow.papers:
+                if not str(getattr(thing, paper) or "").strip():
+                    raise PaperMissing(field=paper, paper=paper)
+            thing.state = arrow.target
+        if things:
+            type(things[0])._default_manager.bulk_update(things, ["state", *save], batch_size=500)
 
     def allow(self, thing: Any, needs: Cap | None, scope: Scope, *also: tuple[Cap, Scope]) -> None:
         """Forbidden (L-403) unless the actor holds one of the capabilities for this thing."""

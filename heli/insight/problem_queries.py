@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy
 from heli.core import words
 from heli.core.actor import Actor
 from heli.core.caps import Cap
+from heli.core.cards import NextAct
 from heli.core.errors import NotFound
 from heli.core.models import Event
 from heli.core.paging import Page, keyset
@@ -31,7 +32,6 @@ from heli.insight.queries import around, named
 from heli.insight.states import LIVE
 from heli.loop.clocks import local_day
 from heli.loop.models import Request
-from heli.loop.queries.acts import NextAct
 from heli.loop.queries.desk import with_measure
 from heli.loop.queries.requests import RequestRow, row_of
 from heli.loop.states import OPEN

@@ -11,6 +11,7 @@ from django.db.models import F
 
 from heli.core.actor import Actor
 from heli.core.caps import Cap, Scope
+from heli.core.days import midnight
 from heli.core.errors import Forbidden, NotFound, PaperMissing, WrongState
 from heli.core.steps import step
 from heli.engines import serial
@@ -20,7 +21,6 @@ from heli.ledger.certificate_models import Certificate, CertificateLine
 from heli.ledger.certificate_pdf import NEWEST
 from heli.ledger.errors import NameCodeWrong, NameMissing, NameUnchecked, NothingToCertify, TooManyToCertify
 from heli.ledger.models import Entry, Kind, Person
-from heli.ledger.queries import midnight
 
 SUBJECT = "ledger.certificate"
 MOST = 1000  # services on one paper: about 60 pages

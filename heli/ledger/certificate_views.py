@@ -19,6 +19,7 @@ from django.utils.translation import gettext as _
 
 from heli.core import export, files, tries, vault
 from heli.core.caps import Cap, Scope
+from heli.core.days import day_of
 from heli.core.errors import HeliError, NotFound
 from heli.core.pages import HeliRequest, page
 from heli.core.paging import keyset
@@ -168,11 +169,9 @@ def _asked_day(request: HeliRequest, now: dt.datetime) -> tuple[dt.date | None, 
     typed = request.GET.get("on", "").strip()
     if not typed:
         return None, False
-    try:
-        day = dt.date.fromisoformat(typed)
-    except ValueError:
-        return None, True
-    return (day, False) if dt.date(2000, 1, 1) <= day <= timezone.localdate(now) else (None, True)
+    day = day_of(typed)
+    fits = day is not None and dt.date(2000, 1, 1) <= day <= timezone.localdate(now)
+    return (day, False) if fits else (None, True)
 
 
 # One's own ------------------------------------------------------------------------------------------------------------

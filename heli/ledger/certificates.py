@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from heli.core import vault
 from heli.core.actor import Actor
+from heli.core.days import day_of, midnight
 from heli.core.models import VaultRecord
 from heli.core.paging import Page, keyset
 from heli.engines import merkle, serial
@@ -23,7 +24,7 @@ from heli.engines.serial import BadSerial
 from heli.ledger import log
 from heli.ledger.certificate_models import Certificate, CertificateLine
 from heli.ledger.models import Checkpoint, Entry, Kind, Person, Service
-from heli.ledger.queries import length, midnight
+from heli.ledger.queries import length
 from heli.people.models import User
 
 
@@ -376,15 +377,12 @@ class Filters:
 
     @classmethod
     def read(cls, typed: Mapping[str, str]) -> Filters:
-        def day(name: str) -> dt.date | None:
-            try:
-                return dt.date.fromisoformat(typed.get(name, ""))
-            except ValueError:
-                return None
-
         state = typed.get("state", "")
         return cls(
-            typed.get("q", "").strip()[:60], state if state in {"valid", "revoked"} else "", day("first"), day("last")
+            typed.get("q", "").strip()[:60],
+            state if state in {"valid", "revoked"} else "",
+            day_of(typed.get("first", "")),
+            day_of(typed.get("last", "")),
         )
 
     def kept(self) -> dict[str, str]:

@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy, npgettext, pgettext_lazy
 
 from heli.core.actor import Actor
 from heli.core.caps import Cap
+from heli.core.cards import NextAct
 from heli.core.errors import NotFound
 from heli.core.export import Column
 from heli.core.models import StoredFile
@@ -352,17 +353,6 @@ def public_rules(path: str, at: dt.datetime) -> list[Public]:
 
 
 # The first page -------------------------------------------------------------------------------------------------------
-@dataclass(frozen=True, slots=True)
-class NextAct:
-    """A card of "what should I do next": see heli/web/parts.py."""
-
-    title: Words
-    words: Words
-    count: int
-    url: str
-    state: str = ""
-
-
 def next_acts(actor: Actor, now: dt.datetime) -> list[NextAct]:
     """Held hours for reviewers, disputes for units and reviewers. Two statements at most, none for others."""
     made: list[NextAct] = []

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import Count, OuterRef, Prefetch, Q, QuerySet, Subquery, Sum
-from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from heli.core import words
 from heli.core.actor import Actor
 from heli.core.caps import Cap
+from heli.core.days import day_of, midnight
 from heli.core.errors import NotFound
 from heli.core.export import Column
 from heli.core.paging import Page, keyset
@@ -150,17 +150,11 @@ class Filters:
 
     @classmethod
     def read(cls, typed: Mapping[str, str]) -> Filters:
-        def day(name: str) -> dt.date | None:
-            try:
-                return dt.date.fromisoformat(typed.get(name, ""))
-            except ValueError:
-                return None
-
         org = typed.get("org", "")
         return cls(
             int(org) if org.isdigit() and len(org) < 12 else None,
-            day("first"),
-            day("last"),
+            day_of(typed.get("first", "")),
+            day_of(typed.get("last", "")),
             typed.get("q", "").strip()[:40],
         )
 
@@ -176,10 +170,6 @@ class Filters:
         if self.last:
             rows = rows.filter(starts__lt=midnight(self.last + dt.timedelta(days=1)))
         return rows.filter(Q(title__icontains=self.q) | Q(content__icontains=self.q)) if self.q else rows
-
-
-def midnight(day: dt.date) -> dt.datetime:
-    return timezone.make_aware(dt.datetime.combine(day, dt.time.min))
 
 
 def listed(actor: Actor, do: str, now: dt.datetime, today: dt.date, f: Filters | None = None) -> Any:

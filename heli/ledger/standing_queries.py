@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
 from heli.core.actor import Actor
 from heli.core.caps import Cap
+from heli.core.cards import NextAct
 from heli.core.errors import NotFound
 from heli.core.export import Column
 from heli.core.paging import Page, keyset
@@ -410,17 +411,6 @@ PERK_COLUMNS: list[Column[Any]] = [
 
 
 # The first page -------------------------------------------------------------------------------------------------------
-@dataclass(frozen=True, slots=True)
-class NextAct:
-    """A card of "what should I do next": see heli/web/parts.py."""
-
-    title: Words
-    words: Words
-    count: int
-    url: str
-    state: str = ""
-
-
 def next_acts(actor: Actor, now: dt.datetime) -> list[NextAct]:  # noqa: ARG001  (as other rooms' acts)
     """Stars to look at and hours to spend, for who reviews. Two statements, none for others."""
     if not actor.paths(Cap.REVIEW_HOURS):

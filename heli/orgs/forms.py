@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from heli.core.days import midnight
 from heli.core.errors import HeliError
 from heli.core.fields import OrganisationCodeField
 from heli.orgs import queries
@@ -21,7 +22,7 @@ from heli.people.models import USERNAME
 
 def next_midnight(day: dt.date) -> dt.datetime:
     """The end of that day, local time."""
-    return timezone.make_aware(dt.datetime.combine(day + dt.timedelta(days=1), dt.time()))
+    return midnight(day + dt.timedelta(days=1))
 
 
 class OrgForm(forms.Form):

@@ -19,6 +19,7 @@ from django.utils.translation import npgettext
 from heli.core import vault, words
 from heli.core.actor import Actor
 from heli.core.caps import Cap
+from heli.core.cards import NextAct
 from heli.core.errors import NotFound
 from heli.core.models import Access, Event, StoredFile
 from heli.core.paging import Page, keyset
@@ -27,7 +28,6 @@ from heli.engines import grams
 from heli.engines.identifiers import without_personal
 from heli.engines.workdays import Unit
 from heli.loop.queries import parts
-from heli.loop.queries.acts import NextAct
 from heli.orgs.models import Organisation
 from heli.orgs.queries import area_names, search_orgs
 from heli.oversight.models import Posing, Tip, TipNote

@@ -14,6 +14,7 @@ from django.utils import timezone
 from heli.core import asking, subjects
 from heli.core.actor import Actor
 from heli.core.asking import Rule
+from heli.core.days import midnight
 from heli.core.errors import NotFound
 from heli.core.paging import Page, keyset
 from heli.engines import freetime, opening
@@ -55,11 +56,6 @@ def terms(resource: Resource, at: dt.datetime) -> Terms:
 
 
 # When it is free --------------------------------------------------------------------------------------------------------
-def midnight(day: dt.date) -> dt.datetime:
-    """When a day begins here."""
-    return timezone.make_aware(dt.datetime.combine(day, dt.time()))
-
-
 def open_spans(hours: Hours, first: dt.date, days: int) -> list[Span]:
     """When a site is open from a day on, with zones; what yesterday's hours leave past midnight among it. Pure."""
     begin = midnight(first)

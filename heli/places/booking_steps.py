@@ -27,6 +27,7 @@ from django.utils.translation import pgettext
 from heli.core import asking, words
 from heli.core.actor import SYSTEM, Actor
 from heli.core.caps import Cap
+from heli.core.days import midnight
 from heli.core.errors import AlreadyDone, Forbidden, Invalid, NotFound, PaperMissing, WrongState
 from heli.core.steps import Step, step
 from heli.engines import freetime
@@ -234,7 +235,7 @@ def _within_terms(resource: Resource, terms: Terms, begin: dt.datetime, end: dt.
     if timezone.localdate(begin) > last:
         raise BookingTooFar(last=words.full_day(last, at), field="on")
     day = timezone.localdate(begin)
-    hours = hours_of([resource.site_id], queries.midnight(day))[resource.site_id]
+    hours = hours_of([resource.site_id], midnight(day))[resource.site_id]
     if not queries.covered(hours, begin, end):
         said = hours_words(hours.days.get(day, hours.week[day.weekday()])) if hours.known else _now("hours not said")
         raise BookingOutside(site=resource.site.name, hours=said, field="begin")

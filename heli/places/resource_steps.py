@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from heli.core import subjects
 from heli.core.actor import Actor
 from heli.core.caps import Cap
+from heli.core.days import midnight
 from heli.core.errors import Invalid, NotFound, PaperMissing, WrongState
 from heli.core.steps import Step, step
 from heli.engines import freetime
@@ -158,7 +159,7 @@ def close_resource(*, resource_id: int, on: dt.date, by: Actor, at: dt.datetime)
             raise WrongState
         if on < timezone.localdate(at):
             raise Invalid(_("Choose today or a later day."), field="on")
-        begin = timezone.make_aware(dt.datetime.combine(on, dt.time()))
+        begin = midnight(on)
         if n := _ahead(resource, at).filter(period__endswith__gt=begin).count():
             raise StillPromised(n=n, field="on")
         resource.closed_on = on

@@ -219,6 +219,17 @@ FORMULA = Shape(
     '{"count": "solved", "of": "answered_solved"}',
 )
 
+
+def _some_of(name: str, known: Mapping[str, Words], hint: str) -> Shape:
+    """Some of a few things, each at most once."""
+
+    def check(value: Value) -> None:
+        if not (isinstance(value, list) and set(value) <= known.keys() and len(set(value)) == len(value)):
+            raise BadValue(_now("a list of: %(names)s") % {"names": ", ".join(known)})
+
+    return Shape(name, check, lambda v: pgettext("list", ", ").join(str(known[c]) for c in v) or _now("none"), hint)
+
+
 CALLED: Final[Mapping[str, Words]] = {
     "urgent": pgettext_lazy("revisit", "urgent ones"),
     "redo": pgettext_lazy("revisit", "those done anew"),
@@ -230,11 +241,6 @@ REACHED_BY: Final[Mapping[str, Words]] = {
     "phone": pgettext_lazy("revisit", "phone"),
     "visit": pgettext_lazy("revisit", "visit"),
 }
-
-
-def _check_called(value: Value) -> None:
-    if not (isinstance(value, list) and set(value) <= CALLED.keys() and len(set(value)) == len(value)):
-        raise BadValue(_now("a list of: %(names)s") % {"names": ", ".join(CALLED)})
 
 
 def _check_reached(value: Value) -> None:
@@ -258,12 +264,7 @@ def _check_week(value: Value) -> None:
         raise BadValue(_now("a weekday from 1 (Monday) to 7 and an hour from 0 to 23"))
 
 
-CASES = Shape(
-    "cases",
-    _check_called,
-    lambda v: pgettext("list", ", ").join(str(CALLED[c]) for c in v) or _now("none"),
-    '["urgent", "redo", "protected"]',
-)
+CASES = _some_of("cases", CALLED, '["urgent", "redo", "protected"]')
 CHANNELS = Shape(
     "channels",
     _check_reached,
@@ -289,11 +290,6 @@ BODY: Final[Mapping[str, Words]] = {  # what a shift asks of a body; volunteerin
     "standing": pgettext_lazy("condition", "long standing"),
     "water": pgettext_lazy("condition", "at the water"),
 }
-
-
-def _check_body(value: Value) -> None:
-    if not (isinstance(value, list) and set(value) <= BODY.keys() and len(set(value)) == len(value)):
-        raise BadValue(_now("a list of: %(names)s") % {"names": ", ".join(BODY)})
 
 
 def _check_season(value: Value) -> None:
@@ -363,12 +359,7 @@ def _say_rate(value: Value) -> str:
 STARS = Shape("stars", _check_stars, _say_stars, '{"hours": [100, 300, 600, 1000, 1500], "without": []}')
 STORED = Shape("stored", _check_rate, _say_rate, '{"all": 100, "elders": 120}')
 AGE = Shape("age", _count(1, 120), lambda v: _now("%(n)s years") % {"n": v}, "60")
-CONDITIONS = Shape(
-    "conditions",
-    _check_body,
-    lambda v: pgettext("list", ", ").join(str(BODY[c]) for c in v) or _now("none"),
-    '["night", "heat"]',
-)
+CONDITIONS = _some_of("conditions", BODY, '["night", "heat"]')
 SEASON = Shape(
     "season",
     _check_season,

@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 
 from heli.core.actor import Actor
 from heli.core.caps import Cap
+from heli.core.cards import NextAct
 from heli.core.errors import NotFound
 from heli.core.models import StoredFile
 from heli.core.paging import Page, keyset
@@ -24,7 +25,6 @@ from heli.engines.identifiers import without_personal
 from heli.loop import links
 from heli.loop.models import Kind, Request, Voice
 from heli.loop.queries import parts
-from heli.loop.queries.acts import NextAct
 from heli.loop.steps.hear import SUBJECT, checked_text
 from heli.places.models import Area
 from heli.snaps.hazards import Hazard, all_hazards

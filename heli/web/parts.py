@@ -68,17 +68,6 @@ class Reason:
 
 
 @dataclass(frozen=True, slots=True)
-class NextAct:
-    """A card of "what should I do next"; rooms give the same names."""
-
-    title: Words
-    words: Words
-    count: int
-    url: str
-    state: State = ""
-
-
-@dataclass(frozen=True, slots=True)
 class NavItem:
     """A link of the top bar."""
 

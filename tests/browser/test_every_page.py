@@ -11,8 +11,8 @@ from django.utils import timezone
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, Page, expect
 
 from tests.browser.asking import aside
+from tests.invariants.counties import ours
 from tests.invariants.everyone import NOBODY, addresses, may_enter, ways
-from tests.invariants.laid import ours
 
 pytestmark = pytest.mark.xdist_group("browser-pages")
 # Who opens most: each page is looked at by the first of them who may. Asked once at each width.

@@ -18,8 +18,9 @@ from heli.core.models import Access, Event
 from heli.oversight import links, steps
 from heli.oversight.models import Tip
 from heli.oversight.queries import next_acts
+from tests.invariants.counties import ours
 from tests.invariants.everyone import NOBODY, Asker, addresses, content, may_enter, operations, ways
-from tests.invariants.laid import ours, photo
+from tests.invariants.laid import photo
 from tests.loop.staff import counted, log_in, text_of
 from tests.oversight.telling import told
 from tests.world import CAST, COMMUNITY, NEXT_COUNTY

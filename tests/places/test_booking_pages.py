@@ -13,6 +13,7 @@ from django.utils import timezone
 from icalendar import Calendar
 
 from heli.core.actor import SYSTEM
+from heli.core.days import midnight
 from heli.core.feeds import FeedEvent, written
 from heli.places import booking_queries as queries
 from heli.places import booking_steps as bookings
@@ -198,7 +199,7 @@ def test_a_machine_finds_books_and_cancels(world: Any) -> None:
 def test_a_week_of_ten_thousand_bookings_costs_six_statements(world: Any, django_assert_max_num_queries: Any) -> None:
     site = put(world)
     rooms = [thing(world, f"房间{n}", site=site, units=2) for n in range(20)]
-    start, now = queries.midnight(timezone.localdate()) - dt.timedelta(days=40), timezone.now()
+    start, now = midnight(timezone.localdate()) - dt.timedelta(days=40), timezone.now()
     Booking.objects.bulk_create(
         (
             Booking(
@@ -218,7 +219,7 @@ def test_a_week_of_ten_thousand_bookings_costs_six_statements(world: Any, django
     with django_assert_max_num_queries(6):
         assert Client().get(f"/sites/{site.pk}/calendar.ics").status_code == 200
     free = (
-        queries.midnight(timezone.localdate()) + 86 * HOUR
+        midnight(timezone.localdate()) + 86 * HOUR
     )  # two in the afternoon: what is booked begins at twelve and at six
     with django_assert_max_num_queries(14):
         bookings.book(

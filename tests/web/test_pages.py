@@ -7,9 +7,9 @@ import pytest
 from django.contrib.messages import constants
 from django.test import Client
 
+from heli.core.cards import NextAct
 from heli.people.models import User
 from heli.web import home
-from heli.web.parts import NextAct
 
 pytestmark = pytest.mark.usefixtures("one_step")
 PAGES = ["/", "/accessibility/", "/privacy/", "/account/login/"]

@@ -13,6 +13,7 @@ from heli.api.http import ApiRequest, operation
 from heli.api.operations.acts import say
 from heli.api.shapes import Day, Id, In, ListOf, Moment, Out, PageOf, Reason
 from heli.core.caps import Scope
+from heli.core.days import midnight
 from heli.core.errors import Forbidden
 from heli.places import booking_queries as queries
 from heli.places import booking_steps as bookings
@@ -65,7 +66,7 @@ def free_times(
     request: ApiRequest, resource_id: Id, day: Day, days: Annotated[int, Field(ge=1, le=31)] = 7, amount: Amount = 1
 ) -> ListOf[SpanOut]:
     """When something is free, from a day on, while its site is open; a span for each unit that is free from end to end."""
-    begin = queries.midnight(day)
+    begin = midnight(day)
     found = bookings.free(
         resource_id, begin, begin + dt.timedelta(days=days), by=request.actor, at=timezone.now(), amount=amount
     )

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from django.db.models import Count, Exists, OuterRef, Q, Value
 from django.urls import NoReverseMatch, reverse
@@ -19,6 +18,7 @@ from django.utils.translation import ngettext
 
 from heli.core.actor import Actor
 from heli.core.caps import Cap
+from heli.core.cards import NextAct
 from heli.core.scope import within
 from heli.loop import rates
 from heli.loop.clocks import local_day
@@ -30,17 +30,6 @@ from heli.loop.states import OPEN
 Words = str | Promise
 # The card of the first one of these states that has something stands first on the page.
 URGENT = ("late", "soon", "you", "doing", "back", "")
-
-
-@dataclass(frozen=True, slots=True)
-class NextAct:
-    """A card of "what should I do next": see heli/web/parts.py."""
-
-    title: Words
-    words: Words
-    count: int
-    url: str
-    state: str = ""
 
 
 def link(name: str, **query: str | int) -> str:

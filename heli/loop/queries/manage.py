@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy
 
 from heli.core.actor import Actor
 from heli.core.caps import Cap
+from heli.core.days import day_of
 from heli.core.errors import NotFound
 from heli.core.models import Event
 from heli.core.paging import Page, keyset
@@ -85,14 +86,6 @@ class DutyFilters:
     def kept(self) -> dict[str, str]:
         """The ones that narrow, by name."""
         return {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name)}
-
-
-def day_of(typed: str) -> dt.date | None:
-    """A day as "2026-11-22"; None for anything else."""
-    try:
-        return dt.date.fromisoformat(typed) if len(typed) == 10 else None
-    except ValueError:
-        return None
 
 
 def duty_rows(actor: Actor, f: DutyFilters, now: dt.datetime) -> QuerySet[DutyRow]:

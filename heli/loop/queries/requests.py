@@ -10,7 +10,6 @@ from urllib.parse import urlencode
 
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, Value
 from django.db.models.functions import Coalesce
-from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
@@ -18,6 +17,7 @@ from django.utils.translation import pgettext_lazy
 from heli.core import vault
 from heli.core.actor import Actor
 from heli.core.caps import Cap
+from heli.core.days import midnight
 from heli.core.paging import Page, keyset
 from heli.core.scope import covers, within
 from heli.engines import identifiers
@@ -131,7 +131,7 @@ def moment(typed: str, *, end: bool = False) -> dt.datetime | None:
     try:
         if len(typed) == 10:
             day = dt.date.fromisoformat(typed) + dt.timedelta(days=end)
-            return timezone.make_aware(dt.datetime.combine(day, dt.time()))
+            return midnight(day)
         at = dt.datetime.fromisoformat(typed)
     except (ValueError, OverflowError):
         return None

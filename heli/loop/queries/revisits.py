@@ -19,6 +19,7 @@ from django.utils.translation import gettext_lazy as _
 from heli.core import words
 from heli.core.actor import Actor
 from heli.core.caps import Cap
+from heli.core.days import midnight
 from heli.core.errors import NotFound
 from heli.core.paging import Page, keyset
 from heli.core.scope import within
@@ -129,7 +130,7 @@ class Today:
 
 def today(actor: Actor, now: dt.datetime) -> Today:
     """Counts of the bench. Three statements."""
-    start = timezone.make_aware(dt.datetime.combine(local_day(now), dt.time()))
+    start = midnight(local_day(now))
     done = dict(
         Attempt.objects.filter(by=actor.user_id, at__gte=start).order_by().values_list("result").annotate(n=Count("pk"))
     )

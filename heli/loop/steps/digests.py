@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from heli.core.actor import SYSTEM
 from heli.core.caps import Cap
+from heli.core.days import midnight
 from heli.core.scope import within
 from heli.core.steps import step
 from heli.loop.clocks import local_day
@@ -65,7 +66,7 @@ def wanted(at: dt.datetime) -> list[tuple[str, int | None]]:
 
 def compose(*, week: dt.date, area_path: str, unit_id: int | None, at: dt.datetime) -> Digest | None:
     """Write the digest of one week down; None when another worker was first."""
-    start = timezone.make_aware(dt.datetime.combine(week, dt.time()))
+    start = midnight(week)
     try:
         with step("digest.compose", by=SYSTEM, at=at) as s:
             figures = {key: counted(rows) for key, rows in sets(area_path, unit_id, start, start + WEEK, at).items()}

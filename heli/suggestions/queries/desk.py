@@ -16,13 +16,14 @@ from django.utils.translation import gettext_lazy
 from heli.core import vault
 from heli.core.actor import Actor
 from heli.core.caps import Cap
+from heli.core.cards import NextAct
 from heli.core.errors import NotFound
 from heli.core.paging import Page, keyset
 from heli.core.scope import within
 from heli.core.subjects import Subject
 from heli.loop.clocks import local_day
 from heli.loop.models import Kind, Request, Voice, said_of
-from heli.loop.queries.acts import NextAct, link
+from heli.loop.queries.acts import link
 from heli.loop.queries.search import search
 from heli.suggestions.models import Addendum, Call, Measure, Suggestion
 from heli.suggestions.queries.one import measure_chip

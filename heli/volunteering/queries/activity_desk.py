@@ -17,12 +17,12 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from heli.core.actor import Actor
 from heli.core.caps import Cap
+from heli.core.cards import NextAct
 from heli.core.errors import NotFound
 from heli.core.export import Column
 from heli.core.models import Event
 from heli.core.paging import Page, keyset
 from heli.core.scope import within
-from heli.loop.queries.acts import NextAct
 from heli.orgs.models import Organisation
 from heli.rulebook import queries as rulebook
 from heli.rulebook.queries import RuleVersion

@@ -179,21 +179,11 @@ def pack(*, county: str, kind: str, by: Actor, at: dt.datetime) -> Parcel:
             row.seal(json.dumps(values, ensure_ascii=False).encode())
             row.parcel, row.packed_at, row.receipt, row.words = parcel, at, "", ""
             row.sent_at = row.ended_at = None
-        _go(rows, "pack", ("payload", "parcel", "packed_at", "receipt", "words", "sent_at", "ended_at"))
+        save = ("payload", "parcel", "packed_at", "receipt", "words", "sent_at", "ended_at")
+        s.move_many(rows, OUTGOING, "pack", save=save)
         s.about("volunteering.parcel", parcel.pk, county)
         s.record(parcel, rows=len(rows), kind=kind, version=mapping.version)
     return parcel
-
-
-def _go(rows: Sequence[Outgoing], arrow: str, save: Sequence[str]) -> None:
-    """Many take one arrow. One statement for each 500. Call while holding their locks."""
-    target = OUTGOING.arrows[arrow].target
-    Outgoing.objects.bulk_update([_at(row, target) for row in rows], ["state", *save], batch_size=500)
-
-
-def _at(row: Outgoing, state: str) -> Outgoing:
-    setattr(row, "state", state)  # noqa: B010  (an arrow of the table, taken by many)
-    return row
 
 
 def _still_so(s: Step, rows: Sequence[Outgoing]) -> list[Outgoing]:
@@ -307,6 +297,8 @@ def _locked(s: Step, parcel_id: int) -> tuple[Parcel, list[Outgoing]]:
     parcel: Parcel = s.lock(Parcel, parcel_id)
     s.require(Cap.KEEP_VOLUNTEERS, path=parcel.area_path)
     s.about("volunteering.parcel", parcel.pk, parcel.area_path)
+    if parcel.sent_at or parcel.dropped_at:
+        raise WrongState
     s.record(parcel)
     return parcel, list(Outgoing.objects.select_for_update(of=("self",)).filter(parcel=parcel).order_by("id"))
 
@@ -334,14 +326,12 @@ def send(*, parcel_id: int, by: Actor, at: dt.datetime) -> Parcel:
     """Somebody says that they uploaded it. Raises WrongState (L-101): it was thrown away, or sent before."""
     with step("national.send", by=by, at=at) as s:
         parcel, rows = _locked(s, parcel_id)
-        if parcel.sent_at or parcel.dropped_at:
-            raise WrongState
         parcel.sent_at = at
         parcel.save(update_fields=["sent_at"])
         going = [r for r in rows if r.state == "packed"]
         for row in going:
             row.sent_at = at
-        _go(going, "send", ("sent_at",))
+        s.move_many(going, OUTGOING, "send", save=("sent_at",))
     return parcel
 
 
@@ -349,19 +339,18 @@ def unpack(*, parcel_id: int, by: Actor, at: dt.datetime) -> Parcel:
     """Throw a batch away that was not uploaded; its rows wait again, to be packed by the mapping of then."""
     with step("national.unpack", by=by, at=at) as s:
         parcel, rows = _locked(s, parcel_id)
-        if parcel.sent_at or parcel.dropped_at:
-            raise WrongState
         parcel.dropped_at = at
         parcel.save(update_fields=["dropped_at"])
-        _wait_again([r for r in rows if r.state == "packed"], "unpack")
+        _wait_again(s, [r for r in rows if r.state == "packed"], "unpack")
     return parcel
 
 
-def _wait_again(rows: Sequence[Outgoing], arrow: str) -> None:
+def _wait_again(s: Step, rows: Sequence[Outgoing], arrow: str) -> None:
     for row in rows:
         row.parcel, row.payload, row.receipt, row.words = None, "", "", ""
         row.packed_at = row.sent_at = row.ended_at = None
-    _go(rows, arrow, ("parcel", "payload", "receipt", "words", "packed_at", "sent_at", "ended_at"))
+    save = ("parcel", "payload", "receipt", "words", "packed_at", "sent_at", "ended_at")
+    s.move_many(rows, OUTGOING, arrow, save=save)
 
 
 # Answers --------------------------------------------------------------------------------------------------------------
@@ -405,7 +394,7 @@ def receive(*, raw: bytes, name: str, by: Actor, at: dt.datetime) -> Received:
                 row.ended_at = at
                 went[arrow].append(row)
         for arrow, some in went.items():
-            _go(some, arrow, ("receipt", "words", "ended_at"))
+            s.move_many(some, OUTGOING, arrow, save=("receipt", "words", "ended_at"))
         done.accepted, done.refused = len(went["accept"]), len(went["refuse"])
         s.about(SUBJECT, 0, paths[0] if paths else "")
         s.record(accepted=done.accepted, refused=done.refused, known=done.known, wrong=len(done.errors))
@@ -416,10 +405,9 @@ def send_again(*, outgoing_id: int, by: Actor, at: dt.datetime) -> Outgoing:
     """What was refused waits again: its values are read anew. Raises NotFound (L-404), WrongState (L-101)."""
     with step("outgoing.again", by=by, at=at) as s:
         row: Outgoing = s.lock(Outgoing, outgoing_id)
-        s.allow(row, Cap.KEEP_VOLUNTEERS, OUTGOING.arrows["again"].scope)
         if row.state != "refused":
             raise WrongState
-        _wait_again([row], "again")
+        _wait_again(s, [row], "again")
         s.about(SUBJECT, row.pk, row.area_path)
         s.record(row)
     return row

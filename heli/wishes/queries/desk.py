@@ -16,12 +16,12 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from heli.core.actor import Actor
 from heli.core.caps import Cap
+from heli.core.cards import NextAct
 from heli.core.errors import NotFound
 from heli.core.export import Column
 from heli.core.paging import Page, keyset
 from heli.loop.clocks import local_day
 from heli.loop.models import Kind, Request
-from heli.loop.queries.acts import NextAct
 from heli.orgs.models import Organisation
 from heli.wishes.models import Gift, Pledge, Wish
 from heli.wishes.queries.wall import CHIPS, Mine, as_mine, shown_state
