@@ -40,7 +40,7 @@ LATER = dt.datetime(2027, 1, 1, tzinfo=dt.UTC)
 # Whatever was typed on the way, and whoever did it
 WORDS = (
     "周银龄",
-    "501",
+    "单元501",
     "13800000024",
     "毛毯",
     "薄被",
